@@ -1,0 +1,58 @@
+import type { Duplex, Readable, Writable } from 'node:stream'
+import type { Control } from '../protocol/controls.ts'
+import type { Activity, JailExit, JailLimitHit, JailReceipt } from '../protocol/jail-status.ts'
+import type { Plan } from '../policy/plan.ts'
+
+export type DriverName = 'jail' | 'container' | 'microvm' | 'kubernetes'
+
+/** What this host can really do with a driver, found by doing it. */
+export type Support = SupportYes | SupportNo
+
+export interface SupportYes {
+  readonly ok: true
+  readonly enforces: readonly Control[]
+  readonly receipt: Receipt
+}
+
+export interface SupportNo {
+  readonly ok: false
+  readonly reason: string
+  readonly fix: string | undefined
+}
+
+/** What really is enforced for a sandbox, control by control, with the mechanism. */
+export type Receipt = Omit<JailReceipt, 'event'>
+
+export interface Driver {
+  readonly name: DriverName
+  /** Finds out by starting something; never by looking at a file. */
+  probe(signal: AbortSignal): Promise<Support>
+  /** Starts exactly this plan, or throws a GloveboxError. Never a weaker one. */
+  start(plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall>
+}
+
+export interface StartOptions {
+  /** `pipe`: Wall.stdio carries the three streams; `inherit`: the program gets ours. */
+  readonly stdio: 'pipe' | 'inherit'
+  /** Called in the order in which things happened, from the first moment. */
+  readonly onActivity: (activity: Activity) => void
+  readonly onLimit: (hit: JailLimitHit) => void
+}
+
+/** A started sandbox. */
+export interface Wall {
+  /** The one stream to glovebox-inside; absent until a driver has it. */
+  readonly channel?: Duplex
+  /** Present with `stdio: 'pipe'`. */
+  readonly stdio: { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } | undefined
+  readonly pid: number
+  readonly receipt: Receipt
+  readonly enforced: ReadonlySet<Control>
+  /** Settles once, when nothing of the sandbox is left. */
+  readonly exit: Promise<Exit>
+  signal(signal: NodeJS.Signals): void
+  /** Ends it: the polite signal, then after `graceMs` the whole sandbox. Idempotent. */
+  stop(graceMs?: number): Promise<Exit>
+}
+
+export type Exit = Omit<JailExit, 'event'>

@@ -1,0 +1,58 @@
+/** Exit codes of every verb (design.md, "Meanings that are settled"). */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  hostCannot: 3,
+  refused: 4,
+  toolError: 5,
+  timedOut: 124,
+  notStarted: 125,
+  notExecutable: 126,
+  notFound: 127,
+} as const
+
+/** Every error that a person can meet, with the exit code that it ends a command with. Codes are stable: scripts match on them. */
+const codes = {
+  USAGE: exitCodes.usage,
+  POLICY_INVALID: exitCodes.usage,
+  PATH_NOT_VISIBLE: exitCodes.usage,
+  HOST_CANNOT: exitCodes.hostCannot,
+  NATIVE_MISSING: exitCodes.hostCannot,
+  REFUSED: exitCodes.refused,
+  TIMED_OUT: exitCodes.timedOut,
+  NOT_STARTED: exitCodes.notStarted,
+  NOT_EXECUTABLE: exitCodes.notExecutable,
+  NOT_FOUND: exitCodes.notFound,
+  AUDIT_UNWRITABLE: exitCodes.failed,
+  AUDIT_TAMPERED: exitCodes.failed,
+  FAILED: exitCodes.failed,
+  INTERNAL: exitCodes.failed,
+} as const
+
+export type ErrorCode = keyof typeof codes
+
+/**
+ * The one error class. `message` says what failed, on what and why, without a secret in it;
+ * `fix` is the next thing to do, one line. Local codes never reach the protocol's wire.
+ */
+export class GloveboxError extends Error {
+  readonly code: ErrorCode
+  readonly fix: string | undefined
+  override readonly name = 'GloveboxError'
+
+  constructor(code: ErrorCode, message: string, options: { fix?: string | undefined; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.fix = options.fix
+  }
+
+  get exitCode(): number {
+    return codes[this.code]
+  }
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,65 @@
+/**
+ * The plan as the launcher reads it: one JSON line on its plan descriptor.
+ * `native/wire/src/plan.rs` is the other end; `native/wire/fixtures/plan-*.json` is checked by both.
+ * Unknown keys are an error there. Further lines on that descriptor are commands; its end of file
+ * means that the owner is gone, which ends the sandbox.
+ */
+export interface JailPlan {
+  readonly schema: 'glovebox/jail-plan/1'
+  /** Sandbox id, `[a-z0-9-]{1,64}`; names the cgroup and the hostname. */
+  readonly id: string
+  readonly command: JailCommand
+  /** In order; a later mount may sit inside an earlier one. */
+  readonly mounts: readonly JailMount[]
+  /** Absolute paths that must not be readable even inside a mount: masked by an empty, unreadable object. */
+  readonly deny: readonly string[]
+  /** Real paths that may be executed, interpreters and loaders included; `null`: anything on a read-only mount. */
+  readonly exec: readonly string[] | null
+  readonly limits: JailLimits
+  /** `enforce` decides; `audit` and `learn` also record file opens. The walls stand in all three. */
+  readonly mode: 'enforce' | 'audit' | 'learn'
+  /** Controls whose absence the user accepted with `--allow-degraded`. */
+  readonly allowDegraded: readonly string[]
+}
+
+export interface JailCommand {
+  /** Absolute path inside the sandbox of what is executed; `argv[0]` need not be the same. */
+  readonly path: string
+  readonly argv: readonly string[]
+  /** Absolute, visible inside. */
+  readonly cwd: string
+  /** The whole environment; nothing else is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  /** The inherited stdin, stdout and stderr are a terminal of the owner's: the launcher puts a pty of the sandbox's own between. */
+  readonly terminal: boolean
+}
+
+export interface JailMount {
+  /** Absolute host path, symbolic links resolved. */
+  readonly source: string
+  /** Absolute path inside; created. */
+  readonly target: string
+  readonly access: 'read' | 'write'
+  /** Whether files below may be executed. Never with `write`. */
+  readonly exec: boolean
+  /** `system`: root's read-only files. `user`: seen as the sandbox's own user, by an idmapped mount where root starts it. */
+  readonly owner: 'system' | 'user'
+}
+
+export interface JailLimits {
+  readonly memory: JailLimit
+  /** CPUs, may be fractional (0.5). */
+  readonly cpus: JailLimit
+  readonly pids: JailLimit
+  /** All that is private and writable, together: `/tmp`, home, `/dev/shm`. Bytes. */
+  readonly disk: JailLimit
+  readonly openFiles: JailLimit
+  /** Milliseconds that the whole program may take; absent for servers. */
+  readonly time: JailLimit | null
+}
+
+export interface JailLimit {
+  readonly value: number
+  /** Written down by the user: needs a cgroup. A default may fall to the second mechanism (design.md, "Commands"). */
+  readonly explicit: boolean
+}
