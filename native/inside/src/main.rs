@@ -1,0 +1,3 @@
+fn main() {
+    println!("glovebox-inside {}", env!("CARGO_PKG_VERSION"));
+}

@@ -1,0 +1,80 @@
+//! The compiled filter, and how it comes into force.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use libc::{c_long, sock_filter, sock_fprog};
+use sha2::{Digest, Sha256};
+
+use crate::{bpf, policy};
+
+/// What the filter depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilterOptions {
+    /// `audit` and `learn`: opening a file notifies the supervisor.
+    pub record_opens: bool,
+    /// A memory cgroup counts what the sandbox uses, so that memory which belongs to no process
+    /// (memory files, System V shared memory) may be had.
+    pub memory_accounted: bool,
+    /// The CPU limit is an affinity, which the sandbox must not change.
+    pub affinity_pinned: bool,
+}
+
+/// A BPF program, ready to be installed.
+#[derive(Clone)]
+pub struct Filter {
+    program: Vec<sock_filter>,
+}
+
+impl Filter {
+    /// Compiles the policy. It allocates: call it before the child is cloned.
+    pub fn compile(options: &FilterOptions) -> Self {
+        Self { program: bpf::compile(&policy::table(options), &policy::UNKNOWN) }
+    }
+
+    /// SHA-256 of the program's bytes, hex, as the receipt names it.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for instruction in &self.program {
+            hash.update(instruction.code.to_ne_bytes());
+            hash.update([instruction.jt, instruction.jf]);
+            hash.update(instruction.k.to_ne_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// How many instructions the program has.
+    pub fn instructions(&self) -> usize {
+        self.program.len()
+    }
+
+    /// Puts the filter into force for the calling thread, which must have set no_new_privs, and
+    /// returns the listener for the supervisor (close-on-exec).
+    ///
+    /// Makes nothing but system calls, and so can be called between `clone` and `execve`.
+    /// The next `connect` or `execve` of this thread waits for the supervisor.
+    pub fn install(&self) -> io::Result<OwnedFd> {
+        let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        // Without this flag (kernels before 5.19) a signal interrupts the wait, and the call is made twice.
+        match self.load(listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.load(listener),
+            done => done,
+        }
+    }
+
+    fn load(&self, flags: libc::c_ulong) -> io::Result<OwnedFd> {
+        let program = sock_fprog { len: self.program.len() as u16, filter: self.program.as_ptr().cast_mut() };
+        // SAFETY: `program` points to instructions that outlive the call; the kernel copies them.
+        let fd = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER as c_long, flags, &program) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    }
+
+    #[cfg(test)]
+    pub fn program(&self) -> &[sock_filter] {
+        &self.program
+    }
+}

@@ -1,0 +1,18 @@
+//! What crosses the two descriptors of `glovebox-inside`: one plan and commands in, status lines out.
+//! The other end is `src/protocol/jail-plan.ts` and `jail-status.ts`; `fixtures/` is read by the tests of both.
+//!
+//! Read and written by hand over `serde_json::Value`: derive macros cannot be built with the static
+//! C runtime (`.cargo/config.toml`), and errors here name the key as the user knows it.
+
+mod control;
+mod fields;
+mod plan;
+mod status;
+
+pub use control::{Control, Enforcement};
+pub use fields::WireError;
+pub use plan::{Access, Command, Limit, Limits, Mode, Mount, Owner, Plan, Program, PLAN_SCHEMA};
+pub use status::{
+    cut, Activity, ActivityKind, Exit, Failure, FailureCode, LimitHit, LimitKind, Receipt, Started,
+    Status, Verdict, MAX_STRING,
+};
