@@ -8,7 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use libc::{sock_filter, BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+use libc::{
+    sock_filter, BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD,
+    BPF_RET, BPF_W,
+};
 
 use crate::rule::{Pointer, Rule, Switch};
 
@@ -30,7 +33,12 @@ type Block = Vec<sock_filter>;
 
 /// The whole program: the architecture, then the table, then `unknown` for numbers outside of it.
 pub fn compile(table: &BTreeMap<u32, Rule>, unknown: &Rule) -> Block {
-    let mut program = vec![load(ARCH), jump(BPF_JEQ, AUDIT_ARCH, 1, 0), ret(&Rule::Kill), load(NR)];
+    let mut program = vec![
+        load(ARCH),
+        jump(BPF_JEQ, AUDIT_ARCH, 1, 0),
+        ret(&Rule::Kill),
+        load(NR),
+    ];
     let mut table = table.clone();
     table.insert(X32_BIT, Rule::Kill);
     let mut ranges = ranges(&table, unknown);
@@ -50,10 +58,8 @@ fn ranges<'a>(table: &'a BTreeMap<u32, Rule>, gap: &'a Rule) -> Vec<(u32, &'a Ru
     let mut next = 0u32;
     let mut full = false;
     for (&value, rule) in table {
-        if value > next || (value == 0 && next == 0) {
-            if value > next {
-                push(next, gap);
-            }
+        if value > next {
+            push(next, gap);
         }
         push(value, rule);
         match value.checked_add(1) {
@@ -137,11 +143,21 @@ fn load(offset: u32) -> sock_filter {
 }
 
 fn jump(comparison: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter { code: (BPF_JMP | comparison | BPF_K) as u16, jt, jf, k }
+    sock_filter {
+        code: (BPF_JMP | comparison | BPF_K) as u16,
+        jt,
+        jf,
+        k,
+    }
 }
 
 fn statement(code: u32, k: u32) -> sock_filter {
-    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+    sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf: 0,
+        k,
+    }
 }
 
 /// The return of a rule that does not look at arguments; anything else would be a mistake in this

@@ -29,7 +29,9 @@ pub struct Filter {
 impl Filter {
     /// Compiles the policy. It allocates: call it before the child is cloned.
     pub fn compile(options: &FilterOptions) -> Self {
-        Self { program: bpf::compile(&policy::table(options), &policy::UNKNOWN) }
+        Self {
+            program: bpf::compile(&policy::table(options), &policy::UNKNOWN),
+        }
     }
 
     /// SHA-256 of the program's bytes, hex, as the receipt names it.
@@ -40,7 +42,10 @@ impl Filter {
             hash.update([instruction.jt, instruction.jf]);
             hash.update(instruction.k.to_ne_bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// How many instructions the program has.
@@ -63,9 +68,19 @@ impl Filter {
     }
 
     fn load(&self, flags: libc::c_ulong) -> io::Result<OwnedFd> {
-        let program = sock_fprog { len: self.program.len() as u16, filter: self.program.as_ptr().cast_mut() };
+        let program = sock_fprog {
+            len: self.program.len() as u16,
+            filter: self.program.as_ptr().cast_mut(),
+        };
         // SAFETY: `program` points to instructions that outlive the call; the kernel copies them.
-        let fd = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER as c_long, flags, &program) };
+        let fd = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER as c_long,
+                flags,
+                &program,
+            )
+        };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }

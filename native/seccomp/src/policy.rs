@@ -4,11 +4,14 @@
 //! capability and no need to build a sandbox of their own. Where a call has a fallback that
 //! programs know, its refusal is ENOSYS, so that they take it; elsewhere it is EPERM.
 
+#[rustfmt::skip] // tables, several names to a line
 mod allowed;
 mod by_argument;
 #[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
 mod legacy;
 mod numbers;
+#[rustfmt::skip]
 mod refused;
 
 use std::collections::BTreeMap;

@@ -37,7 +37,11 @@ pub struct Pointer {
 
 /// Begins a rule on the low half of argument `arg`.
 pub fn on(arg: u8) -> SwitchBuilder {
-    SwitchBuilder { arg, mask: u32::MAX, cases: Vec::new() }
+    SwitchBuilder {
+        arg,
+        mask: u32::MAX,
+        cases: Vec::new(),
+    }
 }
 
 /// A rule for a pointer argument that is null or not.
@@ -68,6 +72,11 @@ impl SwitchBuilder {
     }
 
     pub fn otherwise(self, otherwise: Rule) -> Rule {
-        Rule::Switch(Box::new(Switch { arg: self.arg, mask: self.mask, cases: self.cases, otherwise }))
+        Rule::Switch(Box::new(Switch {
+            arg: self.arg,
+            mask: self.mask,
+            cases: self.cases,
+            otherwise,
+        }))
     }
 }

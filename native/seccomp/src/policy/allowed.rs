@@ -2,7 +2,7 @@
 
 use libc::*;
 
-use super::numbers::*;
+use super::numbers as newer;
 use super::Table;
 use crate::rule::Rule;
 use crate::FilterOptions;
@@ -25,7 +25,7 @@ const DESCRIPTORS: &[c_long] = &[
     SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2, SYS_fcntl, SYS_flock,
     SYS_sendfile, SYS_splice, SYS_tee, SYS_copy_file_range,
     SYS_fsync, SYS_fdatasync, SYS_sync, SYS_syncfs, SYS_sync_file_range, SYS_fallocate, SYS_ftruncate, SYS_fadvise64, SYS_readahead,
-    CACHESTAT,
+    newer::CACHESTAT,
 ];
 
 /// Names in the tree; the mount tree and Landlock decide which.
@@ -54,12 +54,12 @@ const WAITING: &[c_long] = &[
 const MEMORY: &[c_long] = &[
     SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_msync, SYS_mincore,
     SYS_mlock, SYS_mlock2, SYS_munlock, SYS_mlockall, SYS_munlockall, SYS_membarrier, SYS_mseal,
-    SYS_pkey_alloc, SYS_pkey_free, SYS_pkey_mprotect, MAP_SHADOW_STACK, SYS_get_mempolicy,
+    SYS_pkey_alloc, SYS_pkey_free, SYS_pkey_mprotect, newer::MAP_SHADOW_STACK, SYS_get_mempolicy,
 ];
 
 /// Threads, processes, scheduling. A higher priority than ordinary needs a capability.
 const THREADS: &[c_long] = &[
-    SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_futex, SYS_futex_waitv, FUTEX_WAKE, FUTEX_WAIT, FUTEX_REQUEUE,
+    SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_futex, SYS_futex_waitv, newer::FUTEX_WAKE, newer::FUTEX_WAIT, newer::FUTEX_REQUEUE,
     SYS_set_robust_list, SYS_get_robust_list, SYS_set_tid_address, SYS_rseq, SYS_getcpu,
     SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_setparam, SYS_sched_getscheduler, SYS_sched_setscheduler,
     SYS_sched_getattr, SYS_sched_setattr, SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_sched_rr_get_interval,
@@ -74,7 +74,7 @@ const SIGNALS: &[c_long] = &[
     SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_sigaltstack, SYS_restart_syscall,
     SYS_kill, SYS_tkill, SYS_tgkill, SYS_pidfd_send_signal,
     #[cfg(target_arch = "x86_64")]
-    URETPROBE,
+    newer::URETPROBE,
 ];
 
 /// Reading clocks, and timers of one's own.

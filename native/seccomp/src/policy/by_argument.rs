@@ -6,7 +6,9 @@ use super::Table;
 use crate::rule::{on, on_pointer, without_bits, Rule};
 use crate::FilterOptions;
 
+#[rustfmt::skip] // tables, several names to a line
 mod ioctl;
+#[rustfmt::skip]
 mod prctl;
 mod sockets;
 
@@ -18,21 +20,37 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
     table.rule(SYS_arch_prctl, prctl::arch_rule());
 
     table.all(&[SYS_execve, SYS_execveat], &Rule::Notify);
-    table.rule(SYS_clone, without_bits(0, NEW_NAMESPACES, Rule::Allow, refuse()));
+    table.rule(
+        SYS_clone,
+        without_bits(0, NEW_NAMESPACES, Rule::Allow, refuse()),
+    );
     table.rule(SYS_openat, open_rule(options, 2, 3));
     table.rule(SYS_mknodat, mknod_rule(2));
     table.rule(SYS_fchmod, mode_rule(1, Rule::Allow));
     table.rule(SYS_fchmodat, mode_rule(2, Rule::Allow));
     table.rule(SYS_fchmodat2, mode_rule(2, Rule::Allow));
-    table.rule(SYS_personality, on(0).case([PER_LINUX, ADDR_NO_RANDOMIZE, PERSONALITY_QUERY], Rule::Allow).otherwise(refuse()));
+    table.rule(
+        SYS_personality,
+        on(0)
+            .case(
+                [PER_LINUX, ADDR_NO_RANDOMIZE, PERSONALITY_QUERY],
+                Rule::Allow,
+            )
+            .otherwise(refuse()),
+    );
     table.rule(SYS_seccomp, seccomp_rule());
     table.rule(SYS_memfd_create, memfd_rule(options));
 }
 
 /// The parts of `clone` flags that make a namespace. CLONE_NEWTIME lies in the bits of the exit
 /// signal, where `clone` does not see it.
-const NEW_NAMESPACES: u32 =
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) as u32;
+const NEW_NAMESPACES: u32 = (CLONE_NEWNS
+    | CLONE_NEWCGROUP
+    | CLONE_NEWUTS
+    | CLONE_NEWIPC
+    | CLONE_NEWUSER
+    | CLONE_NEWPID
+    | CLONE_NEWNET) as u32;
 
 const PER_LINUX: u32 = 0;
 const ADDR_NO_RANDOMIZE: u32 = 0x0004_0000;
@@ -56,7 +74,12 @@ pub fn mode_rule(mode: u8, then: Rule) -> Rule {
 /// The mode counts only for a new file: without these flags the argument is whatever was in the register.
 pub fn open_rule(options: &FilterOptions, flags: u8, mode: u8) -> Rule {
     let open = opened(options);
-    without_bits(flags, O_CREAT as u32 | TMPFILE_BIT, open.clone(), mode_rule(mode, open))
+    without_bits(
+        flags,
+        O_CREAT as u32 | TMPFILE_BIT,
+        open.clone(),
+        mode_rule(mode, open),
+    )
 }
 
 pub fn opened(options: &FilterOptions) -> Rule {
@@ -70,15 +93,28 @@ pub fn opened(options: &FilterOptions) -> Rule {
 /// Regular files, FIFOs and sockets; no devices.
 pub fn mknod_rule(mode: u8) -> Rule {
     let kinds = [0, S_IFREG, S_IFIFO, S_IFSOCK];
-    on(mode).mask(S_IFMT | SET_ID_BITS).case(kinds, Rule::Allow).otherwise(refuse())
+    on(mode)
+        .mask(S_IFMT | SET_ID_BITS)
+        .case(kinds, Rule::Allow)
+        .otherwise(refuse())
 }
 
 /// Nested filters only take away. A nested listener would see calls before the supervisor does.
 fn seccomp_rule() -> Rule {
     let listener = SECCOMP_FILTER_FLAG_NEW_LISTENER as u32;
     on(0)
-        .case([SECCOMP_SET_MODE_STRICT, SECCOMP_GET_ACTION_AVAIL, SECCOMP_GET_NOTIF_SIZES], Rule::Allow)
-        .case([SECCOMP_SET_MODE_FILTER], without_bits(1, listener, Rule::Allow, refuse()))
+        .case(
+            [
+                SECCOMP_SET_MODE_STRICT,
+                SECCOMP_GET_ACTION_AVAIL,
+                SECCOMP_GET_NOTIF_SIZES,
+            ],
+            Rule::Allow,
+        )
+        .case(
+            [SECCOMP_SET_MODE_FILTER],
+            without_bits(1, listener, Rule::Allow, refuse()),
+        )
         .otherwise(Rule::Errno(EINVAL))
 }
 

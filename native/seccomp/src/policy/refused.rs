@@ -3,7 +3,7 @@
 
 use libc::*;
 
-use super::numbers::*;
+use super::numbers as newer;
 use super::Table;
 use crate::rule::Rule;
 
@@ -19,8 +19,8 @@ const NAMESPACES: &[c_long] = &[SYS_unshare, SYS_setns, SYS_chroot, SYS_pivot_ro
 
 /// The mount tree is a wall of the jail.
 const MOUNTS: &[c_long] = &[
-    SYS_mount, SYS_umount2, SYS_open_tree, OPEN_TREE_ATTR, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
-    SYS_mount_setattr, SYS_quotactl, SYS_quotactl_fd, SYS_swapon, SYS_swapoff, FILE_SETATTR,
+    SYS_mount, SYS_umount2, SYS_open_tree, newer::OPEN_TREE_ATTR, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
+    SYS_mount_setattr, SYS_quotactl, SYS_quotactl_fd, SYS_swapon, SYS_swapoff, newer::FILE_SETATTR,
 ];
 
 /// Reaching into another process, or taking its descriptors.
@@ -33,7 +33,7 @@ const OTHER_PROCESSES: &[c_long] = &[
 /// with a history, and key rings are not in any namespace that we make.
 const KERNEL: &[c_long] = &[
     SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_fanotify_init, SYS_fanotify_mark,
-    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_syslog, LSM_SET_SELF_ATTR,
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_syslog, newer::LSM_SET_SELF_ATTR,
     SYS_memfd_secret,
 ];
 

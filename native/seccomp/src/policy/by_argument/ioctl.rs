@@ -10,7 +10,7 @@ pub fn rule() -> Rule {
     for group in [ANY_FILE, TERMINAL, INTERFACES, FILE_SYSTEM] {
         allowed.extend_from_slice(group);
     }
-    on(0 + 1).case(PUSHING_INPUT, Rule::Errno(EPERM)).case(allowed, Rule::Allow).otherwise(Rule::Errno(ENOTTY))
+    on(1).case(PUSHING_INPUT, Rule::Errno(EPERM)).case(allowed, Rule::Allow).otherwise(Rule::Errno(ENOTTY))
 }
 
 /// These put characters into a terminal's input, where the shell outside reads them as typed.
@@ -38,7 +38,7 @@ const INTERFACES: &[u32] = &[
     SIOCGIFNETMASK as u32, SIOCGIFMETRIC as u32, SIOCGIFMTU as u32, SIOCGIFHWADDR as u32, SIOCGIFINDEX as u32, SIOCGIFTXQLEN as u32,
     0x8905, // SIOCATMARK
     0x8906, 0x8907, // SIOCGSTAMP, SIOCGSTAMPNS
-    0x8902, 0x8901, 0x8903, 0x8904, // FIOSETOWN, SIOCSPGRP's old names, FIOGETOWN, SIOCGPGRP
+    0x8901, 0x8902, 0x8903, 0x8904, // FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP
 ];
 
 /// Clones of files (`cp --reflink`), and reading what a file is.

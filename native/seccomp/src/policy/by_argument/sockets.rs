@@ -9,7 +9,12 @@ use crate::rule::{on, without_bits, Rule};
 
 pub fn add(table: &mut Table) {
     table.rule(SYS_socket, socket_rule());
-    table.rule(SYS_socketpair, on(0).case([AF_UNIX as u32], unix_rule()).otherwise(Rule::Errno(EAFNOSUPPORT)));
+    table.rule(
+        SYS_socketpair,
+        on(0)
+            .case([AF_UNIX as u32], unix_rule())
+            .otherwise(Rule::Errno(EAFNOSUPPORT)),
+    );
     table.all(&[SYS_connect, SYS_bind], &Rule::Notify);
     table.rule(SYS_sendto, unless_fast_open(3, when_addressed(4)));
     // The address is behind a pointer, so every one of these is shown to the supervisor.
@@ -42,17 +47,31 @@ fn inet_rule() -> Rule {
 /// Without datagrams nothing but `connect` leads to a socket by its path, and `connect` is decided
 /// by the supervisor. SOCK_RAW would be a datagram socket too.
 fn unix_rule() -> Rule {
-    on(1).mask(TYPE_MASK).case([SOCK_STREAM as u32, SOCK_SEQPACKET as u32], protocol(&[0, AF_UNIX])).otherwise(Rule::Errno(EACCES))
+    on(1)
+        .mask(TYPE_MASK)
+        .case(
+            [SOCK_STREAM as u32, SOCK_SEQPACKET as u32],
+            protocol(&[0, AF_UNIX]),
+        )
+        .otherwise(Rule::Errno(EACCES))
 }
 
 /// Interface lists (`os.networkInterfaces()`, `getifaddrs`).
 fn netlink_rule() -> Rule {
-    on(1).mask(TYPE_MASK).case([SOCK_RAW as u32, SOCK_DGRAM as u32], protocol(&[NETLINK_ROUTE])).otherwise(Rule::Errno(EACCES))
+    on(1)
+        .mask(TYPE_MASK)
+        .case(
+            [SOCK_RAW as u32, SOCK_DGRAM as u32],
+            protocol(&[NETLINK_ROUTE]),
+        )
+        .otherwise(Rule::Errno(EACCES))
 }
 
 fn protocol(allowed: &[c_int]) -> Rule {
     let allowed: Vec<u32> = allowed.iter().map(|&p| p as u32).collect();
-    on(2).case(allowed, Rule::Allow).otherwise(Rule::Errno(EPROTONOSUPPORT))
+    on(2)
+        .case(allowed, Rule::Allow)
+        .otherwise(Rule::Errno(EPROTONOSUPPORT))
 }
 
 /// MSG_FASTOPEN connects without `connect`.
@@ -62,11 +81,26 @@ fn unless_fast_open(flags: u8, then: Rule) -> Rule {
 
 /// No BPF programs on sockets, and no upper layer protocols (kTLS and kin), which load modules.
 fn setsockopt_rule() -> Rule {
-    let programs = [SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF];
+    let programs = [
+        SO_ATTACH_FILTER,
+        SO_ATTACH_BPF,
+        SO_ATTACH_REUSEPORT_CBPF,
+        SO_ATTACH_REUSEPORT_EBPF,
+    ];
     let programs: Vec<u32> = programs.iter().map(|&o| o as u32).collect();
     on(1)
-        .case([SOL_SOCKET as u32], on(2).case(programs, Rule::Errno(EPERM)).otherwise(Rule::Allow))
-        .case([SOL_TCP as u32], on(2).case([TCP_ULP as u32], Rule::Errno(ENOPROTOOPT)).otherwise(Rule::Allow))
+        .case(
+            [SOL_SOCKET as u32],
+            on(2)
+                .case(programs, Rule::Errno(EPERM))
+                .otherwise(Rule::Allow),
+        )
+        .case(
+            [SOL_TCP as u32],
+            on(2)
+                .case([TCP_ULP as u32], Rule::Errno(ENOPROTOOPT))
+                .otherwise(Rule::Allow),
+        )
         .otherwise(Rule::Allow)
 }
 
@@ -74,6 +108,11 @@ fn setsockopt_rule() -> Rule {
 fn getsockopt_rule() -> Rule {
     const SO_PEERPIDFD: u32 = 77;
     on(1)
-        .case([SOL_SOCKET as u32], on(2).case([SO_PEERPIDFD], Rule::Errno(ENOPROTOOPT)).otherwise(Rule::Allow))
+        .case(
+            [SOL_SOCKET as u32],
+            on(2)
+                .case([SO_PEERPIDFD], Rule::Errno(ENOPROTOOPT))
+                .otherwise(Rule::Allow),
+        )
         .otherwise(Rule::Allow)
 }
