@@ -12,6 +12,18 @@ export interface SupportYes {
   readonly ok: true
   readonly enforces: readonly Control[]
   readonly receipt: Receipt
+  /** What trying to break each control came to. */
+  readonly evidence: ReadonlyMap<Control, Evidence>
+  /** Whether limits that a user wrote down can be kept here (design.md, "Commands"). */
+  readonly explicitLimits:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly reason: string; readonly fix: string | undefined }
+}
+
+export interface Evidence {
+  readonly held: boolean
+  /** What was tried and what happened, in a few words. */
+  readonly evidence: string
 }
 
 export interface SupportNo {
@@ -27,11 +39,15 @@ export interface Driver {
   readonly name: DriverName
   /** Finds out by starting something; never by looking at a file. */
   probe(signal: AbortSignal): Promise<Support>
+  /** The receipt of a start with default limits that is over at once: the short form of `probe`. */
+  tryOut(signal: AbortSignal): Promise<Receipt>
   /** Starts exactly this plan, or throws a GloveboxError. Never a weaker one. */
   start(plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall>
 }
 
 export interface StartOptions {
+  /** Sandbox id, `[a-z0-9-]{1,64}`. */
+  readonly id: string
   /** `pipe`: Wall.stdio carries the three streams; `inherit`: the program gets ours. */
   readonly stdio: 'pipe' | 'inherit'
   /** Called in the order in which things happened, from the first moment. */

@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { GloveboxError, messageOf } from '../errors.ts'
+import { controls, type Control } from '../protocol/controls.ts'
+import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
+import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
+
+/** What commander collects for the flags below. */
+export interface PolicyFlags {
+  readonly driver?: string
+  readonly isolation?: string
+  readonly read?: readonly string[]
+  readonly write?: readonly string[]
+  readonly volume?: readonly string[]
+  readonly deny?: readonly string[]
+  readonly workspace?: string
+  readonly allowNet?: readonly string[]
+  readonly allowPrivate?: readonly string[]
+  readonly env?: readonly string[]
+  readonly envFile?: readonly string[]
+  readonly exec?: readonly string[]
+  readonly memory?: string
+  readonly cpus?: string
+  readonly vcpus?: string
+  readonly pids?: string
+  readonly disk?: string
+  readonly openFiles?: string
+  readonly time?: string
+  readonly tools?: readonly string[]
+  readonly denyTools?: readonly string[]
+  readonly mode?: Policy['mode']
+  readonly allowDegraded?: readonly string[]
+}
+
+/** The policy flags, the same on every verb that starts a sandbox. */
+export function addPolicyFlags(command: Command): Command {
+  const list = (value: string, before: readonly string[] | undefined): string[] => [
+    ...(before ?? []),
+    ...value.split(',').filter((item) => item !== ''),
+  ]
+  const each = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
+  return command
+    .optionsGroup('Files:')
+    .option('--read <path>', 'show a file or directory, read-only; may run programs (repeat, or commas)', list)
+    .option('--write <path>', 'show a file or directory that may be changed; nothing in it runs', list)
+    .option('-v, --volume <host[:ro]>', 'as --write, or as --read with :ro', each)
+    .option('--deny <path>', 'hide a path inside what is shown', list)
+    .option('--workspace <dir:mode>', 'show a directory at its own path and at /workspace; mode read or write')
+    .optionsGroup('Network (none by default):')
+    .option('--allow-net <name[:port]>', 'a name that may be connected to', list)
+    .option('--allow-private <range>', 'where allowed names may live besides the public internet', list)
+    .optionsGroup('Programs and environment:')
+    .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
+    .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
+    .option('--env-file <file>', 'variables, one NAME=VALUE a line', each)
+    .optionsGroup('Limits, for the whole sandbox:')
+    .option('-m, --memory <size>', 'memory, tmpfs and shared memory included (default 512M)')
+    .option('--cpus <n>', 'CPUs, may be a fraction (default 1)')
+    .addOption(new Option('--vcpus <n>').hideHelp())
+    .option('--pids <n>', 'processes and threads (default 128)')
+    .option('--disk <size>', '/tmp, home and /dev/shm together (default 256M, at most the memory)')
+    .option('--open-files <n>', 'open files a process (default 4096)')
+    .option('--time <duration>', 'run: the longest one request may take; exec: the whole program')
+    .optionsGroup('Tools:')
+    .option('--tools <names>', 'the only tools that exist for the client; * matches any run of characters', list)
+    .option('--deny-tools <names>', 'tools that do not exist for the client; wins over --tools', list)
+    .optionsGroup('Wall:')
+    .option('--driver <name>', 'jail (default)')
+    .addOption(new Option('--isolation <name>').hideHelp())
+    .addOption(
+      new Option('--mode <mode>', 'enforce (default), or audit: also record each file that is opened').choices([
+        'enforce',
+        'audit',
+      ]),
+    )
+    .option(
+      '--allow-degraded <control>',
+      'start although this host cannot enforce a control; told in the receipt and the record',
+      list,
+    )
+}
+
+/**
+ * The flags as a policy.
+ * @throws GloveboxError POLICY_INVALID naming the flag
+ */
+export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Policy {
+  const volumes = (flags.volume ?? []).map(parseVolume)
+  return {
+    ...defaultPolicy,
+    driver: flags.driver ?? flags.isolation ?? defaultPolicy.driver,
+    workspace: flags.workspace === undefined ? null : parseWorkspace(flags.workspace),
+    filesystem: {
+      read: [...(flags.read ?? []), ...volumes.filter(({ readOnly }) => readOnly).map(({ path }) => path)],
+      write: [...(flags.write ?? []), ...volumes.filter(({ readOnly }) => !readOnly).map(({ path }) => path)],
+      deny: flags.deny ?? [],
+    },
+    network: { allow: flags.allowNet ?? [], private: flags.allowPrivate ?? [] },
+    exec: flags.exec ?? null,
+    env: Object.fromEntries([
+      ...(flags.envFile ?? []).flatMap(readEnvFile),
+      ...(flags.env ?? []).flatMap((item) => parseEnv(item, env)),
+    ]),
+    limits: parseLimits(flags),
+    tools: { allow: flags.tools ?? ['*'], deny: flags.denyTools ?? [] },
+    mode: flags.mode ?? 'enforce',
+    allowDegraded: (flags.allowDegraded ?? []).map(parseControl),
+  }
+}
+
+function parseLimits(flags: PolicyFlags): PolicyLimits {
+  const cpus = flags.cpus ?? flags.vcpus
+  return {
+    ...(flags.memory !== undefined && { memoryBytes: parseSize(flags.memory, '--memory') }),
+    ...(cpus !== undefined && { cpus: parseCpus(cpus, '--cpus') }),
+    ...(flags.pids !== undefined && { pids: parseCount(flags.pids, '--pids') }),
+    ...(flags.disk !== undefined && { diskBytes: parseSize(flags.disk, '--disk') }),
+    ...(flags.openFiles !== undefined && { openFiles: parseCount(flags.openFiles, '--open-files') }),
+    ...(flags.time !== undefined && { timeMs: parseDuration(flags.time, '--time') }),
+  }
+}
+
+function parseWorkspace(text: string): Workspace {
+  const match = /^(.+):(copy|read|write)$/.exec(text)
+  const [path, mode] = [match?.[1] ?? text, match?.[2] ?? 'copy']
+  if (mode === 'read' || mode === 'write') return { path, mode }
+  throw new GloveboxError('POLICY_INVALID', `--workspace ${text}: a copied workspace is not there yet in the jail`, {
+    fix: `write --workspace ${path}:read, or --workspace ${path}:write to let it change your files`,
+  })
+}
+
+function parseVolume(text: string): { path: string; readOnly: boolean } {
+  const [path = '', option, ...more] = text.split(':')
+  if (path === '' || more.length > 0 || (option !== undefined && option !== 'ro' && option !== 'rw')) {
+    throw new GloveboxError(
+      'POLICY_INVALID',
+      `--volume ${text}: a host path is shown at its own path, so only HOST, HOST:ro and HOST:rw mean something`,
+      {
+        fix: `--volume ${path === '' ? '/some/path' : path}:ro`,
+      },
+    )
+  }
+  return { path, readOnly: option === 'ro' }
+}
+
+function parseEnv(item: string, env: NodeJS.ProcessEnv): [string, string][] {
+  const at = item.indexOf('=')
+  const name = at < 0 ? item : item.slice(0, at)
+  requireVariableName(name, '--env')
+  if (at >= 0) return [[name, item.slice(at + 1)]]
+  const value = env[name]
+  if (value !== undefined) return [[name, value]]
+  throw new GloveboxError('POLICY_INVALID', `--env ${name}: there is no such variable in our environment to copy`, {
+    fix: `set it, or write --env ${name}=VALUE`,
+  })
+}
+
+function readEnvFile(file: string): [string, string][] {
+  return readText(file)
+    .split('\n')
+    .flatMap((line, index): [string, string][] => {
+      if (line.trim() === '' || line.trimStart().startsWith('#')) return []
+      const at = line.indexOf('=')
+      if (at < 0)
+        throw new GloveboxError('POLICY_INVALID', `${file}:${index + 1}: no "=" in this line`, {
+          fix: 'write NAME=VALUE, or # in front of a comment',
+        })
+      requireVariableName(line.slice(0, at), `${file}:${index + 1}`)
+      return [[line.slice(0, at), line.slice(at + 1).replace(/\r$/, '')]]
+    })
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(resolve(file), 'utf8')
+  } catch (cause) {
+    throw new GloveboxError('POLICY_INVALID', `--env-file ${file}: ${messageOf(cause)}`, {
+      cause,
+      fix: 'check the path',
+    })
+  }
+}
+
+function requireVariableName(name: string, what: string): void {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return
+  throw new GloveboxError('POLICY_INVALID', `${what}: "${name}" is not the name of a variable`, {
+    fix: 'letters, digits and _, not starting with a digit',
+  })
+}
+
+function parseControl(text: string): Control {
+  const control = controls.find((name) => name === text)
+  if (control !== undefined) return control
+  throw new GloveboxError('POLICY_INVALID', `--allow-degraded ${text}: there is no such control`, {
+    fix: `choose from ${controls.join(', ')}`,
+  })
+}

@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { GloveboxError } from '../../errors.ts'
+import type { Control } from '../../protocol/controls.ts'
+import { controls } from '../../protocol/controls.ts'
+import type { Plan } from '../../policy/plan.ts'
+import type { Evidence, Receipt, StartOptions, Support, SupportYes } from '../driver.ts'
+import { startJail } from './start.ts'
+
+/**
+ * Puts up a jail with the self-check program of glovebox-inside in it, which tries to do what each control forbids.
+ * Twice: once as every default start would be, and once with limits that a user wrote down, which need more of the host.
+ */
+export async function probeJail(binary: string, signal: AbortSignal): Promise<Support> {
+  const directory = mkdtempSync(join(tmpdir(), 'glovebox-probe-'))
+  const canary = join(directory, 'canary')
+  writeFileSync(canary, 'a file that no sandbox may see\n', { mode: 0o644 })
+  try {
+    const plan = probePlan(binary, canary)
+    const { receipt, evidence } = await selfCheck(binary, plan, signal)
+    const explicit = await canKeepExplicitLimits(binary, plan, signal)
+    const enforces = receipt.enforcements
+      .filter(({ control, enforced }) => enforced && evidence.get(control)?.held !== false)
+      .map(({ control }) => control)
+    return { ok: true, enforces, receipt, evidence, explicitLimits: explicit }
+  } catch (error) {
+    if (!(error instanceof GloveboxError) || error.code === 'INTERNAL') throw error
+    return { ok: false, reason: error.message, fix: error.fix }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Everything that cannot be had is accepted here, because the receipt is to say what that is. */
+function probePlan(binary: string, canary: string): Plan {
+  const limit = (value: number): { value: number; explicit: boolean } => ({ value, explicit: false })
+  return {
+    schema: 'glovebox/plan/1',
+    server: 'doctor',
+    driver: 'jail',
+    command: { path: binary, argv: [binary, 'probe', canary], cwd: '/', env: { PATH: '/' } },
+    mounts: [
+      {
+        source: dirname(binary),
+        target: dirname(binary),
+        access: 'read',
+        exec: true,
+        owner: 'user',
+        why: 'self-check',
+      },
+    ],
+    deny: [],
+    exec: [binary],
+    network: [],
+    limits: {
+      memory: limit(128 * 1024 ** 2),
+      cpus: limit(1),
+      pids: limit(64),
+      disk: limit(16 * 1024 ** 2),
+      openFiles: limit(1024),
+      time: { value: 20_000, explicit: true },
+    },
+    messageBytes: 0,
+    tools: { allow: [], deny: [] },
+    mode: 'enforce',
+    allowDegraded: controls,
+  }
+}
+
+async function selfCheck(
+  binary: string,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<{ receipt: SelfCheck['receipt']; evidence: SelfCheck['evidence'] }> {
+  const wall = await startJail(binary, plan, quiet, signal)
+  const { stdout, stderr, stdin } = wall.stdio ?? {}
+  if (!stdout || !stderr || !stdin) throw new GloveboxError('INTERNAL', 'the self-check has no pipes')
+  stdin.end()
+  const [lines, complaint, exit] = await Promise.all([text(stdout), text(stderr), wall.exit])
+  if (exit.code !== 0) {
+    throw new GloveboxError(
+      'NOT_STARTED',
+      `the self-check in the jail ended with ${exit.code ?? `signal ${exit.signal}`}: ${complaint.slice(0, 500)}`,
+    )
+  }
+  return { receipt: wall.receipt, evidence: new Map(lines.split('\n').filter(Boolean).map(parseEvidence)) }
+}
+
+interface SelfCheck {
+  readonly receipt: Awaited<ReturnType<typeof startJail>>['receipt']
+  readonly evidence: ReadonlyMap<Control, Evidence>
+}
+
+function parseEvidence(line: string): [Control, Evidence] {
+  const { control, held, evidence } = JSON.parse(line) as { control: string; held: boolean; evidence: string }
+  const known = controls.find((name) => name === control)
+  if (known === undefined || typeof held !== 'boolean' || typeof evidence !== 'string') {
+    throw new GloveboxError('INTERNAL', `the self-check said something unknown: ${line.slice(0, 200)}`)
+  }
+  return [known, { held, evidence }]
+}
+
+/** The receipt of the cheapest start there is. */
+export function tryOutJail(binary: string, signal: AbortSignal): Promise<Receipt> {
+  const plan = probePlan(binary, '/')
+  return startAndEnd(binary, { ...plan, command: { ...plan.command, argv: [binary, '--version'] } }, signal)
+}
+
+/** Whether a limit that the user wrote down can be kept, and if not, why and what helps. */
+async function canKeepExplicitLimits(
+  binary: string,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<SupportYes['explicitLimits']> {
+  const { memory, pids, cpus } = plan.limits
+  const limits = {
+    ...plan.limits,
+    memory: { ...memory, explicit: true },
+    pids: { ...pids, explicit: true },
+    cpus: { ...cpus, value: 0.5, explicit: true },
+  }
+  const command = { ...plan.command, argv: [binary, '--version'] }
+  try {
+    await startAndEnd(binary, { ...plan, command, limits, allowDegraded: [] }, signal)
+    return { ok: true }
+  } catch (error) {
+    if (!(error instanceof GloveboxError) || error.code !== 'HOST_CANNOT') throw error
+    return { ok: false, reason: error.message, fix: error.fix }
+  }
+}
+
+async function startAndEnd(binary: string, plan: Plan, signal: AbortSignal): Promise<Receipt> {
+  const wall = await startJail(binary, plan, quiet, signal)
+  wall.stdio?.stdout.resume()
+  wall.stdio?.stderr.resume()
+  await wall.exit
+  return wall.receipt
+}
+
+/** A self-check is not the user's doing: nothing of it goes to the record. */
+const quiet: StartOptions = { id: 'gbx-doctor', stdio: 'pipe', onActivity: () => undefined, onLimit: () => undefined }

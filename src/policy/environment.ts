@@ -1,0 +1,33 @@
+/** What the sandbox's HOME is: a directory on its own tmpfs. */
+export const sandboxHome = '/home/user'
+
+const standardPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** Variables that say how to speak to the user, not who the user is. */
+const inherited = ['LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE', 'LC_MESSAGES', 'LC_NUMERIC', 'LC_TIME', 'TZ']
+const inheritedOnTerminal = ['TERM', 'COLORTERM', 'COLUMNS', 'LINES']
+
+/**
+ * The sandbox's whole environment: ours is dropped (it holds keys, proxies and preload variables)
+ * but for locale and time zone, and `wanted` is laid over it.
+ */
+export function sandboxEnvironment(
+  host: Readonly<Record<string, string | undefined>>,
+  wanted: Readonly<Record<string, string>>,
+  options: { searchPath: readonly string[]; terminal: boolean },
+): Record<string, string> {
+  const path = [...new Set([...options.searchPath, ...standardPath])].join(':')
+  const env: Record<string, string> = {
+    PATH: path,
+    HOME: sandboxHome,
+    USER: 'user',
+    LOGNAME: 'user',
+    TMPDIR: '/tmp',
+    GLOVEBOX: '1',
+  }
+  for (const name of options.terminal ? [...inherited, ...inheritedOnTerminal] : inherited) {
+    const value = host[name]
+    if (value !== undefined) env[name] = value
+  }
+  return { ...env, ...wanted }
+}

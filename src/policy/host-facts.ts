@@ -1,0 +1,50 @@
+/** What `runtime/inspect` found on the host, so that `policy/` can decide without looking. */
+export interface HostFacts {
+  readonly command: CommandFacts
+  /** Every path that the policy names, by the spelling used there. */
+  readonly paths: ReadonlyMap<string, PathFact>
+  /** What of the usual system directories and files this host has. */
+  readonly system: readonly SystemPath[]
+  /** The user's home, real path: never mounted by inference. */
+  readonly home: string
+}
+
+export interface CommandFacts {
+  /** Absolute path to execute; a link is kept where its place matters (a virtual environment's `python`). */
+  readonly path: string
+  /** Relative script arguments are absolute here, since the working directory may not be visible. */
+  readonly argv: readonly string[]
+  readonly cwd: string
+  /** What it needs in order to start, besides the system directories. */
+  readonly needs: readonly Need[]
+  /** Real paths of the program, its interpreters and their loaders: what an `exec` allowlist must have for the command to start. */
+  readonly executables: readonly string[]
+  /** Directories that programs of the command line were found in, to be put in front of PATH. */
+  readonly searchPath: readonly string[]
+  /** Arguments that are directories on the host. */
+  readonly directories: readonly { readonly argument: string; readonly path: string }[]
+  /** Real paths for the names in the policy's `exec` list. */
+  readonly allowed: readonly string[]
+}
+
+export interface Need {
+  readonly path: string
+  /** What stands there, links resolved; the path itself when absent. */
+  readonly source?: string
+  readonly why: string
+}
+
+export interface PathFact {
+  /** Absolute, `.` and `..` removed, links kept. */
+  readonly absolute: string
+  /** Links resolved; undefined when it does not exist. */
+  readonly real: string | undefined
+  readonly kind: 'file' | 'directory' | 'other' | 'missing'
+}
+
+export interface SystemPath {
+  readonly path: string
+  /** The same with links resolved (`/etc/localtime`). */
+  readonly source: string
+  readonly exec: boolean
+}

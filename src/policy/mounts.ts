@@ -1,0 +1,120 @@
+import { GloveboxError } from '../errors.ts'
+import type { HostFacts, PathFact } from './host-facts.ts'
+import { isWithin, whyReserved } from './paths.ts'
+import type { PlanMount } from './plan.ts'
+import type { Policy } from './policy.ts'
+
+/**
+ * Every mount of the sandbox, outer ones before inner ones.
+ * @throws GloveboxError POLICY_INVALID naming the flag and the path
+ */
+export function planMounts(policy: Policy, facts: HostFacts): PlanMount[] {
+  const asked = askedMounts(policy, facts)
+  const mounts = [...systemMounts(facts), ...asked, ...inferredMounts(facts, asked)]
+  return outerFirst(mounts)
+}
+
+function systemMounts(facts: HostFacts): PlanMount[] {
+  return facts.system.map(({ path, source, exec }) => ({
+    source,
+    target: path,
+    access: 'read',
+    exec,
+    owner: 'system',
+    why: 'system',
+  }))
+}
+
+function askedMounts({ filesystem, workspace }: Policy, facts: HostFacts): PlanMount[] {
+  const mounts: PlanMount[] = []
+  for (const given of filesystem.read) mounts.push(...userMounts('filesystem.read', given, 'read', facts))
+  for (const given of filesystem.write) mounts.push(...userMounts('filesystem.write', given, 'write', facts))
+  if (workspace) {
+    mounts.push(...userMounts('workspace', workspace.path, workspace.mode, facts))
+    const { real } = existing('workspace', workspace.path, facts)
+    if (facts.paths.get(workspace.path)?.kind !== 'directory') {
+      throw new GloveboxError('POLICY_INVALID', `workspace: ${workspace.path} is not a directory`, {
+        fix: 'name a directory',
+      })
+    }
+    mounts.push(userMount(real, '/workspace', workspace.mode, 'workspace'))
+  }
+  return withoutRepeats(mounts)
+}
+
+/** A host path appears at its own path; one spelled through a link appears there too. */
+function userMounts(key: string, given: string, access: 'read' | 'write', facts: HostFacts): PlanMount[] {
+  const { absolute, real } = existing(key, given, facts)
+  return [...new Set([real, absolute])].map((target) => {
+    const reason = whyReserved(target)
+    if (reason !== undefined)
+      throw new GloveboxError('POLICY_INVALID', `${key}: ${given} cannot be mounted: ${reason}`, {
+        fix: 'name the directory below it that is needed',
+      })
+    if (access === 'write' && facts.system.some(({ path }) => isWithin(target, path) || isWithin(path, target))) {
+      throw new GloveboxError(
+        'POLICY_INVALID',
+        `${key}: ${given} is part of the system, which is read-only in every sandbox`,
+        { fix: 'use a directory outside the system' },
+      )
+    }
+    return userMount(real, target, access, key)
+  })
+}
+
+function existing(key: string, given: string, facts: HostFacts): PathFact & { readonly real: string } {
+  const fact = facts.paths.get(given)
+  if (!fact || fact.kind === 'missing' || fact.real === undefined) {
+    throw new GloveboxError('POLICY_INVALID', `${key}: ${given} does not exist`, {
+      fix: 'create it first, or correct the path',
+    })
+  }
+  if (fact.kind === 'other') {
+    throw new GloveboxError(
+      'POLICY_INVALID',
+      `${key}: ${given} is a socket, a device or a pipe, which would be a hole in the wall`,
+      { fix: 'name a file or a directory' },
+    )
+  }
+  return { ...fact, real: fact.real }
+}
+
+/** Read-only mounts may hold programs and native addons; writable ones never run anything. */
+function userMount(source: string, target: string, access: 'read' | 'write', why: string): PlanMount {
+  return { source, target, access, exec: access === 'read', owner: 'user', why }
+}
+
+/**
+ * What the command needs in order to start, unless it can be read there already. What is executed must also
+ * lie on a mount that may execute: inside a writable one it is laid over itself, alone and read-only,
+ * so that nothing the sandbox writes can ever run.
+ */
+function inferredMounts(facts: HostFacts, asked: readonly PlanMount[]): PlanMount[] {
+  const mounts: PlanMount[] = []
+  const isSystem = (path: string) => facts.system.some((system) => isWithin(path, system.path))
+  const innermost = (path: string) =>
+    [...asked, ...mounts]
+      .filter((mount) => isWithin(path, mount.target))
+      .toSorted((a, b) => b.target.length - a.target.length)[0]
+  for (const { path, source, why } of facts.command.needs.toSorted((a, b) => a.path.length - b.path.length)) {
+    if (!isSystem(path) && innermost(path) === undefined) mounts.push(userMount(source ?? path, path, 'read', why))
+  }
+  for (const path of facts.command.executables) {
+    if (!isSystem(path) && innermost(path)?.exec !== true) mounts.push(userMount(path, path, 'read', 'program'))
+  }
+  return mounts
+}
+
+/** The same target asked for twice: `write` wins over `read`, as the wider wish that the user wrote down. */
+function withoutRepeats(mounts: readonly PlanMount[]): PlanMount[] {
+  const byTarget = new Map<string, PlanMount>()
+  for (const mount of mounts) {
+    if (byTarget.get(mount.target)?.access !== 'write') byTarget.set(mount.target, mount)
+  }
+  return [...byTarget.values()]
+}
+
+function outerFirst(mounts: readonly PlanMount[]): PlanMount[] {
+  const depth = (path: string) => path.split('/').length
+  return mounts.toSorted((a, b) => depth(a.target) - depth(b.target))
+}

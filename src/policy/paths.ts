@@ -1,0 +1,25 @@
+import { posix } from 'node:path'
+
+/** Whether `path` is `directory` or lies below it. Both absolute and normalised. */
+export function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`)
+}
+
+/** Every directory from the parent of `path` up to `/`. */
+export function ancestors(path: string): string[] {
+  const found: string[] = []
+  for (let at = posix.dirname(path); ; at = posix.dirname(at)) {
+    found.push(at)
+    if (at === '/') return found
+  }
+}
+
+/** Where the jail puts its own: no host path can be mounted over, above or below these. */
+const reserved = ['/proc', '/sys', '/dev'] as const
+
+/** Why a host path may not be mounted at `target`, or undefined when it may. */
+export function whyReserved(target: string): string | undefined {
+  if (target === '/') return 'the whole root of the host cannot be shown to a sandbox'
+  const hit = reserved.find((path) => isWithin(target, path))
+  return hit === undefined ? undefined : `${hit} inside a sandbox is its own`
+}

@@ -1,0 +1,33 @@
+import type { Control } from '../protocol/controls.ts'
+import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
+
+/** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
+export interface Plan {
+  readonly schema: 'glovebox/plan/1'
+  readonly server: string
+  readonly driver: string
+  readonly command: PlanCommand
+  readonly mounts: readonly PlanMount[]
+  readonly deny: readonly string[]
+  readonly exec: readonly string[] | null
+  /** Names that may be connected to; empty: none. */
+  readonly network: readonly string[]
+  readonly limits: JailLimits
+  readonly messageBytes: number
+  readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly mode: 'enforce' | 'audit' | 'learn'
+  readonly allowDegraded: readonly Control[]
+}
+
+export interface PlanCommand {
+  /** Absolute path of what is executed, symbolic links resolved. */
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A mount and where it comes from: shown to the user, who should find nothing there that they cannot account for. */
+export interface PlanMount extends JailMount {
+  readonly why: string
+}

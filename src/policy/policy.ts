@@ -1,0 +1,60 @@
+import type { Control } from '../protocol/controls.ts'
+
+/** What a sandbox may do, as its owner wrote it: nothing is resolved yet, nothing looked up. */
+export interface Policy {
+  readonly driver: string
+  readonly workspace: Workspace | null
+  readonly filesystem: {
+    readonly read: readonly string[]
+    readonly write: readonly string[]
+    readonly deny: readonly string[]
+  }
+  readonly network: { readonly allow: readonly string[]; readonly private: readonly string[] }
+  /** Names or paths of programs; `null`: anything on a read-only mount. */
+  readonly exec: readonly string[] | null
+  /** `K=V` already split; a name alone was copied by the caller from its own environment. */
+  readonly env: Readonly<Record<string, string>>
+  readonly limits: PolicyLimits
+  readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly mode: 'enforce' | 'audit' | 'learn'
+  readonly allowDegraded: readonly Control[]
+}
+
+export interface Workspace {
+  readonly path: string
+  readonly mode: 'read' | 'write'
+}
+
+/** `undefined` means the default; what is set was written down by the user and must be enforced as such. */
+export interface PolicyLimits {
+  readonly memoryBytes?: number
+  readonly cpus?: number
+  readonly pids?: number
+  readonly diskBytes?: number
+  readonly openFiles?: number
+  readonly timeMs?: number
+  readonly messageBytes?: number
+}
+
+/** Default deny (design.md, "What it never does", 3). */
+export const defaultLimits: Readonly<Required<Omit<PolicyLimits, 'timeMs'>>> = {
+  memoryBytes: 512 * 1024 ** 2,
+  cpus: 1,
+  pids: 128,
+  diskBytes: 256 * 1024 ** 2,
+  openFiles: 4096,
+  messageBytes: 8 * 1024 ** 2,
+}
+
+export const defaultPolicy: Policy = {
+  driver: 'jail',
+  workspace: null,
+  filesystem: { read: [], write: [], deny: [] },
+  network: { allow: [], private: [] },
+  exec: null,
+  env: {},
+  limits: {},
+  tools: { allow: ['*'], deny: [] },
+  mode: 'enforce',
+  allowDegraded: [],
+}

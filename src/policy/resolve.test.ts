@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { GloveboxError, type ErrorCode } from '../errors.ts'
+import type { CommandFacts, HostFacts, PathFact } from './host-facts.ts'
+import type { Plan } from './plan.ts'
+import { defaultPolicy, type Policy } from './policy.ts'
+import { resolvePlan } from './resolve.ts'
+
+const directory = (path: string, real: string = path): [string, PathFact] => [
+  path,
+  { absolute: path, real, kind: 'directory' },
+]
+
+function hostFacts(change: { command?: Partial<CommandFacts>; paths?: readonly [string, PathFact][] } = {}): HostFacts {
+  return {
+    command: {
+      path: '/usr/bin/node',
+      argv: ['node', '/srv/app/server.js'],
+      cwd: '/srv/app',
+      needs: [{ path: '/srv/app', why: 'package' }],
+      executables: ['/usr/bin/node', '/usr/lib/ld.so'],
+      searchPath: ['/usr/bin'],
+      directories: [],
+      allowed: [],
+      ...change.command,
+    },
+    paths: new Map(change.paths),
+    system: [{ path: '/usr', source: '/usr', exec: true }],
+    home: '/home/me',
+  }
+}
+
+function resolve(policy: Partial<Policy>, facts: HostFacts = hostFacts(), env: Record<string, string> = {}): Plan {
+  return resolvePlan('files', { ...defaultPolicy, ...policy }, facts, { env, terminal: false })
+}
+
+function refuses(run: () => unknown, code: ErrorCode, text: RegExp): void {
+  assert.throws(run, (error) => {
+    assert.ok(error instanceof GloveboxError)
+    assert.equal(error.code, code)
+    assert.match(`${error.message} | ${error.fix}`, text)
+    return true
+  })
+}
+
+const mountAt = (plan: Plan, target: string): string => {
+  const found = plan.mounts.filter((mount) => mount.target === target)
+  return found.map(({ source, access, exec }) => `${source} ${access}${exec ? ' exec' : ''}`).join(' + ')
+}
+
+test('the default policy shows the system and what the command is made of, read-only, and nothing else', () => {
+  const plan = resolve({})
+  assert.deepEqual(
+    plan.mounts.map(({ target, access }) => `${target} ${access}`),
+    ['/usr read', '/srv/app read'],
+  )
+  assert.equal(plan.command.cwd, '/srv/app')
+  assert.deepEqual(plan.network, [])
+  assert.deepEqual(plan.limits.memory, { value: 512 * 1024 ** 2, explicit: false })
+  assert.deepEqual(plan.limits.pids, { value: 128, explicit: false })
+})
+
+test('the environment is ours no more, but for locale and time zone, and has what the policy says', () => {
+  const host = {
+    LANG: 'de_DE.UTF-8',
+    TZ: 'UTC',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    LD_PRELOAD: '/evil.so',
+    NODE_OPTIONS: '--require /evil.js',
+    HOME: '/home/me',
+  }
+  const { env } = resolve({ env: { KEY: 'value' } }, hostFacts(), host).command
+  assert.deepEqual(Object.keys(env).toSorted(), [
+    'GLOVEBOX',
+    'HOME',
+    'KEY',
+    'LANG',
+    'LOGNAME',
+    'PATH',
+    'TMPDIR',
+    'TZ',
+    'USER',
+  ])
+  assert.equal(env['HOME'], '/home/user')
+  assert.equal(env['KEY'], 'value')
+})
+
+test('a directory among the arguments that the sandbox cannot see is refused, naming the flag to add', () => {
+  const facts = hostFacts({ command: { directories: [{ argument: '--root=/data', path: '/data' }] } })
+  refuses(() => resolve({}, facts), 'PATH_NOT_VISIBLE', /--root=\/data.*--read \/data/)
+})
+
+test('a directory among the arguments is fine when a flag shows it', () => {
+  const facts = hostFacts({
+    command: { directories: [{ argument: '/data/x', path: '/data/x' }] },
+    paths: [directory('/data')],
+  })
+  assert.equal(
+    mountAt(resolve({ filesystem: { read: ['/data'], write: [], deny: [] } }, facts), '/data'),
+    '/data read exec',
+  )
+})
+
+test('a writable mount never runs anything, and a program inside it is laid over itself read-only', () => {
+  const facts = hostFacts({
+    command: { executables: ['/srv/app/tool'], needs: [{ path: '/srv/app/tool', why: 'program' }] },
+    paths: [directory('/srv/app')],
+  })
+  const plan = resolve({ filesystem: { read: [], write: ['/srv/app'], deny: [] } }, facts)
+  assert.equal(mountAt(plan, '/srv/app'), '/srv/app write')
+  assert.equal(mountAt(plan, '/srv/app/tool'), '/srv/app/tool read exec')
+  assert.ok(
+    plan.mounts.findIndex((mount) => mount.target === '/srv/app') <
+      plan.mounts.findIndex((mount) => mount.target === '/srv/app/tool'),
+  )
+})
+
+test('a path that was spelled through a link is there by both names', () => {
+  const facts = hostFacts({ paths: [directory('/home/me/link', '/data/real')] })
+  const plan = resolve({ filesystem: { read: ['/home/me/link'], write: [], deny: [] } }, facts)
+  assert.equal(mountAt(plan, '/home/me/link'), '/data/real read exec')
+  assert.equal(mountAt(plan, '/data/real'), '/data/real read exec')
+})
+
+test('the workspace is at its own path and at /workspace, and the working directory falls back to it', () => {
+  const facts = hostFacts({ command: { cwd: '/home/me' }, paths: [directory('/data')] })
+  const plan = resolve({ workspace: { path: '/data', mode: 'write' } }, facts)
+  assert.equal(mountAt(plan, '/workspace'), '/data write')
+  assert.equal(mountAt(plan, '/data'), '/data write')
+  assert.equal(plan.command.cwd, '/workspace')
+})
+
+test('a path that does not exist, a socket and the jail’s own places cannot be mounted', () => {
+  const facts = hostFacts({
+    paths: [
+      ['/gone', { absolute: '/gone', real: undefined, kind: 'missing' }],
+      ['/run/docker.sock', { absolute: '/run/docker.sock', real: '/run/docker.sock', kind: 'other' }],
+      directory('/'),
+      directory('/proc/1'),
+      directory('/dev'),
+      directory('/usr/share'),
+    ],
+  })
+  const read = (path: string) => () => resolve({ filesystem: { read: [path], write: [], deny: [] } }, facts)
+  refuses(read('/gone'), 'POLICY_INVALID', /filesystem.read: \/gone does not exist/)
+  refuses(read('/run/docker.sock'), 'POLICY_INVALID', /hole in the wall/)
+  refuses(read('/'), 'POLICY_INVALID', /whole root/)
+  refuses(read('/proc/1'), 'POLICY_INVALID', /\/proc inside a sandbox is its own/)
+  refuses(read('/dev'), 'POLICY_INVALID', /\/dev inside a sandbox is its own/)
+  refuses(
+    () => resolve({ filesystem: { read: [], write: ['/usr/share'], deny: [] } }, facts),
+    'POLICY_INVALID',
+    /read-only in every sandbox/,
+  )
+})
+
+test('a network list is refused until something enforces it', () => {
+  refuses(
+    () => resolve({ network: { allow: ['api.github.com'], private: [] } }),
+    'HOST_CANNOT',
+    /^network.allow: not enforced by the jail yet/,
+  )
+  refuses(
+    () => resolve({ network: { allow: [], private: ['10.0.0.0/8'] } }),
+    'HOST_CANNOT',
+    /^network.private: not enforced by the jail yet/,
+  )
+})
+
+test('disk is memory: a default follows a small memory, and a wish for more than the memory is refused', () => {
+  assert.deepEqual(resolve({ limits: { memoryBytes: 64 * 1024 ** 2 } }).limits.disk, {
+    value: 64 * 1024 ** 2,
+    explicit: false,
+  })
+  refuses(
+    () => resolve({ limits: { memoryBytes: 2 ** 26, diskBytes: 2 ** 27 } }),
+    'POLICY_INVALID',
+    /limits.disk \(128 MiB\) is more than limits.memory \(64 MiB\)/,
+  )
+})
+
+test('an exec list always has the command itself with its loader', () => {
+  const plan = resolve({ exec: ['git'] }, hostFacts({ command: { allowed: ['/usr/bin/git'] } }))
+  assert.deepEqual(plan.exec, ['/usr/bin/node', '/usr/lib/ld.so', '/usr/bin/git'])
+  assert.equal(resolve({}).exec, null)
+})
+
+test('a denied path is masked by the name it was given and by its real one', () => {
+  const facts = hostFacts({ paths: [directory('/data/link', '/data/secret')] })
+  assert.deepEqual(resolve({ filesystem: { read: [], write: [], deny: ['/data/link'] } }, facts).deny, [
+    '/data/link',
+    '/data/secret',
+  ])
+})

@@ -1,0 +1,115 @@
+import { GloveboxError } from '../errors.ts'
+import type { JailLimit, JailLimits } from '../protocol/jail-plan.ts'
+import { sandboxEnvironment } from './environment.ts'
+import type { HostFacts } from './host-facts.ts'
+import { planMounts } from './mounts.ts'
+import { isWithin } from './paths.ts'
+import type { Plan, PlanMount } from './plan.ts'
+import { defaultLimits, type Policy } from './policy.ts'
+import { formatBytes } from './sizes.ts'
+
+/**
+ * A policy, with what the host has, resolved for one start.
+ * @throws GloveboxError POLICY_INVALID or PATH_NOT_VISIBLE, before anything is started
+ */
+export function resolvePlan(
+  server: string,
+  policy: Policy,
+  facts: HostFacts,
+  options: { env: Readonly<Record<string, string | undefined>>; terminal: boolean },
+): Plan {
+  refuseNetwork(policy)
+  const mounts = planMounts(policy, facts)
+  const { command } = facts
+  requireVisible(command.directories, mounts)
+  return {
+    schema: 'glovebox/plan/1',
+    server,
+    driver: policy.driver,
+    command: {
+      path: command.path,
+      argv: command.argv,
+      cwd: workingDirectory(command.cwd, mounts),
+      env: sandboxEnvironment(options.env, policy.env, { searchPath: command.searchPath, terminal: options.terminal }),
+    },
+    mounts,
+    deny: denied(policy, facts),
+    exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
+    network: policy.network.allow,
+    limits: planLimits(policy),
+    messageBytes: policy.limits.messageBytes ?? defaultLimits.messageBytes,
+    tools: policy.tools,
+    mode: policy.mode,
+    allowDegraded: policy.allowDegraded,
+  }
+}
+
+function refuseNetwork({ network }: Policy): void {
+  const [key, list] = network.allow.length > 0 ? ['network.allow', network.allow] : ['network.private', network.private]
+  if (list.length === 0) return
+  throw new GloveboxError('HOST_CANNOT', `${key}: not enforced by the jail yet`, {
+    fix: 'leave --allow-net and --allow-private out: the sandbox then has no network at all',
+  })
+}
+
+/** The working directory is kept where it is visible, else `/workspace`, else `/`. */
+function workingDirectory(cwd: string, mounts: readonly PlanMount[]): string {
+  if (isVisible(cwd, mounts)) return cwd
+  return mounts.some((mount) => mount.target === '/workspace') ? '/workspace' : '/'
+}
+
+function isVisible(path: string, mounts: readonly PlanMount[]): boolean {
+  return mounts.some((mount) => isWithin(path, mount.target))
+}
+
+function requireVisible(directories: HostFacts['command']['directories'], mounts: readonly PlanMount[]): void {
+  const hidden = directories.find(({ path }) => !isVisible(path, mounts))
+  if (!hidden) return
+  throw new GloveboxError(
+    'PATH_NOT_VISIBLE',
+    `the argument "${hidden.argument}" is a directory that the sandbox cannot see: ${hidden.path}`,
+    {
+      fix: `add --read ${hidden.path}, or --write ${hidden.path} if it may change files there`,
+    },
+  )
+}
+
+function denied(policy: Policy, facts: HostFacts): string[] {
+  return unique(
+    policy.filesystem.deny.flatMap((given) => {
+      const fact = facts.paths.get(given)
+      return fact === undefined ? [] : [fact.absolute, fact.real ?? fact.absolute]
+    }),
+  )
+}
+
+function planLimits({ limits }: Policy): JailLimits {
+  const memory = limit(limits.memoryBytes, defaultLimits.memoryBytes)
+  // Disk is tmpfs, which is memory: a default never asks for more than there is, a wish for more is a mistake.
+  const disk = limit(limits.diskBytes, Math.min(defaultLimits.diskBytes, memory.value))
+  if (disk.value > memory.value) {
+    throw new GloveboxError(
+      'POLICY_INVALID',
+      `limits.disk (${formatBytes(disk.value)}) is more than limits.memory (${formatBytes(memory.value)})`,
+      {
+        fix: 'in the jail, disk is kept in memory: raise --memory or lower --disk',
+      },
+    )
+  }
+  return {
+    memory,
+    cpus: limit(limits.cpus, defaultLimits.cpus),
+    pids: limit(limits.pids, defaultLimits.pids),
+    disk,
+    openFiles: limit(limits.openFiles, defaultLimits.openFiles),
+    time: limits.timeMs === undefined ? null : { value: limits.timeMs, explicit: true },
+  }
+}
+
+function limit(wanted: number | undefined, otherwise: number): JailLimit {
+  return wanted === undefined ? { value: otherwise, explicit: false } : { value: wanted, explicit: true }
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)]
+}

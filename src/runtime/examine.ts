@@ -1,0 +1,26 @@
+import { driverNames, hasDriver, loadDriver } from '../drivers/registry.ts'
+import type { DriverName, Support } from '../drivers/driver.ts'
+import { controls } from '../protocol/controls.ts'
+
+/** What this host can do, driver by driver. */
+export interface Examination {
+  readonly drivers: readonly { readonly driver: DriverName; readonly support: Support; readonly ms: number }[]
+  /** Drivers that this version of Glovebox does not have. */
+  readonly absent: readonly DriverName[]
+  /** Some driver enforces every control, also limits that were written down. */
+  readonly whole: boolean
+}
+
+/** Probes every driver there is, by doing. */
+export async function examine(): Promise<Examination> {
+  const drivers = []
+  for (const driver of driverNames.filter(hasDriver)) {
+    const from = performance.now()
+    const support = await (await loadDriver(driver)).probe(AbortSignal.timeout(60_000))
+    drivers.push({ driver, support, ms: performance.now() - from })
+  }
+  const whole = drivers.some(
+    ({ support }) => support.ok && support.explicitLimits.ok && support.enforces.length === controls.length,
+  )
+  return { drivers, absent: driverNames.filter((name) => !hasDriver(name)), whole }
+}

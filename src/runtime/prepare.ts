@@ -1,0 +1,28 @@
+import { basename } from 'node:path'
+import { loadDriver } from '../drivers/registry.ts'
+import type { Driver } from '../drivers/driver.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Policy } from '../policy/policy.ts'
+import { resolvePlan } from '../policy/resolve.ts'
+import { inspectHost } from './inspect/host.ts'
+
+export interface Prepared {
+  readonly plan: Plan
+  readonly driver: Driver
+}
+
+/**
+ * A policy and a command, resolved on this host and with the driver loaded: all that is decided before anything starts.
+ * @throws GloveboxError for whatever the policy or the host does not allow
+ */
+export async function prepare(options: {
+  policy: Policy
+  command: readonly string[]
+  name: string | undefined
+  terminal: boolean
+}): Promise<Prepared> {
+  const { policy, command, terminal } = options
+  const facts = inspectHost(policy, command, process.env, process.cwd())
+  const plan = resolvePlan(options.name ?? basename(command[0] ?? ''), policy, facts, { env: process.env, terminal })
+  return { plan, driver: await loadDriver(policy.driver) }
+}

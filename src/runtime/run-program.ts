@@ -1,0 +1,59 @@
+import { constants } from 'node:os'
+import { openAudit } from '../audit/audit-log.ts'
+import type { Driver } from '../drivers/driver.ts'
+import type { Plan } from '../policy/plan.ts'
+import { places } from '../system/places.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { giveReceipt } from './receipt-file.ts'
+import { newSandboxId, startSandbox } from './sandbox.ts'
+import { onEndingSignals } from './signals.ts'
+
+/** `exec` alone: a program behind the wall with our own stdio, no guard. Returns the exit code. */
+export async function runProgram(options: {
+  plan: Plan
+  driver: Driver
+  receipt: string | undefined
+}): Promise<number> {
+  const { plan, driver } = options
+  const id = newSandboxId()
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
+  const starting = new AbortController()
+  let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))
+  const release = onEndingSignals((signal) => forward(signal))
+  try {
+    const sandbox = await startSandbox({
+      id,
+      plan,
+      driver,
+      record: audit.record,
+      stdio: 'inherit',
+      signal: starting.signal,
+    })
+    let asked = 0
+    forward = (signal) => {
+      // The second wish is not a wish to be asked again.
+      if (++asked > 1) void sandbox.wall.stop(0)
+      else sandbox.wall.signal(signal)
+    }
+    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    const exit = await sandbox.exit
+    const why = sandbox.endedBy()
+    if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)
+    return exitCodeOf(exit)
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode
+    throw error
+  } finally {
+    release()
+    audit.close()
+  }
+}
+
+/** We were asked to end before the program ran. */
+export class Interrupted extends Error {
+  readonly exitCode: number
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`)
+    this.exitCode = 128 + constants.signals[signal]
+  }
+}

@@ -1,0 +1,13 @@
+/** Signals by which a terminal, a client or a service manager asks us to end. */
+const ending: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
+
+/**
+ * Calls `onSignal` for each request to end; the returned function takes the handlers away.
+ * A handler must be in place before anything is started: the default action would leave the goodbye to the kernel.
+ */
+export function onEndingSignals(onSignal: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of ending) process.on(signal, onSignal)
+  return () => {
+    for (const signal of ending) process.off(signal, onSignal)
+  }
+}

@@ -1,0 +1,41 @@
+import { userInfo, homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where Glovebox keeps things; none of them is made by asking. */
+export interface Places {
+  readonly config: string
+  readonly state: string
+  readonly audit: string
+  readonly data: string
+  readonly cache: string
+  readonly runtime: string
+}
+
+/**
+ * XDG places (basedir-spec 0.8), or directories below `GLOVEBOX_HOME`, which moves all of them.
+ * Relative values of XDG variables are ignored, as the specification demands.
+ */
+export function places(env: NodeJS.ProcessEnv): Places {
+  const home = env['GLOVEBOX_HOME']
+  if (home !== undefined && home !== '') return below((name) => join(home, name), join(home, 'runtime'))
+  const roots = {
+    config: xdg(env['XDG_CONFIG_HOME']) ?? join(homedir(), '.config'),
+    state: xdg(env['XDG_STATE_HOME']) ?? join(homedir(), '.local', 'state'),
+    data: xdg(env['XDG_DATA_HOME']) ?? join(homedir(), '.local', 'share'),
+    cache: xdg(env['XDG_CACHE_HOME']) ?? join(homedir(), '.cache'),
+  }
+  const runtime = xdg(env['XDG_RUNTIME_DIR'])
+  return below(
+    (name) => join(roots[name], 'glovebox'),
+    runtime === undefined ? `/tmp/glovebox-${userInfo().uid}` : join(runtime, 'glovebox'),
+  )
+}
+
+function below(of: (name: 'config' | 'state' | 'data' | 'cache') => string, runtime: string): Places {
+  const state = of('state')
+  return { config: of('config'), state, audit: join(state, 'audit'), data: of('data'), cache: of('cache'), runtime }
+}
+
+function xdg(value: string | undefined): string | undefined {
+  return value?.startsWith('/') === true ? value : undefined
+}

@@ -1,0 +1,19 @@
+import { GloveboxError, exitCodes, messageOf } from '../errors.ts'
+import type { Style } from './style.ts'
+
+/** What a command that failed says on stderr, and what it exits with. */
+export function renderFailure(
+  error: unknown,
+  options: { json: boolean; style: Style },
+): { text: string; exitCode: number } {
+  const known =
+    error instanceof GloveboxError ? error : new GloveboxError('INTERNAL', messageOf(error), { cause: error })
+  if (options.json) {
+    const body = { code: known.code, message: known.message, ...(known.fix !== undefined && { fix: known.fix }) }
+    return { text: `${JSON.stringify({ error: body })}\n`, exitCode: known.exitCode }
+  }
+  const lines = [`${options.style.bad('glovebox:')} ${known.message}`]
+  if (known.fix !== undefined) lines.push(`  ${options.style.dim('fix:')} ${known.fix}`)
+  if (!(error instanceof GloveboxError) && error instanceof Error) lines.push(options.style.dim(error.stack ?? ''))
+  return { text: `${lines.join('\n')}\n`, exitCode: known.exitCode ?? exitCodes.failed }
+}

@@ -1,0 +1,17 @@
+import type { Receipt } from '../drivers/driver.ts'
+import type { Style } from './style.ts'
+import { table } from './table.ts'
+
+/** The receipt as a table for people: one line a control. */
+export function renderReceipt(receipt: Receipt, style: Style): string {
+  const rows = receipt.enforcements.map((line) => [
+    line.enforced ? style.good('yes') : style.bad('NO'),
+    line.control,
+    line.mechanism,
+    style.dim(line.layers.join(', ')),
+  ])
+  const about = style.dim(
+    `glovebox-inside ${receipt.inside}, kernel ${receipt.kernel}, landlock abi ${receipt.landlockAbi}, seccomp sha256:${receipt.seccomp.slice(0, 16)}, host uid ${receipt.hostUid}`,
+  )
+  return `${table([['', style.bold('control'), style.bold('held by'), style.bold('and also')], ...rows])}\n${about}\n`
+}
