@@ -1,0 +1,18 @@
+/**
+ * The reason to skip a test, for node:test's `skip` option: `test('…', { skip: unlessPresent('KVM', reason) }, …)`.
+ * `REQUIRE_<COMPONENT>=1` says that this machine has the component, so that its absence is a failure.
+ * @throws when the component is required and not there
+ */
+export function unlessPresent(component: string, missing: string | undefined): string | false {
+  if (missing === undefined) return false
+  const name = `REQUIRE_${component}`
+  const required = process.env[name]
+  if (required !== undefined && required !== '1') throw new Error(`${name} is "${required}": 1, or unset, is meant`)
+  if (required === '1') throw new Error(`${name}=1, but ${missing}`)
+  return missing
+}
+
+/** True where the long counts of rounds and cases are meant: `GLOVEBOX_LONG=1`, which `CI=true npm test` sets. */
+export function isLong(): boolean {
+  return process.env['GLOVEBOX_LONG'] === '1'
+}
