@@ -30,7 +30,7 @@ impl Filter {
     /// Compiles the policy. It allocates: call it before the child is cloned.
     pub fn compile(options: &FilterOptions) -> Self {
         Self {
-            program: bpf::compile(&policy::table(options), &policy::UNKNOWN),
+            program: bpf::compile(policy::table(options), &policy::UNKNOWN),
         }
     }
 
