@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { GloveboxError } from '../../errors.ts'
+import { inspectCommand } from './command.ts'
+import { findProgram, loaderOf, shebangOf } from './program.ts'
+import { inspectSystem } from './system.ts'
+
+let root = ''
+before(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'glovebox-inspect-')))
+})
+after(() => rmSync(root, { recursive: true }))
+
+function put(path: string, text: string, mode = 0o644): string {
+  const full = join(root, path)
+  mkdirSync(dirname(full), { recursive: true })
+  writeFileSync(full, text)
+  chmodSync(full, mode)
+  return full
+}
+
+const inspect = (command: readonly string[], cwd: string = root) =>
+  inspectCommand(command, {
+    cwd,
+    path: `${dirname(process.execPath)}:/usr/bin:/bin`,
+    home: join(root, 'home'),
+    exec: null,
+  })
+
+const needs = (command: readonly string[], cwd?: string): string[] =>
+  inspect(command, cwd).needs.map(({ path }) => path.replace(root, ''))
+
+test('a script brings the package around it and the node_modules above, but never the home', () => {
+  put('home/package.json', '{}')
+  put('home/lone.js', '')
+  put('home/project/package.json', '{}')
+  put('home/node_modules/x/index.js', '')
+  const script = put('home/project/src/server.js', '')
+  assert.deepEqual(
+    needs(['node', script]).filter((path) => path.startsWith('/home')),
+    ['/home/project/src/server.js', '/home/project'],
+  )
+  assert.deepEqual(
+    needs(['node', join(root, 'home/lone.js')]).filter((path) => path.startsWith('/home')),
+    ['/home/lone.js'],
+  )
+})
+
+test('a script inside node_modules brings the outermost one, where its dependencies are', () => {
+  const script = put('app/node_modules/.pnpm/a@1/node_modules/a/dist/index.js', '#!/usr/bin/env node\n', 0o755)
+  put('app/node_modules/.pnpm/a@1/node_modules/a/package.json', '{}')
+  mkdirSync(join(root, 'app/node_modules/.bin'))
+  symlinkSync('../.pnpm/a@1/node_modules/a/dist/index.js', join(root, 'app/node_modules/.bin/a'))
+  assert.ok(needs(['node', script]).includes('/app/node_modules'))
+  const facts = inspect([join(root, 'app/node_modules/.bin/a')])
+  assert.equal(facts.path, script)
+  assert.equal(facts.argv[0], join(root, 'app/node_modules/.bin/a'))
+  assert.ok(facts.executables.includes(realpathSync(process.execPath)), 'the interpreter that env finds')
+  assert.ok(facts.searchPath.includes(dirname(realpathSync(process.execPath))))
+})
+
+test('a relative script is made absolute, since the working directory may not be visible', () => {
+  const script = put('rel/package.json', '{}') && put('rel/main.js', '')
+  assert.deepEqual(inspect(['node', '--enable-source-maps', 'main.js', 'x'], join(root, 'rel')).argv, [
+    'node',
+    '--enable-source-maps',
+    script,
+    'x',
+  ])
+})
+
+test('code on the command line is no script', () => {
+  put('e/index.js', '')
+  assert.deepEqual(inspect(['node', '-e', 'index.js'], join(root, 'e')).argv, ['node', '-e', 'index.js'])
+})
+
+test('arguments that are spelled as paths and are directories are found, in options too', () => {
+  mkdirSync(join(root, 'd/data'), { recursive: true })
+  const found = inspect(
+    ['true', join(root, 'd/data'), `--root=${root}/d`, './data', '.', 'data', '/no/such', '-x'],
+    join(root, 'd'),
+  )
+  assert.deepEqual(
+    found.directories.map(({ path }) => path.replace(root, '')),
+    ['/d/data', '/d', '/d/data', '/d'],
+  )
+})
+
+test('a virtual environment is kept as the place that its python was started from', () => {
+  put('venv/pyvenv.cfg', 'home = /usr/bin\nversion = 3.11\n')
+  mkdirSync(join(root, 'venv/bin'))
+  symlinkSync('/usr/bin/env', join(root, 'venv/bin/python'))
+  const facts = inspect([join(root, 'venv/bin/python'), '-m', 'server'])
+  assert.equal(facts.path, join(root, 'venv/bin/python'))
+  assert.ok(facts.needs.some(({ path }) => path === join(root, 'venv')))
+})
+
+test('programs are looked up as execvp does, without the working directory', () => {
+  put('bin/tool', '#!/bin/sh\n', 0o755)
+  put('bin/data', 'x')
+  assert.equal(findProgram('tool', root, join(root, 'bin')), join(root, 'bin/tool'))
+  assert.equal(findProgram('./bin/tool', root, undefined), join(root, 'bin/tool'))
+  const code = (name: string, path: string): unknown => {
+    try {
+      return findProgram(name, join(root, 'bin'), path)
+    } catch (error) {
+      return error instanceof GloveboxError ? error.code : error
+    }
+  }
+  assert.equal(code('tool', ':.:/usr/bin'), 'NOT_FOUND')
+  assert.equal(code('data', join(root, 'bin')), 'NOT_EXECUTABLE')
+  assert.equal(code('/no/such', ''), 'NOT_FOUND')
+  assert.equal(code('', ''), 'USAGE')
+  assert.equal(code(join(root, 'bin'), ''), 'NOT_EXECUTABLE')
+})
+
+test('interpreter lines are split as the kernel splits them', () => {
+  assert.deepEqual(shebangOf(put('s/a', '#!/usr/bin/env -S node --x\n')), {
+    interpreter: '/usr/bin/env',
+    argument: '-S node --x',
+  })
+  assert.deepEqual(shebangOf(put('s/b', '#! /bin/sh\n')), { interpreter: '/bin/sh', argument: undefined })
+  assert.equal(shebangOf(put('s/c', 'no script')), undefined)
+})
+
+test('the loader of a dynamic program is read from the program itself', () => {
+  assert.match(loaderOf(realpathSync(process.execPath)) ?? '', /\/ld-.*\.so/)
+  assert.equal(loaderOf(put('s/d', '#!/bin/sh\n')), undefined)
+  assert.equal(loaderOf(put('s/e', '')), undefined)
+})
+
+test('the system that a sandbox sees has programs and public settings, and no secret of the machine', () => {
+  const paths = inspectSystem().map(({ path }) => path)
+  assert.ok(paths.includes('/usr'))
+  for (const secret of [
+    '/etc',
+    '/etc/shadow',
+    '/etc/ssh',
+    '/etc/ssl/private',
+    '/etc/passwd',
+    '/root',
+    '/home',
+    '/var',
+    '/run',
+    '/tmp',
+    '/proc',
+    '/sys',
+  ]) {
+    assert.ok(!paths.includes(secret), secret)
+  }
+})
