@@ -11,7 +11,17 @@ export interface Tree {
 }
 
 /** What a run of the program and of its tests needs of the project. */
-const needed = ['package.json', 'bin', 'src', 'dist', 'test', 'fuzz', 'node_modules', 'native/wire/fixtures']
+const needed = [
+  'package.json',
+  'bin',
+  'src',
+  'dist',
+  'test',
+  'fuzz',
+  'tools/testing',
+  'node_modules',
+  'native/wire/fixtures',
+]
 const built = ['native/target/release/glovebox-inside', 'native/target/release/attacks']
 /** Tools of development: 80 MB that no test runs. */
 const unneeded: ReadonlySet<string> = new Set([

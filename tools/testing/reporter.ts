@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { TestEvent } from 'node:test/reporters'
+import { inspect } from 'node:util'
+import { inWords, nothing, sum, type Tally } from './tally.ts'
+
+type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>
+
+/**
+ * A reporter for node:test that says what a person has to know: one line for each file, each failure in full;
+ * and leaves the counts as JSON in the file that GLOVEBOX_TALLY names, for the lines at the end.
+ */
+export default async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const files = new Map<string, Tally>()
+  for await (const event of events) {
+    if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message
+    if (event.type === 'test:pass' || event.type === 'test:fail') {
+      const file = event.data.file ?? ''
+      files.set(file, sum([files.get(file) ?? nothing, tallyOf(event)]))
+      if (event.type === 'test:fail' && !isParent(event)) yield failure(event)
+    }
+    if (event.type === 'test:summary' && event.data.file !== undefined) yield fileLine(event.data, files)
+  }
+  const target = process.env['GLOVEBOX_TALLY']
+  if (target !== undefined) writeFileSync(target, JSON.stringify(sum([...files.values()])))
+}
+
+/** A suite, or a test that failed only because one below it did, is no test of its own. */
+function isParent(event: Result): boolean {
+  if (event.data.details.type === 'suite') return event.type === 'test:pass' || !failedItself(event)
+  return event.type === 'test:fail' && !failedItself(event)
+}
+
+function failedItself(event: Result): boolean {
+  const error: unknown = 'error' in event.data.details ? event.data.details.error : undefined
+  return !(error instanceof Error && 'failureType' in error && error.failureType === 'subtestsFailed')
+}
+
+function tallyOf(event: Result): Tally {
+  if (isParent(event)) return nothing
+  if (event.type === 'test:fail') return { ...nothing, failed: 1 }
+  const { skip, name, file } = event.data
+  if (skip === undefined || skip === false) return { ...nothing, passed: 1 }
+  const reason = typeof skip === 'string' ? skip : 'skipped without a reason'
+  return { ...nothing, skips: [`${shown(file)}: ${name} — ${reason}`] }
+}
+
+function failure(event: Extract<Result, { type: 'test:fail' }>): string {
+  const error: unknown = event.data.details.error
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const place = event.data.line === undefined ? '' : `:${event.data.line}`
+  return `\n✗ ${event.data.name}\n  ${shown(event.data.file)}${place}\n${indented(inspect(cause, { depth: 6 }))}\n\n`
+}
+
+function fileLine(
+  { file, duration_ms }: { file?: string | undefined; duration_ms: number },
+  files: Map<string, Tally>,
+): string {
+  const tally = files.get(file ?? '') ?? nothing
+  const mark = tally.failed > 0 ? '✗' : '✓'
+  return `  ${mark} ${shown(file).padEnd(46)} ${inWords(tally)}  ${(duration_ms / 1000).toFixed(1)} s\n`
+}
+
+function shown(file: string | undefined): string {
+  return file === undefined ? '' : path.relative(process.cwd(), file)
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '    ')
+}
