@@ -1,0 +1,90 @@
+import type { AppendFile } from './append-file.ts'
+import type { Head, Heads } from './heads.ts'
+import { headsPath } from './heads.ts'
+import { unwritable } from './unwritable.ts'
+import { dirname } from 'node:path'
+
+/** From the first unsynced event to the begin of its sync; the disk has the rest of the promised 100. */
+const delayMs = 50
+/** For the lock of other writers: a moment where the event loop would stand still, the next batch tries again. */
+const briefMs = 2
+const patientMs = 5000
+
+/** Brings what was appended onto the disk, many events at once, and then its head. */
+export interface Batch {
+  add(head: Head): void
+  /** Throws what an earlier batch met. */
+  check(): void
+  close(): void
+}
+
+export function createBatch(file: AppendFile, heads: Heads): Batch {
+  let latest: Head | undefined
+  let kept: Head | undefined
+  let timer: NodeJS.Timeout | undefined
+  let syncing = false
+  let failure: Error | undefined
+  let closed = false
+
+  const schedule = (): void => {
+    // Unreferenced: a record alone keeps no process alive, `close` does the rest.
+    if (!syncing && !closed) timer ??= setTimeout(flush, delayMs).unref()
+  }
+
+  const flush = (): void => {
+    timer = undefined
+    const head = latest
+    if (head === undefined) return
+    syncing = true
+    file.sync((error) => {
+      syncing = false
+      if (closed) return
+      if (error !== null && error !== undefined) failure ??= unwritable(file.path, error)
+      else keep(head)
+      if (failure === undefined && kept !== latest) schedule()
+    })
+  }
+
+  const keep = (head: Head): void => {
+    try {
+      if (heads.put(head, briefMs)) kept = head
+    } catch (error) {
+      failure ??= unwritable(headsPath(dirname(file.path)), error)
+    }
+  }
+
+  const close = (): void => {
+    if (closed) return
+    closed = true
+    clearTimeout(timer)
+    try {
+      file.close()
+      finish()
+    } finally {
+      heads.close()
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  const finish = (): void => {
+    if (latest === undefined) return
+    const path = headsPath(dirname(file.path))
+    try {
+      if (heads.put({ ...latest, closed: true }, patientMs)) return
+    } catch (error) {
+      throw unwritable(path, error)
+    }
+    throw unwritable(path, new Error('other processes held its lock for 5 s'))
+  }
+
+  const add = (head: Head): void => {
+    latest = head
+    schedule()
+  }
+
+  const check = (): void => {
+    if (failure !== undefined) throw failure
+  }
+
+  return { add, check, close }
+}

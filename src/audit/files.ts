@@ -1,0 +1,31 @@
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { codeOf } from './unwritable.ts'
+
+const suffix = '.jsonl'
+
+/** The file of a sandbox's record. An id has no dot: `ID.1.jsonl` is free for the next segment of a rotated one. */
+export function fileOf(sandbox: string): string {
+  return `${sandbox}${suffix}`
+}
+
+export function sandboxOf(path: string): string {
+  return basename(path, suffix)
+}
+
+export function isRecord(name: string): boolean {
+  return name.endsWith(suffix)
+}
+
+/** The paths of all records in a directory, by name; none where there is no directory. */
+export function listFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter(isRecord)
+      .toSorted()
+      .map((name) => join(directory, name))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,55 @@
+import type { Entry } from './reader.ts'
+
+export type RowVerdict = 'allowed' | 'denied' | 'recorded' | 'failed' | ''
+
+/** An event in the words of a table. All of it may be hostile text. */
+export interface Row {
+  readonly time: Date | undefined
+  readonly sandbox: string
+  readonly server: string
+  readonly kind: string
+  readonly verdict: RowVerdict
+  readonly rule: string
+  readonly what: string
+}
+
+/** Takes nothing for granted: the line may have been forged. */
+export function toRow({ text, event }: Entry): Row {
+  if (event === undefined) return { ...empty, kind: 'unreadable', what: text.slice(0, 200) }
+  const metadata = objectAt(event, 'metadata')
+  const time = event['time']
+  return {
+    time: typeof time === 'number' && Math.abs(time) <= 8.64e15 ? new Date(time) : undefined,
+    sandbox: textAt(metadata, 'correlation_uid'),
+    server: textAt(metadata, 'log_name'),
+    kind: textAt(metadata, 'event_code'),
+    verdict: verdictOf(event),
+    rule: textAt(objectAt(event, 'firewall_rule'), 'name') || textAt(objectAt(event, 'policy'), 'name'),
+    what: whatOf(event),
+  }
+}
+
+const empty: Row = { time: undefined, sandbox: '', server: '', kind: '', verdict: '', rule: '', what: '' }
+
+const verdicts: Readonly<Record<number, RowVerdict>> = { 1: 'allowed', 2: 'denied', 3: 'recorded' }
+
+function verdictOf(event: Readonly<Record<string, unknown>>): RowVerdict {
+  const action = event['action_id']
+  if (typeof action === 'number') return verdicts[action] ?? ''
+  return event['status_id'] === 2 ? 'failed' : ''
+}
+
+function whatOf(event: Readonly<Record<string, unknown>>): string {
+  const detail = textAt(event, 'status_detail')
+  return textAt(event, 'raw_data') || [textAt(event, 'message'), detail].filter((part) => part !== '').join(': ')
+}
+
+function objectAt(event: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
+  const value = event[key]
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function textAt(event: Readonly<Record<string, unknown>>, key: string): string {
+  const value = event[key]
+  return typeof value === 'string' ? value : ''
+}

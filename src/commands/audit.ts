@@ -1,0 +1,78 @@
+import type { Command } from 'commander'
+import { GloveboxError } from '../errors.ts'
+
+interface TailFlags {
+  readonly follow?: boolean
+  readonly lines: number
+  readonly json?: boolean
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('audit')
+    .summary('read and verify the record of what happened')
+    .description(
+      'Every start, receipt, call, refusal and attempt is an event in a hash-chained file, one for each sandbox.',
+    )
+    .addHelpText('after', '\nExamples:\n  glovebox audit tail files --follow\n  glovebox audit verify')
+  command
+    .command('tail')
+    .description('show the last events of all sandboxes, or of those of one server')
+    .argument('[name]', 'a server, or the id of a sandbox')
+    .option('-f, --follow', 'go on with what is added')
+    .option('-n, --lines <count>', 'how many of the last events', parseCount, 20)
+    .option('--json', 'the events as they are in the record, one a line')
+    .exitOverride()
+    .action(tail)
+  command
+    .command('verify')
+    .description('find out whether a record was changed, shortened, reordered or removed; exit code 1 when one was')
+    .argument('[file]', 'a file, or the id of a sandbox; all by default')
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .action(verify)
+}
+
+async function tail(name: string | undefined, flags: TailFlags): Promise<void> {
+  const { tailAudit } = await import('../audit/tail.ts')
+  const { directory, style } = await surroundings()
+  const gone = readerGone()
+  await tailAudit({
+    directory,
+    name,
+    lines: flags.lines,
+    follow: flags.follow === true,
+    json: flags.json === true,
+    style,
+    write: (text) => void process.stdout.write(text),
+    signal: gone,
+  })
+}
+
+async function verify(target: string | undefined, flags: { readonly json?: boolean }): Promise<void> {
+  const { verifyAudit } = await import('../audit/verify-report.ts')
+  const { text, failure } = verifyAudit({ ...(await surroundings()), target, json: flags.json === true })
+  readerGone()
+  process.stdout.write(text)
+  if (failure !== undefined) throw failure
+}
+
+async function surroundings() {
+  const [{ places }, { styleFor }] = await Promise.all([import('../system/places.ts'), import('../ui/style.ts')])
+  return { directory: places(process.env).audit, style: styleFor(process.stdout, process.env) }
+}
+
+/** `| head` has seen enough: an end like any other, not an error. */
+function readerGone(): AbortSignal {
+  const gone = new AbortController()
+  process.stdout.on('error', (error) => {
+    if ('code' in error && error.code === 'EPIPE') gone.abort()
+    else throw error
+  })
+  return gone.signal
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  throw new GloveboxError('USAGE', `--lines ${text}: not a number of events`, { fix: 'a whole number, 0 to 999999' })
+}
