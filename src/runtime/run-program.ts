@@ -1,9 +1,9 @@
-import { constants } from 'node:os'
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Plan } from '../policy/plan.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
+import { Interrupted } from './interrupted.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
@@ -46,14 +46,5 @@ export async function runProgram(options: {
   } finally {
     release()
     audit.close()
-  }
-}
-
-/** We were asked to end before the program ran. */
-export class Interrupted extends Error {
-  readonly exitCode: number
-  constructor(signal: NodeJS.Signals) {
-    super(`interrupted by ${signal}`)
-    this.exitCode = 128 + constants.signals[signal]
   }
 }

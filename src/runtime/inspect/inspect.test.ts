@@ -133,8 +133,8 @@ test('the loader of a dynamic program is read from the program itself', () => {
 })
 
 test('the system that a sandbox sees has programs and public settings, and no secret of the machine', () => {
-  const paths = inspectSystem().map(({ path }) => path)
-  assert.ok(paths.includes('/usr'))
+  const paths = new Set(inspectSystem().map(({ path }) => path))
+  assert.ok(paths.has('/usr'))
   for (const secret of [
     '/etc',
     '/etc/shadow',
@@ -149,6 +149,6 @@ test('the system that a sandbox sees has programs and public settings, and no se
     '/proc',
     '/sys',
   ]) {
-    assert.ok(!paths.includes(secret), secret)
+    assert.ok(!paths.has(secret), secret)
   }
 })

@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+
+/** A verb: `register` adds it to the program; the module is loaded only for its own verb. */
+export interface Verb {
+  readonly summary: string
+  readonly load: () => Promise<{ readonly register: (program: Command) => void }>
+}
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  run: { summary: 'run an MCP server on stdio, behind the wall', load: async () => import('./commands/run.ts') },
+  exec: {
+    summary: 'run any program behind the wall, with raw stdio',
+    load: async () => import('./commands/exec.ts'),
+  },
+  audit: {
+    summary: 'read and verify the record of what happened',
+    load: async () => import('./commands/audit.ts'),
+  },
+  doctor: {
+    summary: 'find out what this machine can enforce, by doing it',
+    load: async () => import('./commands/doctor.ts'),
+  },
+  completion: {
+    summary: 'print the completion script of a shell',
+    load: async () => import('./commands/completion.ts'),
+  },
+}
+
+/** A verb with its options and verbs below it, for completion scripts. */
+export interface VerbDescription {
+  readonly name: string
+  readonly summary: string
+  readonly options: readonly { readonly long: string; readonly description: string; readonly takesValue: boolean }[]
+  readonly verbs: readonly VerbDescription[]
+}
+
+/** Every verb, described by registering it: what completes is what is parsed. */
+export async function describeVerbs(): Promise<VerbDescription[]> {
+  const program = new Command('glovebox')
+  for (const verb of Object.values(verbs)) (await verb.load()).register(program)
+  return program.commands.map(describe)
+}
+
+function describe(command: Command): VerbDescription {
+  return {
+    name: command.name(),
+    summary: command.summary() === '' ? command.description() : command.summary(),
+    options: command.options
+      .filter((option) => option.long !== undefined && option.long !== null && !option.hidden)
+      .map((option) => ({
+        long: option.long ?? '',
+        description: option.description,
+        takesValue: option.required || option.optional,
+      })),
+    verbs: command.commands.map(describe),
+  }
+}

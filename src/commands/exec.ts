@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
+
+interface ExecFlags extends PolicyFlags {
+  readonly name?: string
+  readonly dryRun?: boolean
+  readonly json?: boolean
+  readonly receipt?: string
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('exec')
+    .summary('run any program behind the wall, with raw stdio')
+    .description('Runs a program in a fresh sandbox with our stdin, stdout and stderr, and exits with its exit code.')
+    .argument('<command...>', 'the program and its arguments')
+    .passThroughOptions()
+    .option('--name <name>', 'what the record calls it; the program by default')
+    .option('--dry-run', 'print the plan and start nothing')
+    .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
+    .option('--json', 'machine-readable plan, receipt and errors')
+  addPolicyFlags(command)
+  command
+    .addHelpText('after', '\nExample:\n  glovebox exec --read . --memory 256M --time 30s -- python3 script.py\n')
+    .action((words: string[], flags: ExecFlags) => exec(words, flags))
+}
+
+async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
+  const { policyFromFlags } = await import('../config/policy-flags.ts')
+  const { prepare } = await import('../runtime/prepare.ts')
+  const terminal = process.stdin.isTTY && process.stdout.isTTY
+  const { plan, driver } = await prepare({
+    policy: policyFromFlags(flags, process.env),
+    command: words,
+    name: flags.name,
+    terminal,
+  })
+  if (flags.dryRun === true) {
+    const { renderPlan } = await import('../ui/plan.ts')
+    process.stdout.write(renderPlan(plan, { json: flags.json === true, verb: 'exec', stream: process.stdout }))
+    return
+  }
+  const { runProgram } = await import('../runtime/run-program.ts')
+  process.exitCode = await runProgram({ plan, driver, receipt: flags.receipt })
+}

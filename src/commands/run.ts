@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
+
+interface RunFlags extends PolicyFlags {
+  readonly name?: string
+  readonly command?: string
+  readonly dryRun?: boolean
+  readonly json?: boolean
+  readonly receipt?: string
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('run')
+    .summary('run an MCP server on stdio, behind the wall')
+    .description(
+      'Runs an MCP server in a fresh sandbox, as a client’s child would be: JSON-RPC on stdin and stdout, through the guard.',
+    )
+    .argument('[command...]', 'the server and its arguments; our own options end here')
+    .passThroughOptions()
+    .option('--name <name>', 'what the record calls it; the program by default')
+    .option('--command <line>', 'the command in one string, split into words; no shell')
+    .option('--dry-run', 'print the plan and start nothing')
+    .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
+    .option('--json', 'machine-readable plan and errors')
+  addPolicyFlags(command)
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  glovebox run --read ~/notes -- node server.js ~/notes
+  glovebox run --write ./data --deny-tools 'delete_*' --memory 256M -- mcp-server-files ./data
+
+What the command needs in order to start (its interpreter, the package around its script) is shown to it read-only;
+--dry-run lists it. Everything else is an option above.`,
+    )
+    .action((words: string[], flags: RunFlags) => run(words, flags))
+}
+
+async function run(words: readonly string[], flags: RunFlags): Promise<void> {
+  const [{ policyFromFlags }, { prepare }, { commandOf }] = await Promise.all([
+    import('../config/policy-flags.ts'),
+    import('../runtime/prepare.ts'),
+    import('../config/command-words.ts'),
+  ])
+  const policy = policyFromFlags(flags, process.env)
+  const { timeMs, ...limits } = policy.limits
+  // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
+  const { plan, driver } = await prepare({
+    policy: { ...policy, limits },
+    command: commandOf(words, flags.command),
+    name: flags.name,
+    terminal: false,
+  })
+  if (flags.dryRun === true) {
+    const { renderPlan } = await import('../ui/plan.ts')
+    process.stdout.write(renderPlan(plan, { json: flags.json === true, verb: 'run', stream: process.stdout }))
+    return
+  }
+  const { runServer } = await import('../runtime/run-server.ts')
+  process.exitCode = await runServer({ plan, driver, receipt: flags.receipt, requestTimeMs: timeMs })
+}

@@ -1,0 +1,66 @@
+import { GloveboxError } from '../errors.ts'
+
+/**
+ * The command of a start: operands, or one string split into words.
+ * @throws GloveboxError USAGE when there is none, or both, or the string is more than words
+ */
+export function commandOf(words: readonly string[], line: string | undefined): readonly string[] {
+  if (line === undefined) {
+    if (words.length > 0) return words
+    throw new GloveboxError('USAGE', 'no command was given', { fix: 'glovebox run -- node server.js' })
+  }
+  if (words.length > 0)
+    throw new GloveboxError('USAGE', '--command and operands both name a command', { fix: 'use one of the two' })
+  return splitWords(line)
+}
+
+/**
+ * Words as a shell would split them: blanks, single and double quotes, backslash. Nothing is expanded and nothing is run.
+ * @throws GloveboxError USAGE for shell operators, substitutions and open quotes
+ */
+export function splitWords(line: string): string[] {
+  const words: string[] = []
+  let word: string | undefined
+  let quote: "'" | '"' | undefined
+  for (let at = 0; at < line.length; at++) {
+    const character = line[at] ?? ''
+    if (quote !== undefined) {
+      if (character === quote) quote = undefined
+      else if (quote === '"' && character === '\\' && /["\\$`]/.test(line[at + 1] ?? ''))
+        word = (word ?? '') + (line[++at] ?? '')
+      else if (quote === '"' && (character === '`' || character === '$')) throw operator(character)
+      else word = (word ?? '') + character
+    } else if (character === "'" || character === '"') {
+      quote = character
+      word ??= ''
+    } else if (character === '\\') {
+      if (at + 1 >= line.length) throw unfinished('a backslash')
+      word = (word ?? '') + (line[++at] ?? '')
+    } else if (/[|&;<>()`$\n*?[\]{}~#!]/.test(character)) {
+      throw operator(character)
+    } else if (/\s/.test(character)) {
+      if (word !== undefined) words.push(word)
+      word = undefined
+    } else {
+      word = (word ?? '') + character
+    }
+  }
+  if (quote !== undefined) throw unfinished(`a quote (${quote})`)
+  if (word !== undefined) words.push(word)
+  if (words.length === 0) throw new GloveboxError('USAGE', '--command is empty', { fix: "--command 'node server.js'" })
+  return words
+}
+
+function operator(character: string): GloveboxError {
+  return new GloveboxError(
+    'USAGE',
+    `--command: "${character}" is for a shell, and there is none between us and a command`,
+    {
+      fix: `put it in single quotes if it is meant literally, or run a shell inside: exec -- sh -c '…'`,
+    },
+  )
+}
+
+function unfinished(what: string): GloveboxError {
+  return new GloveboxError('USAGE', `--command ends inside ${what}`, { fix: 'close it' })
+}

@@ -1,0 +1,11 @@
+import { constants } from 'node:os'
+
+/** We were asked to end, and did. */
+export class Interrupted extends Error {
+  readonly exitCode: number
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`)
+    this.exitCode = 128 + constants.signals[signal]
+  }
+}

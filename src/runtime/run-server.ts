@@ -1,0 +1,160 @@
+import type { Writable } from 'node:stream'
+import { openAudit } from '../audit/audit-log.ts'
+import type { Driver, Exit } from '../drivers/driver.ts'
+import { GloveboxError } from '../errors.ts'
+import type { GuardPipe } from '../guard/pipe.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Recorder } from '../protocol/facts.ts'
+import { places } from '../system/places.ts'
+import { clientStreams } from './client-streams.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { Interrupted } from './interrupted.ts'
+import { giveReceipt } from './receipt-file.ts'
+import { newSandboxId, startSandbox, type Sandbox } from './sandbox.ts'
+import { onEndingSignals } from './signals.ts'
+
+/** How long a server may take to end after its input has ended, or after a polite signal. */
+const graceMs = 2000
+
+export interface ServerOptions {
+  readonly plan: Plan
+  readonly driver: Driver
+  readonly receipt: string | undefined
+  readonly requestTimeMs: number | undefined
+}
+
+/**
+ * `run`: a server behind the wall, with the guard between it and our own stdin and stdout. The sandbox lives as long as
+ * the connection. Returns the exit code: the server's own, 0 when the client ended the conversation.
+ */
+export async function runServer(options: ServerOptions): Promise<number> {
+  const { plan, driver } = options
+  const id = newSandboxId()
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
+  const interrupted = new AbortController()
+  const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
+  try {
+    const { record } = audit
+    const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal })
+    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    return await converse(sandbox, record, options, interrupted.signal)
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode
+    throw error
+  } finally {
+    release()
+    audit.close()
+  }
+}
+
+/** From the first message to the last process. Whatever happens in between, nothing of the sandbox is left at the end. */
+async function converse(
+  sandbox: Sandbox,
+  record: Recorder,
+  options: ServerOptions,
+  interrupted: AbortSignal,
+): Promise<number> {
+  const client = clientStreams()
+  try {
+    const { pipe, countMessages } = await attach(sandbox, record, options, client)
+    const first = await Promise.race([
+      pipe.ended,
+      sandbox.exit.then(() => 'server' as const),
+      interruption(interrupted),
+    ])
+    if (first === 'interrupted') await sandbox.wall.stop(graceMs)
+    else await endPolitely(sandbox)
+    const exit = await sandbox.exit
+    // A client that is still there may read its last answers as slowly as it likes; one that left may not hold us up.
+    const goodbye = sayGoodbye(pipe, whyGone(sandbox, exit))
+    await (first === 'server' ? Promise.race([goodbye, interruption(interrupted)]) : settlesWithin(goodbye, graceMs))
+    tellUser(sandbox, exit, countMessages())
+    if (interrupted.aborted) throw interrupted.reason
+    return first === 'client' ? 0 : exitCodeOf(exit)
+  } finally {
+    await sandbox.wall.stop(0)
+    client.input.destroy()
+  }
+}
+
+async function attach(
+  sandbox: Sandbox,
+  record: Recorder,
+  { plan, requestTimeMs }: ServerOptions,
+  client: ReturnType<typeof clientStreams>,
+): Promise<{ pipe: GuardPipe; countMessages: () => number }> {
+  // Loaded while the server starts, which takes longer.
+  const [{ createGuard }, { attachGuard }, { createLogLines }] = await Promise.all([
+    import('../guard/guard.ts'),
+    import('../guard/pipe.ts'),
+    import('../guard/log-lines.ts'),
+  ])
+  const { stdio } = sandbox.wall
+  if (!stdio) throw new GloveboxError('INTERNAL', 'the driver gave no pipes')
+  const log = createLogLines({ record, stream: 'stderr' })
+  stdio.stderr.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk)
+    log.write(chunk)
+  })
+  stdio.stderr.once('end', () => log.end())
+  const guard = createGuard({ record, tools: plan.tools, limits: { messageBytes: plan.messageBytes }, requestTimeMs })
+  const counted = countWrites(client.output)
+  const streams = { clientIn: client.input, clientOut: client.output, serverIn: stdio.stdin, serverOut: stdio.stdout }
+  return { pipe: attachGuard(guard, streams), countMessages: counted }
+}
+
+/** How many times anything was written to the client: 0 means that the server never said a message. */
+function countWrites(output: Writable): () => number {
+  return () => ('bytesWritten' in output && typeof output.bytesWritten === 'number' ? output.bytesWritten : 1)
+}
+
+function interruption(signal: AbortSignal): Promise<'interrupted'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('interrupted')
+    else signal.addEventListener('abort', () => resolve('interrupted'), { once: true })
+  })
+}
+
+/**
+ * One side has closed: the client, which the server was told by the end of its input, or the server itself.
+ * It gets some time to finish; a server that talks to nobody any more is not kept.
+ */
+async function endPolitely({ wall, exit }: Sandbox): Promise<void> {
+  if (!(await settlesWithin(exit, graceMs))) await wall.stop(graceMs)
+}
+
+/** All that the server still said, then an error for each request that it left unanswered. */
+async function sayGoodbye(pipe: GuardPipe, reason: string): Promise<void> {
+  await pipe.serverEnded
+  await pipe.serverGone(reason)
+}
+
+async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => true), timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Why there will be no more answers, in words for the client and its user. */
+function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
+  const limit = endedBy()
+  if (limit !== undefined) return `the sandbox of "${plan.server}" was ended: ${limit}`
+  if (exit.signal !== null) return `the server "${plan.server}" was ended by signal ${exit.signal}`
+  return `the server "${plan.server}" ended with exit code ${exit.code}`
+}
+
+function tellUser(sandbox: Sandbox, exit: Exit, written: number): void {
+  const limit = sandbox.endedBy()
+  if (limit !== undefined) process.stderr.write(`glovebox: ${limit}\n`)
+  else if (written === 0 && exit.code !== null) {
+    process.stderr.write(
+      `glovebox: "${sandbox.plan.server}" ended (exit code ${exit.code}) without a single MCP message. If it is no MCP server: glovebox exec -- …\n`,
+    )
+  }
+}
