@@ -44,8 +44,8 @@ export interface Guard {
   serverGone(reason: string): readonly Output[]
   /** Gives up the requests whose time is over. */
   expire(): readonly Output[]
-  /** When `expire` has something to do next, on the guard's clock. */
-  nextDeadline(): number | undefined
+  /** Milliseconds until `expire` has something to do; absent: nothing is waited for with a limit. */
+  msToDeadline(): number | undefined
   /** How long to read nothing from that side, because it sends faster than the cap. */
   pauseMs(direction: Direction): number
 }
@@ -110,9 +110,9 @@ export function createGuard(options: GuardOptions): Guard {
       return outputs.take()
     },
 
-    nextDeadline() {
+    msToDeadline() {
       // Every request gets the same time, so the oldest that has a deadline has the first one.
-      for (const { deadline } of asked.pending()) if (deadline !== undefined) return deadline
+      for (const { deadline } of asked.pending()) if (deadline !== undefined) return Math.max(0, deadline - now())
       return undefined
     },
 

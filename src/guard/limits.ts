@@ -32,7 +32,7 @@ export const defaultLimits: GuardLimits = {
   outstanding: 4096,
   idLength: 256,
   nameLength: 256,
-  messagesPerSecond: 50_000,
+  messagesPerSecond: 100_000,
   factsPerSecond: 200,
   logLineBytes: 4096,
 }

@@ -1,0 +1,157 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Direction } from '../protocol/facts.ts'
+import type { Side } from './answers.ts'
+import type { Guard } from './guard.ts'
+import type { Output } from './outputs.ts'
+
+export interface PipeStreams {
+  /** What the client writes, and where it reads. */
+  readonly clientIn: Readable
+  readonly clientOut: Writable
+  /** Where the server reads, and what it writes. */
+  readonly serverIn: Writable
+  readonly serverOut: Readable
+}
+
+/** Which side ended the conversation, and what its stream said when it did not just come to an end. */
+export interface PipeEnd {
+  readonly side: Side
+  readonly error: Error | undefined
+}
+
+export interface GuardPipe {
+  /**
+   * Settles once: one side's stream came to an end, or takes nothing more. The other still has its say. Rejects when
+   * the guard cannot go on, because nothing can be recorded: from then on what is read is thrown away.
+   */
+  readonly ended: Promise<PipeEnd>
+  /** The server's output has come to its end and was handed on. */
+  readonly serverEnded: Promise<void>
+  /**
+   * Answers what the server left unanswered, with the reason. Settles when the client has it or is gone; a client that
+   * reads nothing is waited for no longer than `graceMs`.
+   */
+  serverGone(reason: string, graceMs?: number): Promise<void>
+}
+
+/**
+ * Lets two sides talk through a guard. A side is read only while all that its last bytes led to could be written, so a
+ * stalled reader stalls its writer, as a plain pipe does, and memory does not grow.
+ */
+export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
+  const { clientIn, clientOut, serverIn, serverOut } = streams
+  const sinks: Record<Side, Writable> = { client: clientOut, server: serverIn }
+  const ended = Promise.withResolvers<PipeEnd>()
+  const serverEnded = Promise.withResolvers<void>()
+  let timer: NodeJS.Timeout | undefined
+  let failed = false
+
+  watch(clientOut, 'client')
+  watch(serverIn, 'server')
+  pump(clientIn, 'client-to-server', () => serverIn.end())
+  pump(serverOut, 'server-to-client', () => {
+    clearTimeout(timer)
+    serverEnded.resolve()
+  })
+
+  return {
+    ended: ended.promise,
+    serverEnded: serverEnded.promise,
+    async serverGone(reason, graceMs = 2000) {
+      clearTimeout(timer)
+      deliver(guard.serverGone(reason))
+      await flushed(clientOut, graceMs)
+    },
+  }
+
+  function watch(sink: Writable, side: Side): void {
+    // EPIPE and the like: nobody reads there any more.
+    sink.on('error', (error) => ended.resolve({ side, error }))
+    sink.on('close', () => ended.resolve({ side, error: undefined }))
+  }
+
+  function pump(source: Readable, direction: Direction, onEnd: () => void): void {
+    const side = direction === 'client-to-server' ? 'client' : 'server'
+    source.on('data', (chunk: Buffer) => {
+      const blocked = run(() => guard.receive(direction, chunk))
+      const pauseMs = guard.pauseMs(direction)
+      if (blocked.length === 0 && pauseMs === 0) return
+      source.pause()
+      void resume(source, blocked, pauseMs)
+    })
+    source.once('end', () => {
+      run(() => guard.end(direction))
+      finish(undefined)
+    })
+    source.once('error', finish)
+    // Destroyed before its end.
+    source.once('close', () => finish(undefined))
+
+    function finish(error: Error | undefined): void {
+      onEnd()
+      ended.resolve({ side, error })
+    }
+  }
+
+  /** What the guard hands out is written; what it throws is the end. Says who takes nothing more for now. */
+  function run(step: () => readonly Output[]): Writable[] {
+    if (failed) return []
+    try {
+      const blocked = deliver(step())
+      watchDeadline()
+      return blocked
+    } catch (error) {
+      failed = true
+      clearTimeout(timer)
+      ended.reject(error)
+      return []
+    }
+  }
+
+  function deliver(outputs: readonly Output[]): Writable[] {
+    const blocked: Writable[] = []
+    for (const { to, bytes } of outputs) {
+      const sink = sinks[to]
+      // A side that is gone misses nothing: `ended` has told the caller, who ends the rest.
+      if (sink.writable && !sink.write(bytes) && !blocked.includes(sink)) blocked.push(sink)
+    }
+    return blocked
+  }
+
+  function watchDeadline(): void {
+    if (timer !== undefined) return
+    const ms = guard.msToDeadline()
+    if (ms === undefined) return
+    timer = setTimeout(() => {
+      timer = undefined
+      run(() => guard.expire())
+    }, Math.ceil(ms))
+  }
+}
+
+/** Reads on when every sink takes more, or never will, and the pause is over. */
+async function resume(source: Readable, blocked: readonly Writable[], pauseMs: number): Promise<void> {
+  await Promise.all(blocked.map(async (sink) => firstOf(sink, ['drain', 'error', 'close'])))
+  if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  source.resume()
+}
+
+/** Settles when everything written so far has left, or cannot leave. */
+async function flushed(sink: Writable, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, graceMs)
+  if (sink.writable) sink.write('', () => resolve())
+  else resolve()
+  await Promise.race([promise, firstOf(sink, ['close'])])
+  clearTimeout(timer)
+}
+
+function firstOf(sink: Writable, events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of events) sink.off(event, done)
+      resolve()
+    }
+    for (const event of events) sink.on(event, done)
+  })
+}
