@@ -33,7 +33,8 @@ function isInstalled(home) {
   const present = packagesIn(path.join(home, 'node_modules', '.package-lock.json'))
   return Object.keys(wanted).every((name) => {
     const [want, have] = [wanted[name], present[name]]
-    if (name === '' || want.link === true) return true
+    // The project itself and its workspaces, which are linked and not installed.
+    if (!name.startsWith('node_modules/') || want.link === true) return true
     return have === undefined
       ? want.optional === true
       : have.version === want.version && have.integrity === want.integrity
