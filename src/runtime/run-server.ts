@@ -58,16 +58,15 @@ async function converse(
   try {
     const { pipe, countMessages } = await attach(sandbox, record, options, client)
     const first = await Promise.race([
-      pipe.ended,
+      pipe.ended.then(({ side }) => side),
       sandbox.exit.then(() => 'server' as const),
       interruption(interrupted),
     ])
     if (first === 'interrupted') await sandbox.wall.stop(graceMs)
     else await endPolitely(sandbox)
     const exit = await sandbox.exit
-    // A client that is still there may read its last answers as slowly as it likes; one that left may not hold us up.
-    const goodbye = sayGoodbye(pipe, whyGone(sandbox, exit))
-    await (first === 'server' ? Promise.race([goodbye, interruption(interrupted)]) : settlesWithin(goodbye, graceMs))
+    await settlesWithin(pipe.serverEnded, graceMs)
+    await pipe.serverGone(whyGone(sandbox, exit), graceMs)
     tellUser(sandbox, exit, countMessages())
     if (interrupted.aborted) throw interrupted.reason
     return first === 'client' ? 0 : exitCodeOf(exit)
@@ -121,12 +120,6 @@ function interruption(signal: AbortSignal): Promise<'interrupted'> {
  */
 async function endPolitely({ wall, exit }: Sandbox): Promise<void> {
   if (!(await settlesWithin(exit, graceMs))) await wall.stop(graceMs)
-}
-
-/** All that the server still said, then an error for each request that it left unanswered. */
-async function sayGoodbye(pipe: GuardPipe, reason: string): Promise<void> {
-  await pipe.serverEnded
-  await pipe.serverGone(reason)
 }
 
 async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
