@@ -5,6 +5,7 @@ import { GloveboxError } from '../errors.ts'
 import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import { untrustedLog } from '../ui/untrusted.ts'
 import { places } from '../system/places.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
@@ -92,7 +93,7 @@ async function attach(
   if (!stdio) throw new GloveboxError('INTERNAL', 'the driver gave no pipes')
   const log = createLogLines({ record, stream: 'stderr' })
   stdio.stderr.on('data', (chunk: Buffer) => {
-    process.stderr.write(chunk)
+    process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk)
     log.write(chunk)
   })
   stdio.stderr.once('end', () => log.end())
