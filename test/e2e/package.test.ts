@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { runners, type Runner } from '../support/as-user.ts'
+import { projectRoot } from '../support/readable-tree.ts'
+
+const initialize = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+}
+
+interface Tarballs {
+  readonly directory: string
+  readonly main: string
+  readonly native: string
+}
+
+let packed: Tarballs
+
+before(() => {
+  packed = pack()
+})
+
+after(() => rmSync(packed.directory, { recursive: true, force: true }))
+
+test('The main package, the native package and the launcher have one version.', () => {
+  const main = manifest(projectRoot)
+  const native = manifest(path.join(projectRoot, 'native/npm/linux-x64'))
+  const cargo = /^version = "(.+)"$/m.exec(readFileSync(path.join(projectRoot, 'native/Cargo.toml'), 'utf8'))?.[1]
+  assert.equal(native['version'], main['version'])
+  assert.equal(cargo, main['version'])
+  assert.deepEqual(main['optionalDependencies'], { [String(native['name'])]: main['version'] })
+})
+
+test('The tarballs hold what runs, and no test, no source and no tool of development.', () => {
+  const main = list(packed.main)
+  for (const file of ['package/bin/glovebox.cjs', 'package/dist/cli.js', 'package/LICENSE-MIT'])
+    assert.ok(main.includes(file), file)
+  for (const name of Object.keys(manifest(projectRoot)['dependencies'] as object)) {
+    assert.ok(main.includes(`package/node_modules/${name}/package.json`), `${name} is not bundled`)
+  }
+  const strange = main.filter((file) => /^package\/(src|test|native|tools)\/|\.test\.|typescript|oxlint/.test(file))
+  assert.deepEqual(strange, [])
+  assert.deepEqual(list(packed.native).toSorted(), [
+    'package/LICENSE-APACHE',
+    'package/LICENSE-MIT',
+    'package/bin/glovebox-inside',
+    'package/package.json',
+  ])
+})
+
+for (const runner of runners()) {
+  test(`As ${runner.name}, both tarballs install offline in an empty prefix, and a server runs from there.`, () => {
+    const installed = install(runner, 'both', [packed.main, packed.native])
+    assert.equal(installed.run(['--version']).stdout, `${String(manifest(projectRoot)['version'])}\n`)
+
+    const server = path.join(runner.home, 'tiny-server.mjs')
+    copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
+    const run = installed.run(['run', '--', runner.node, server], `${JSON.stringify(initialize)}\n`)
+    assert.equal(run.status, 0, run.stderr)
+    const answer = JSON.parse(run.stdout) as { id: number; result: { serverInfo: { name: string } } }
+    assert.deepEqual([answer.id, answer.result.serverInfo.name], [1, 'tiny'])
+  })
+
+  test(`As ${runner.name}, without the native package a start names the package to install and ends with 3.`, () => {
+    const installed = install(runner, 'main', [packed.main])
+    assert.equal(installed.run(['--help']).status, 0)
+    const run = installed.run(['exec', '--', '/bin/true'])
+    assert.equal(run.status, 3, run.stderr)
+    assert.match(run.stderr, new RegExp(`npm install -g glovebox-inside-${process.platform}-${process.arch}`))
+  })
+}
+
+/** What `npm run package` makes, in a directory that everybody can read. */
+function pack(): Tarballs {
+  const run = spawnSync(process.execPath, ['tools/package.ts'], { cwd: projectRoot, encoding: 'utf8' })
+  assert.equal(run.status, 0, run.stdout + run.stderr)
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-packed-'))
+  const [main, native] = run.stdout
+    .trim()
+    .split('\n')
+    .map((file) => {
+      const copy = path.join(directory, path.basename(file))
+      cpSync(file, copy)
+      return copy
+    })
+  assert.ok(main !== undefined && native !== undefined, run.stdout)
+  return { directory, main, native }
+}
+
+interface Installed {
+  run(args: readonly string[], input?: string): ReturnType<Runner['spawnSync']>
+}
+
+function install(runner: Runner, name: string, tarballs: readonly string[]): Installed {
+  const prefix = path.join(runner.tmp, name)
+  const local = tarballs.map((file) => {
+    const copy = path.join(runner.tmp, path.basename(file))
+    copyFileSync(file, copy)
+    return copy
+  })
+  const npm = realpathSync(process.env['npm_execpath'] ?? '/usr/bin/npm')
+  const args = [
+    'install',
+    '--global',
+    '--offline',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--prefix',
+    prefix,
+    ...local,
+  ]
+  const run = runner.spawnSync(runner.node, [npm, ...args])
+  assert.equal(run.status, 0, run.stderr)
+  const bin = path.join(prefix, 'bin/glovebox')
+  assert.ok(existsSync(bin))
+  const env: Record<string, string> = { ...runner.env }
+  delete env['GLOVEBOX_INSIDE']
+  return {
+    run: (words, input) =>
+      runner.spawnSync(
+        '/usr/bin/env',
+        ['-i', ...Object.entries(env).map(([key, value]) => `${key}=${value}`), bin, ...words],
+        {
+          input: input ?? '',
+        },
+      ),
+  }
+}
+
+function list(tarball: string): string[] {
+  const run = spawnSync('tar', ['-tzf', tarball], { encoding: 'utf8' })
+  assert.equal(run.status, 0, run.stderr)
+  return run.stdout.trim().split('\n')
+}
+
+function manifest(directory: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8')) as Record<string, unknown>
+}

@@ -1,0 +1,35 @@
+import pc from 'picocolors'
+import { table } from '../../src/ui/table.ts'
+
+const indent = '   '
+
+/** The demo's page: numbered chapters on stdout, in colour on a terminal only (picocolors decides). */
+export function chapter(number: number, title: string): void {
+  process.stdout.write(`\n${pc.bold(`${number}  ${title}`)}\n`)
+}
+
+export function say(text: string): void {
+  process.stdout.write(`${text.replaceAll(/^(?=.)/gm, indent)}\n`)
+}
+
+/** A command as a person would type it. */
+export function typed(command: string): void {
+  say(`${pc.dim('$')} ${pc.cyan(command)}`)
+}
+
+export function rows(lines: readonly (readonly string[])[]): void {
+  say(table(lines))
+}
+
+/** Shown for what went as it has to, and for what did not. Nothing is told by colour alone. */
+export const marks: { readonly good: string; readonly bad: string; readonly cannot: string } = {
+  good: pc.green('✓'),
+  bad: pc.red('✗'),
+  cannot: pc.yellow('–'),
+}
+
+/** At most `width` characters of the first line. */
+export function short(text: string, width = 60): string {
+  const line = text.trim().split('\n')[0] ?? ''
+  return line.length <= width ? line : `${line.slice(0, width - 1)}…`
+}
