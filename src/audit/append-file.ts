@@ -4,13 +4,13 @@ import {
   fdatasync,
   fdatasyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   statfsSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeDirectory } from './directory.ts'
 import { unwritable } from './unwritable.ts'
 
 /** What must be free before a file is begun: room to say how it ended. */
@@ -84,7 +84,7 @@ export function createAppendFile(path: string): AppendFile {
 function begin(path: string): number {
   const directory = dirname(path)
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     const space = statfsSync(directory)
     if (space.bavail * space.bsize < reserveBytes) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' })
     const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = constants

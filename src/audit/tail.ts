@@ -1,7 +1,8 @@
-import { mkdirSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { basename } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import type { Style } from '../ui/style.ts'
+import { makeDirectory } from './directory.ts'
 import { listFiles } from './files.ts'
 import type { Entry } from './reader.ts'
 import { createReader } from './reader.ts'
@@ -23,7 +24,7 @@ export interface TailOptions {
 /** Shows the last events, and with `follow` goes on with what is added until the signal. */
 export async function tailAudit(options: TailOptions): Promise<void> {
   const { directory, name, follow } = options
-  if (follow) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (follow) makeDirectory(directory)
   const reader = createReader(directory, name)
   const show = createShow(options)
   const last = reader.last(options.lines)

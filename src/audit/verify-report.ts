@@ -47,7 +47,7 @@ function asTable(reports: readonly ChainReport[], style: Style): string {
     untrusted(noteOn(report)),
   ])
   const count = (state: ChainReport['state']): number => reports.filter((report) => report.state === state).length
-  const summary = `${reports.length} records: ${count('ok')} ok, ${count('unrecorded')} unrecorded, ${count('tampered')} tampered`
+  const summary = `${reports.length} ${reports.length === 1 ? 'record' : 'records'}: ${count('ok')} ok, ${count('unrecorded')} unrecorded, ${count('tampered')} tampered`
   if (rows.length === 0) return summary
   return `${table([['STATE', 'EVENTS', 'SANDBOX', ''].map(style.bold), ...rows])}\n${summary}`
 }
@@ -64,7 +64,7 @@ function noteOn({ file, state, problem, afterHead, tornBytes }: ChainReport): st
 }
 
 function failure(tampered: number, all: number): GloveboxError {
-  return new GloveboxError('AUDIT_TAMPERED', `${tampered} of ${all} records are not as they were written`, {
+  return new GloveboxError('AUDIT_TAMPERED', `tampered with: ${tampered} of ${all} records`, {
     fix: 'compare with the copy that your log collector has, and find out who could write there',
   })
 }
