@@ -22,7 +22,11 @@ const needed = [
   'node_modules',
   'native/wire/fixtures',
 ]
-const built = ['native/target/release/glovebox-inside', 'native/target/release/attacks']
+const built = [
+  'native/target/release/glovebox-inside',
+  'native/target/release/attacks',
+  'native/target/release/glovebox-timer',
+]
 /** Tools of development: 80 MB that no test runs. */
 const unneeded: ReadonlySet<string> = new Set([
   'typescript',

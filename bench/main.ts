@@ -1,0 +1,54 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Case, Figure } from './case.ts'
+import { calls } from './cases/calls.ts'
+import { help } from './cases/help.ts'
+import { initialize } from './cases/initialize.ts'
+import { messages } from './cases/messages.ts'
+import { start } from './cases/start.ts'
+import { commit, machine, root } from './machine.ts'
+import { reportOf } from './report.ts'
+import { asOrdinaryUser } from './twice.ts'
+
+/**
+ * `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run.
+ * As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
+ */
+const cases: Readonly<Record<string, Case>> = { start, initialize, calls, messages, help }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '200' }, save: { type: 'boolean' }, json: { type: 'boolean' } },
+})
+const runs = Number(values.runs)
+const unknown = positionals.filter((name) => !(name in cases))
+if (unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
+  process.stderr.write(`cases: ${Object.keys(cases).join(', ')}; --runs is a count\n`)
+  process.exit(2)
+}
+
+const figures: Figure[] = []
+for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
+  figures.push(...(await measured(name)))
+}
+if (values.json === true) process.stdout.write(`${JSON.stringify(figures)}\n`)
+if (values.save === true) save(figures)
+
+async function measured(name: string): Promise<Figure[]> {
+  const found = (await cases[name]?.({ runs })) ?? []
+  const asUser = name === 'start' && process.getuid?.() === 0 ? await asOrdinaryUser(name, runs) : []
+  const all = [...found, ...asUser]
+  if (values.json !== true) for (const figure of all) process.stdout.write(reportOf(figure))
+  return all
+}
+
+function save(all: readonly Figure[]): void {
+  const at = new Date().toISOString()
+  const document = { schema: 'glovebox/bench/1', at, commit: commit(), machine: machine(), runs, figures: all }
+  const directory = path.join(root, 'bench/results')
+  mkdirSync(directory, { recursive: true })
+  const file = path.join(directory, `${at.slice(0, 10)}-${document.commit.replace('+', '-dirty')}.json`)
+  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`)
+  process.stdout.write(`\n${path.relative(root, file)}\n`)
+}
