@@ -1,0 +1,86 @@
+//! Finds, for each control, the directory in which its cgroup can be made.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use crate::hierarchy::{self, Hierarchy, Version};
+use crate::request::{Asked, Control};
+use crate::{v1, v2};
+
+pub struct Places {
+    pub hierarchies: Vec<Hierarchy>,
+    uid: u32,
+    /// Controllers that were asked for and that version 2 has.
+    unified: Vec<&'static str>,
+    /// Found once, because they are handed down together.
+    unified_base: Option<Result<PathBuf, String>>,
+}
+
+pub struct Place {
+    pub version: Version,
+    pub base: PathBuf,
+}
+
+impl Places {
+    pub fn find(wanted: &[Asked]) -> Result<Self, String> {
+        let text = |path: &str| {
+            read_at_once(path).map_err(|error| format!("{path} cannot be read: {error}"))
+        };
+        let hierarchies =
+            hierarchy::parse(&text("/proc/self/mountinfo")?, &text("/proc/self/cgroup")?);
+        let unified = v2::hierarchy(&hierarchies).map_or_else(Vec::new, |tree| {
+            let there = v2::controllers(tree);
+            let asked = wanted
+                .iter()
+                .map(|asked| asked.amount.control().controller());
+            asked
+                .filter(|name| there.iter().any(|has| has == name))
+                .collect()
+        });
+        Ok(Self {
+            hierarchies,
+            uid: rustix::process::geteuid().as_raw(),
+            unified,
+            unified_base: None,
+        })
+    }
+
+    /// Where the cgroup for `control` goes; the error says why nowhere.
+    pub fn of(&mut self, control: Control) -> Result<Place, String> {
+        let controller = control.controller();
+        if self.unified.contains(&controller) {
+            return self.unified().map(|base| Place {
+                version: Version::Two,
+                base,
+            });
+        }
+        match v1::with_controller(&self.hierarchies, controller) {
+            Some(tree) => v1::base(tree, self.uid).map(|base| Place {
+                version: Version::One,
+                base,
+            }),
+            None => Err(format!(
+                "no cgroup tree with the {controller} controller is mounted"
+            )),
+        }
+    }
+
+    fn unified(&mut self) -> Result<PathBuf, String> {
+        let (uid, controllers) = (self.uid, &self.unified);
+        let found =
+            self.unified_base
+                .get_or_insert_with(|| match v2::hierarchy(&self.hierarchies) {
+                    Some(tree) => v2::base(tree, uid, controllers),
+                    None => Err("no cgroup2 is mounted".to_owned()),
+                });
+        found.clone()
+    }
+}
+
+/// These files are made anew for each read, and growing a buffer from nothing takes a dozen.
+fn read_at_once(path: &str) -> io::Result<String> {
+    let mut text = String::with_capacity(16 * 1024);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,189 @@
+//! Version 2: one tree, where a subtree must be ours. A group that hands controllers down may hold
+//! no processes itself (cgroups(7), "no internal processes"), and a process moves only with write
+//! access to the common ancestor of where it was and where it goes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::group::{make_directory, writable, Group};
+use crate::hierarchy::{Hierarchy, Version};
+use crate::request::Amount;
+use crate::v1;
+
+pub fn hierarchy(hierarchies: &[Hierarchy]) -> Option<&Hierarchy> {
+    hierarchies.iter().find(|h| h.version == Version::Two)
+}
+
+/// The controllers that the tree has at all: on mixed hosts most are in version 1.
+pub fn controllers(hierarchy: &Hierarchy) -> Vec<String> {
+    let text = fs::read_to_string(hierarchy.mount.join("cgroup.controllers"));
+    text.map_or_else(
+        |_| Vec::new(),
+        |text| text.split_ascii_whitespace().map(str::to_owned).collect(),
+    )
+}
+
+/// The slice and the service that systemd keeps for a user.
+pub fn user_slice(mount: &Path, uid: u32) -> PathBuf {
+    mount.join(format!("user.slice/user-{uid}.slice"))
+}
+
+pub fn user_service(mount: &Path, uid: u32) -> PathBuf {
+    user_slice(mount, uid).join(format!("user@{uid}.service"))
+}
+
+/// The directory under which sandboxes of `uid` are made, with `controllers` handed down to them.
+pub fn base(hierarchy: &Hierarchy, uid: u32, controllers: &[&str]) -> Result<PathBuf, String> {
+    let mut reasons = Vec::new();
+    for candidate in candidates(hierarchy, uid) {
+        match prepare(hierarchy, &candidate, controllers) {
+            Ok(()) => return Ok(candidate.directory),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    Err(if reasons.is_empty() {
+        "no cgroup of this user can be written".to_owned()
+    } else {
+        reasons.join("; ")
+    })
+}
+
+struct Candidate {
+    directory: PathBuf,
+    /// Directories of ours above it, outermost first, that are made when they are missing.
+    make: Vec<PathBuf>,
+}
+
+fn candidates(hierarchy: &Hierarchy, uid: u32) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    if uid == 0 {
+        let parent = hierarchy.mount.join("glovebox");
+        let home = parent.join("0");
+        found.push(Candidate {
+            directory: home.clone(),
+            make: vec![parent, home],
+        });
+    } else {
+        let service = user_service(&hierarchy.mount, uid);
+        if writable(&service) {
+            let home = service.join("glovebox");
+            found.push(Candidate {
+                directory: home.clone(),
+                make: vec![home],
+            });
+        }
+    }
+    // Whatever else was delegated to us: the nearest ancestor of our own cgroup that can be written.
+    let own = hierarchy.own_directory();
+    let ancestors = own
+        .iter()
+        .flat_map(|own| own.ancestors())
+        .skip(1)
+        .take_while(|path| path.starts_with(&hierarchy.mount));
+    found.extend(
+        ancestors
+            .filter(|path| writable(path))
+            .map(|path| Candidate {
+                directory: path.to_owned(),
+                make: Vec::new(),
+            }),
+    );
+    found
+}
+
+fn prepare(
+    hierarchy: &Hierarchy,
+    candidate: &Candidate,
+    controllers: &[&str],
+) -> Result<(), String> {
+    for directory in &candidate.make {
+        make_directory(directory)
+            .map_err(|error| format!("{} cannot be made: {error}", directory.display()))?;
+    }
+    // What a group can hand down is what its parent hands down to it.
+    let first = candidate.make.first().unwrap_or(&candidate.directory);
+    let chain = first
+        .parent()
+        .into_iter()
+        .chain(candidate.make.iter().map(PathBuf::as_path));
+    for directory in chain
+        .filter(|path| path.starts_with(&hierarchy.mount))
+        .chain([candidate.directory.as_path()])
+    {
+        hand_down(directory, controllers)?;
+    }
+    match hierarchy.own_directory() {
+        Some(own) => may_move(&own, &candidate.directory),
+        // Our cgroup lies outside of what this mount shows, so that nothing can be moved from it.
+        None => Err(format!(
+            "{} does not show the cgroup that we are in",
+            hierarchy.mount.display()
+        )),
+    }
+}
+
+fn hand_down(directory: &Path, controllers: &[&str]) -> Result<(), String> {
+    let control = directory.join("cgroup.subtree_control");
+    let missing: Vec<&str> = controllers
+        .iter()
+        .copied()
+        .filter(|name| !listed(&control, name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wanted: Vec<String> = missing.iter().map(|name| format!("+{name}")).collect();
+    let told = |error: io::Error| {
+        format!(
+            "{} does not take {}: {error}",
+            control.display(),
+            wanted.join(" ")
+        )
+    };
+    fs::write(&control, wanted.join(" ")).map_err(told)
+}
+
+fn may_move(from: &Path, to: &Path) -> Result<(), String> {
+    let common = to
+        .ancestors()
+        .find(|path| from.starts_with(path))
+        .unwrap_or(to);
+    let procs = common.join("cgroup.procs");
+    if writable(&procs) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} cannot be written, so that no process of this login may move",
+            procs.display()
+        ))
+    }
+}
+
+/// Whether a space-separated list in a file has the word.
+fn listed(file: &Path, word: &str) -> bool {
+    fs::read_to_string(file)
+        .is_ok_and(|text| text.split_ascii_whitespace().any(|name| name == word))
+}
+
+/// Writes a limit into a fresh group; the words say with what it is held.
+pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
+    match amount {
+        Amount::Memory(bytes) => {
+            group.write("memory.max", &bytes.to_string())?;
+            group.write_if_there("memory.swap.max", "0")?;
+            // One process of a sandbox that ran out of memory is as good as none: all of it ends.
+            group.write_if_there("memory.oom.group", "1")?;
+            Ok("cgroup v2 memory.max")
+        }
+        Amount::Cpus(cpus) => {
+            let (quota, period) = v1::quota(cpus);
+            group.write("cpu.max", &format!("{quota} {period}"))?;
+            Ok("cgroup v2 cpu.max")
+        }
+        Amount::Pids(most) => {
+            group.write("pids.max", &most.to_string())?;
+            Ok("cgroup v2 pids.max")
+        }
+    }
+}
