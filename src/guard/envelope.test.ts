@@ -48,6 +48,7 @@ describe('a message from the client', () => {
     ],
     'a cut end': ['{"jsonrpc":"2.0","id":7,"method":"a","params":{', 7, 'malformed-json'],
     'a fault before an id that comes last': ['{"method":"a","params":{!},"jsonrpc":"2.0","id":8}', 8, 'malformed-json'],
+    'a fault in an id that comes last': ['{"jsonrpc":"2.0","method":"a","id":"\\u37"}', null, 'malformed-json'],
     'a NUL in it': ['{"jsonrpc":"2.0","id":1,"method":"a\u0000"}', 1, 'control-character'],
     'a NUL at its end': ['{"jsonrpc":"2.0","id":1,"method":"a"}\u0000', 1, 'control-character'],
     'a lone carriage return': ['{"jsonrpc":"2.0","id":1,\r"method":"a"}', 1, 'control-character'],

@@ -179,13 +179,10 @@ function isInteger(bytes: Buffer, span: Span): boolean {
  * answers a request that was not meant, of the one who wrote the broken message, and of no one else.
  */
 function idAtEnd(tail: Buffer, maxLength: number): Id[] {
-  const end = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9]+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(
+  const end = /"id"\s*:\s*("[\x20\x21\x23-\x5b\x5d-\x7e]*"|-?[0-9]+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(
     tail.toString('latin1'),
-  )
-  if (end?.[1] === undefined) return []
-  // Latin-1 is one byte a character here: the string form is only read where it is plain ASCII.
-  const id = /^[\x20-\x7e]*$/.test(end[1])
-    ? readId(Buffer.from(end[1]), { start: 0, end: end[1].length }, maxLength)
-    : undefined
+  )?.[1]
+  // A string only of plain ASCII without escapes: nothing has checked these bytes.
+  const id = end === undefined ? undefined : readId(Buffer.from(end), { start: 0, end: end.length }, maxLength)
   return id === undefined ? [] : [id]
 }

@@ -17,6 +17,9 @@ export function ruleRequest(session: Session, message: Message<RequestEnvelope>)
   const { method } = envelope
   const fault = methodFault(method)
   if (fault !== undefined) return fault
+  if (method === 'notifications/cancelled' || method === 'notifications/progress') {
+    return refusal('bad-method', `${method} is a notification: it must not have an id.`)
+  }
   const params = readParams(session, message)
   if (isRefusal(params)) return params
   const progressToken = readProgressToken(session, bytes, params)

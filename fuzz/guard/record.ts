@@ -1,7 +1,7 @@
 /**
  * Records what a real server and a client say to each other, as a fixture for the guard's tests and its fuzzer:
  *
- *     node fuzz/guard-record.ts filesystem|everything|modern -- CMD… > test/fixtures/transcripts/NAME.jsonl
+ *     node fuzz/guard/record.ts filesystem|everything|modern -- CMD… > test/fixtures/transcripts/NAME.jsonl
  *
  * One line for each line on the wire: {"from": "client" | "server", "line": "…"}.
  */
