@@ -14,6 +14,7 @@ export function register(program: Command): void {
     .description(
       'Every start, receipt, call, refusal and attempt is an event in a hash-chained file, one for each sandbox.',
     )
+    .helpCommand(false)
     .addHelpText('after', '\nExamples:\n  glovebox audit tail files --follow\n  glovebox audit verify')
   command
     .command('tail')
