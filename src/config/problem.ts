@@ -1,0 +1,45 @@
+import { GloveboxError } from '../errors.ts'
+import { positionAt, type Source } from './source.ts'
+import { spellPath, type KeyPath } from './tree.ts'
+
+/** One thing that is wrong in a configuration file. */
+export interface Problem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** The key it is about, as `mcpServers.files.sandbox.limits`; empty for the file as a whole. */
+  readonly key: string
+  readonly why: string
+  readonly fix: string
+}
+
+export function problemAt(source: Source, offset: number, about: { path: KeyPath; why: string; fix: string }): Problem {
+  const { line, column } = positionAt(source.text, offset)
+  return { file: source.path, line, column, key: spellPath(about.path), why: about.why, fix: about.fix }
+}
+
+/** `glovebox.json:4:7: mcpServers.files.sandbox: there is no key "memroy" here`. */
+export function spellProblem({ file, line, column, key, why }: Problem): string {
+  return `${file}:${line}:${column}: ${key === '' ? '' : `${key}: `}${why}`
+}
+
+/** The first of some problems as an error, saying how many there are. */
+export function problemsError(problems: readonly Problem[]): GloveboxError {
+  const [first, ...more] = problems
+  if (first === undefined) throw new RangeError('no problem to tell')
+  const others = more.length === 0 ? '' : ` (and ${more.length} more: glovebox policy check)`
+  return new GloveboxError('POLICY_INVALID', `${spellProblem(first)}${others}`, { fix: first.fix })
+}
+
+/** Ends the reading of a file whose syntax is broken. */
+export class SyntaxProblem extends Error {
+  readonly offset: number
+  readonly why: string
+  readonly fix: string
+  constructor(offset: number, why: string, fix: string) {
+    super(why)
+    this.offset = offset
+    this.why = why
+    this.fix = fix
+  }
+}

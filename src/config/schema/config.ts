@@ -1,0 +1,128 @@
+import { field, list, record, table } from './collections.ts'
+import { hostPath, serverNamePattern, unexpanded, variablePattern, wrongServerName, wrongVariable } from './rules.ts'
+import { sandboxShape, type SandboxConfig } from './sandbox.ts'
+import { named, type Shape } from './shape.ts'
+import { choice, flag, nullable, number, size, text } from './values.ts'
+
+/** A whole configuration file. */
+export interface Config {
+  readonly $schema?: string
+  readonly mcpServers?: Readonly<Record<string, ServerConfig>>
+  readonly defaults?: SandboxConfig
+  readonly gateway?: GatewayConfig
+  readonly microvm?: MicrovmConfig
+}
+
+export interface ServerConfig {
+  readonly type?: 'stdio' | 'http' | 'sse'
+  readonly command?: string
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly url?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly enabled?: boolean
+  readonly sandbox?: SandboxConfig
+}
+
+/** The gateway has no keys yet: an empty table may stand there. */
+export type GatewayConfig = object
+
+export interface MicrovmConfig {
+  readonly memory?: number
+  readonly cpus?: number
+  readonly kernel?: string | null
+  readonly rootfs?: string | null
+}
+
+const argument = text({ what: 'a text', check: unexpanded })
+
+const variables = (about: string): Shape<Readonly<Record<string, string>>> =>
+  record(
+    text({
+      what: `a text (${about})`,
+      check: (value) => (/^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$/.test(value) ? undefined : unexpanded(value)),
+    }),
+    { pattern: variablePattern, checkKey: wrongVariable },
+  )
+
+const serverShape = named(
+  'server',
+  table<ServerConfig>(
+    {
+      type: field(
+        choice(['stdio', 'http', 'sse']),
+        'How the server is spoken to: `stdio` with a command, the others with a URL.',
+      ),
+      command: field(
+        text({
+          what: 'a program',
+          check: (value) => (value.trim() === '' ? ['this command is empty', 'write a program'] : unexpanded(value)),
+        }),
+        'The program to start. Never given to a shell.',
+      ),
+      args: field(list(argument), 'Its arguments, each by itself.', []),
+      env: field(
+        variables('numbers go in quotes'),
+        'Variables of its environment. `"${env:NAME}"` alone copies a variable of ours; nothing else is replaced.',
+        {},
+      ),
+      url: field(
+        text({
+          what: 'a URL',
+          schema: { format: 'uri' },
+          check: (value) =>
+            URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+              ? undefined
+              : ['this is not an http or https URL', 'such as "https://example.org/mcp"'],
+        }),
+        'The address of a server that runs elsewhere.',
+      ),
+      headers: field(record(text()), 'HTTP headers for such a server.', {}),
+      enabled: field(flag(), 'Whether the server can be started.', true),
+      sandbox: field(sandboxShape, 'What its sandbox may do.'),
+    },
+    {
+      schema: { anyOf: [{ required: ['command'] }, { required: ['url'] }] },
+      check(server, tree, reading) {
+        const has = (key: string): boolean => tree.entries.some((entry) => entry.key === key)
+        if (has('command') && has('url')) {
+          reading.problem(tree.at, 'a server has a command or a URL, not both', 'remove one of them')
+        }
+        if (!has('command') && !has('url')) {
+          reading.problem(tree.at, 'this server has neither a command nor a URL', 'add "command"')
+        }
+        const local = server.type === undefined ? undefined : server.type === 'stdio'
+        if (local === true && has('url') && !has('command')) {
+          reading.problem(
+            tree.at,
+            'a server of type "stdio" is started by a command',
+            'write type "http", or a command',
+          )
+        }
+        if (local === false && has('command') && !has('url')) {
+          reading.problem(tree.at, `a server of type "${server.type}" has a URL`, 'leave "type" out, or write a URL')
+        }
+      },
+    },
+  ),
+)
+
+export const configShape: Shape<Config> = table<Config>({
+  $schema: field(text(), 'Where the schema of this file is, for editors.'),
+  mcpServers: field(
+    record(serverShape, { pattern: serverNamePattern, checkKey: wrongServerName }),
+    'The servers, by name.',
+    {},
+  ),
+  defaults: field(sandboxShape, 'What holds for every server of this file that does not say otherwise.'),
+  gateway: field(table<GatewayConfig>({}), 'The HTTP face. It has no keys yet.'),
+  microvm: field(
+    table<MicrovmConfig>({
+      memory: field(size(1024 ** 2, '256M'), 'Memory of a guest.', '256M'),
+      cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a guest.', 1),
+      kernel: field(nullable(hostPath()), 'The kernel of a guest; null: our own.', null),
+      rootfs: field(nullable(hostPath()), 'The root file system of a guest; null: our own.', null),
+    }),
+    'Guests of the microvm driver.',
+  ),
+})

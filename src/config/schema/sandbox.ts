@@ -1,0 +1,218 @@
+import { controls, type Control } from '../../protocol/controls.ts'
+import { field, list, record, table } from './collections.ts'
+import { limitsShape, type LimitsConfig } from './limits.ts'
+import {
+  addressRange,
+  hostPath,
+  networkRule,
+  program,
+  resolver,
+  toolPattern,
+  variablePattern,
+  wrongVariable,
+} from './rules.ts'
+import { named, type Shape } from './shape.ts'
+import { choice, flag, number, text } from './values.ts'
+
+/** What a server's sandbox may do, as a file says it: every key may be absent, and absence is told from a value. */
+export interface SandboxConfig {
+  readonly driver?: DriverWord
+  readonly profile?: string
+  readonly workspace?: WorkspaceConfig
+  readonly filesystem?: FilesystemConfig
+  readonly network?: NetworkConfig
+  readonly exec?: readonly string[]
+  readonly secrets?: Readonly<Record<string, SecretConfig>>
+  readonly limits?: LimitsConfig
+  readonly lifetime?: 'shared' | 'session' | 'call'
+  readonly group?: string
+  readonly template?: 'boot' | 'server'
+  readonly pool?: number
+  readonly tools?: ToolsConfig
+  readonly mode?: 'enforce' | 'audit'
+  readonly allowDegraded?: readonly Control[]
+}
+
+export type DriverWord = 'jail' | 'container' | 'microvm' | 'kubernetes'
+
+export interface WorkspaceConfig {
+  readonly path: string
+  readonly mode?: 'copy' | 'read' | 'write'
+}
+
+export interface FilesystemConfig {
+  readonly read?: readonly string[]
+  readonly write?: readonly string[]
+  readonly deny?: readonly string[]
+}
+
+export interface NetworkConfig {
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
+  readonly private?: readonly string[]
+  readonly resolvers?: readonly string[]
+}
+
+export interface SecretConfig {
+  readonly from: string
+  readonly header?: string
+  readonly hosts?: readonly string[]
+  readonly expose?: boolean
+}
+
+export interface ToolsConfig {
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
+  readonly each?: Readonly<Record<string, ToolConfig>>
+}
+
+export interface ToolConfig {
+  readonly driver?: DriverWord
+  readonly lifetime?: 'shared' | 'session' | 'call'
+}
+
+const driverShape = choice(['jail', 'container', 'microvm', 'kubernetes'], {
+  jail: 'Linux namespaces, Landlock, seccomp and cgroups on this machine',
+  container: 'a container of Docker or Podman',
+  microvm: 'a virtual machine of its own',
+  kubernetes: 'a pod in a cluster',
+})
+
+const lifetimeShape = choice(['shared', 'session', 'call'], {
+  shared: 'one sandbox for all who use the server',
+  session: 'one sandbox for each client session',
+  call: 'a fresh sandbox for each tools/call',
+})
+
+const workspaceShape = table<WorkspaceConfig>(
+  {
+    path: field(hostPath(), 'The directory of the host.'),
+    mode: field(
+      choice(['copy', 'read', 'write'], {
+        copy: 'a copy, synced back with a backup',
+        read: 'the directory itself, read-only',
+        write: 'the directory itself, which may be changed',
+      }),
+      'What the sandbox may do with it.',
+      'copy',
+    ),
+  },
+  { required: ['path'] },
+)
+
+const filesystemShape = table<FilesystemConfig>({
+  read: field(list(hostPath()), 'Files and directories that are shown read-only, at their own paths.', []),
+  write: field(list(hostPath()), 'Files and directories that may be changed. Nothing in them can be executed.', []),
+  deny: field(list(hostPath()), 'Paths hidden inside what is shown.', []),
+})
+
+const networkShape = table<NetworkConfig>({
+  allow: field(list(networkRule()), 'Names that may be connected to, `NAME[:PORT]`; without a port it is 443.', []),
+  deny: field(list(networkRule()), 'Names that may not be connected to, although `allow` has a pattern for them.', []),
+  private: field(
+    list(addressRange()),
+    'Ranges of addresses in which allowed names may live besides the public internet.',
+    [],
+  ),
+  resolvers: field(list(resolver()), 'Name servers to ask instead of those of the host.', []),
+})
+
+const secretShape = table<SecretConfig>(
+  {
+    from: field(
+      text({
+        what: 'a source',
+        schema: { pattern: '^(env|file|cmd):.+' },
+        check: (value) =>
+          /^(env|file|cmd):./.test(value)
+            ? undefined
+            : ['this is not a source of a secret', 'write "env:NAME", "file:PATH" or "cmd:PROGRAM"'],
+      }),
+      'Where the secret comes from: `env:NAME`, `file:PATH` or `cmd:PROGRAM`.',
+    ),
+    header: field(text(), 'The HTTP header that it is put into, such as `Authorization: Bearer`.'),
+    hosts: field(list(networkRule()), 'The only hosts that it is sent to.'),
+    expose: field(flag(), 'Puts the secret itself into the sandbox, where the server can read it.', false),
+  },
+  { required: ['from'] },
+)
+
+const toolsShape = table<ToolsConfig>({
+  allow: field(list(toolPattern()), 'The only tools that exist for the client; `*` stands for any run of characters.', [
+    '*',
+  ]),
+  deny: field(list(toolPattern()), 'Tools that do not exist for the client. Wins over `allow`.', []),
+  each: field(
+    record(
+      table<ToolConfig>({
+        driver: field(driverShape, 'The kind of wall that this tool runs behind.'),
+        lifetime: field(lifetimeShape, 'How long the sandbox of this tool lives.'),
+      }),
+    ),
+    'Tools that run in a sandbox of their own.',
+    {},
+  ),
+})
+
+export const sandboxShape: Shape<SandboxConfig> = named(
+  'sandbox',
+  table<SandboxConfig>({
+    driver: field(driverShape, 'The kind of wall. Without it: jail on Linux, microvm on macOS.'),
+    profile: field(
+      text({
+        what: 'the name of a profile',
+        schema: { pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+        check: (value) =>
+          /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
+            ? undefined
+            : ['this cannot be the name of a profile', 'letters, digits, ".", "_" and "-"; the file is NAME.profile'],
+      }),
+      'A profile to start from. Without it: `profiles/SERVER.profile` when there is one, else chosen from the command.',
+    ),
+    workspace: field(
+      workspaceShape,
+      'A directory that the server works in, shown at `/workspace` and at its own path.',
+    ),
+    filesystem: field(
+      filesystemShape,
+      'What of the files of the host can be seen. Nothing but the system, by default.',
+    ),
+    network: field(networkShape, 'Whom the server may talk to. Nobody, by default.'),
+    exec: field(
+      list(program()),
+      'The only programs that may be executed, besides the command. Without it: any on a read-only mount.',
+    ),
+    secrets: field(
+      record(secretShape, { pattern: variablePattern, checkKey: wrongVariable }),
+      'Credentials that are put in on the way out; the sandbox sees a placeholder.',
+      {},
+    ),
+    limits: field(limitsShape, 'Limits for the whole sandbox.'),
+    lifetime: field(lifetimeShape, 'How long a sandbox lives.', 'shared'),
+    group: field(text(), 'Servers of one group share one sandbox. Their policies must be equal.'),
+    template: field(
+      choice(['boot', 'server'], { boot: 'a guest that has booted', server: 'a guest in which the server is up' }),
+      'What a microVM is cloned from. Means nothing behind other walls.',
+      'boot',
+    ),
+    pool: field(
+      number({ min: 0, max: 1000, whole: true }),
+      'Sandboxes started ahead of need. Means nothing under `run`.',
+      0,
+    ),
+    tools: field(toolsShape, 'Which of the tools of the server exist for the client.'),
+    mode: field(
+      choice(['enforce', 'audit'], {
+        enforce: 'deny what is not allowed',
+        audit: 'also record each file that is opened',
+      }),
+      'What is recorded beside what is always recorded.',
+      'enforce',
+    ),
+    allowDegraded: field(
+      list(choice(controls)),
+      'Controls that may be missing on this host. Told in the receipt and in the record of every start.',
+      [],
+    ),
+  }),
+)
