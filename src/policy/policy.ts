@@ -15,6 +15,8 @@ export interface Policy {
   /** `K=V` already split; a name alone was copied by the caller from its own environment. */
   readonly env: Readonly<Record<string, string>>
   readonly limits: PolicyLimits
+  /** What a limit is that `limits` does not set, instead of `defaultLimits`: a built-in profile knows its programs. */
+  readonly defaults?: PolicyLimits
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]

@@ -192,3 +192,13 @@ test('a denied path is masked by the name it was given and by its real one', () 
     '/data/secret',
   ])
 })
+
+test('a default of the policy itself takes the place of ours, and stays a default', () => {
+  const { limits, messageBytes } = resolve({
+    defaults: { memoryBytes: 2 ** 31, pids: 512, messageBytes: 1024 },
+    limits: { pids: 9 },
+  })
+  assert.deepEqual(limits.memory, { value: 2 ** 31, explicit: false })
+  assert.deepEqual(limits.pids, { value: 9, explicit: true })
+  assert.equal(messageBytes, 1024)
+})

@@ -37,7 +37,7 @@ export function resolvePlan(
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
     network: policy.network.allow,
     limits: planLimits(policy),
-    messageBytes: policy.limits.messageBytes ?? defaultLimits.messageBytes,
+    messageBytes: policy.limits.messageBytes ?? defaultsOf(policy).messageBytes,
     tools: policy.tools,
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
@@ -83,10 +83,12 @@ function denied(policy: Policy, facts: HostFacts): string[] {
   )
 }
 
-function planLimits({ limits }: Policy): JailLimits {
-  const memory = limit(limits.memoryBytes, defaultLimits.memoryBytes)
+function planLimits(policy: Policy): JailLimits {
+  const { limits } = policy
+  const defaults = defaultsOf(policy)
+  const memory = limit(limits.memoryBytes, defaults.memoryBytes)
   // Disk is tmpfs, which is memory: a default never asks for more than there is, a wish for more is a mistake.
-  const disk = limit(limits.diskBytes, Math.min(defaultLimits.diskBytes, memory.value))
+  const disk = limit(limits.diskBytes, Math.min(defaults.diskBytes, memory.value))
   if (disk.value > memory.value) {
     throw new GloveboxError(
       'POLICY_INVALID',
@@ -98,12 +100,16 @@ function planLimits({ limits }: Policy): JailLimits {
   }
   return {
     memory,
-    cpus: limit(limits.cpus, defaultLimits.cpus),
-    pids: limit(limits.pids, defaultLimits.pids),
+    cpus: limit(limits.cpus, defaults.cpus),
+    pids: limit(limits.pids, defaults.pids),
     disk,
-    openFiles: limit(limits.openFiles, defaultLimits.openFiles),
+    openFiles: limit(limits.openFiles, defaults.openFiles),
     time: limits.timeMs === undefined ? null : { value: limits.timeMs, explicit: true },
   }
+}
+
+function defaultsOf({ defaults }: Policy): typeof defaultLimits {
+  return { ...defaultLimits, ...defaults }
 }
 
 function limit(wanted: number | undefined, otherwise: number): JailLimit {
