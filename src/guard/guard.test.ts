@@ -98,6 +98,26 @@ describe('the guard', () => {
     assert.equal(outputs[0]?.bytes.toString(), lines)
   })
 
+  it('leaves out of a piece what lies between two messages and does not pass', () => {
+    const talk = startConversation({ tools: { deny: ['rm'] } })
+    const { toServer, toClient } = talk.client(
+      request(1, 'a'),
+      call(2, 'rm'),
+      '',
+      request(3, 'b'),
+      'junk',
+      request(4, 'c'),
+    )
+    assert.deepEqual(
+      toServer,
+      [request(1, 'a'), request(3, 'b'), request(4, 'c')].map((line) => JSON.stringify(line)),
+    )
+    assert.deepEqual(
+      errorsIn(toClient).map(({ id }) => id),
+      [2, null],
+    )
+  })
+
   it('keeps the order of answers and forwarded messages for each side', () => {
     const talk = startConversation()
     talk.client(request(1, 'a'), request(2, 'b'))

@@ -83,7 +83,7 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
       run(() => guard.end(direction))
       finish(undefined)
     })
-    source.once('error', finish)
+    source.on('error', finish)
     // Destroyed before its end.
     source.once('close', () => finish(undefined))
 
