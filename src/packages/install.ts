@@ -1,0 +1,154 @@
+import { GloveboxError } from '../errors.ts'
+import { isUnchanged, type Interpreter } from './interpreter.ts'
+import type { PackageRequest } from './package-command.ts'
+import { packageKey, readPin, readResolution, writePin, writeResolution, type Pin } from './pin.ts'
+import { shortHash } from './canonical.ts'
+import type { Resolution } from './resolution.ts'
+import { holding } from './store/mutex.ts'
+import { publish } from './store/publish.ts'
+import { readRecord, type PackageRecord } from './store/record.ts'
+import { reapStaging, removeTree, stage } from './store/staging.ts'
+import type { Store } from './store/store.ts'
+
+export interface InstallOptions {
+  readonly store: Store
+  readonly env: NodeJS.ProcessEnv
+  readonly offline: boolean
+  /** One line at a time, for stderr. */
+  readonly progress: (line: string) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Installed {
+  readonly pin: Pin
+  readonly record: PackageRecord
+}
+
+/** What an ecosystem has to do for the rest to be the same: `npm/ecosystem.ts`, `pypi/ecosystem.ts`. */
+export interface Ecosystem {
+  resolve(
+    request: PackageRequest,
+  ): Promise<{ resolution: Resolution; interpreter: Interpreter; notes: readonly string[] }>
+  interpreterFor(request: PackageRequest, resolution: Resolution): Promise<Interpreter>
+  install(tree: string, resolution: Resolution, interpreter: Interpreter): Promise<void>
+  describe(
+    tree: string,
+    resolution: Resolution,
+    interpreter: Interpreter,
+  ): Pick<PackageRecord, 'executables' | 'scripts'>
+  /** Links that lead out of a tree and have to: a virtual environment's `python`. */
+  readonly allowedLinks: ReadonlySet<string>
+}
+
+/** The package that a request means, resolved and installed as far as it is not yet. */
+export async function ensureInstalled(request: PackageRequest, options: InstallOptions): Promise<Installed> {
+  const { store, progress, signal } = options
+  const ecosystem = await loadEcosystem(request.ecosystem, options)
+  const what = request.packages.join(', ')
+  const waiting = `${what} is being installed by another glovebox; waiting for it`
+  return holding(store, `request-${shortHash(request)}`, { signal, onWait: () => progress(waiting) }, async () => {
+    const pin = (await currentPin(request, ecosystem, options)) ?? (await resolveAnew(request, ecosystem, options))
+    return installPinned(pin, ecosystem, options)
+  })
+}
+
+/** A pin from before, with an interpreter that is there now. */
+async function currentPin(
+  request: PackageRequest,
+  ecosystem: Ecosystem,
+  { store, progress }: InstallOptions,
+): Promise<Pin | undefined> {
+  const pin = readPin(store, request)
+  if (pin === undefined || isUnchanged(pin.interpreter)) return pin
+  const resolution = readResolution(store, pin.resolution)
+  if (resolution === undefined) return undefined
+  const interpreter = await ecosystem.interpreterFor(request, resolution)
+  progress(`${pin.interpreter.path} is gone or changed; now with ${interpreter.path} (${interpreter.version})`)
+  const renewed = { ...pin, interpreter }
+  writePin(store, renewed)
+  return renewed
+}
+
+async function resolveAnew(
+  request: PackageRequest,
+  ecosystem: Ecosystem,
+  { store, progress }: InstallOptions,
+): Promise<Pin> {
+  progress(`resolving ${request.packages.join(', ')}`)
+  const { resolution, interpreter, notes } = await ecosystem.resolve(request)
+  for (const note of notes) progress(note)
+  const pin: Pin = {
+    schema: 'glovebox/pin/1',
+    request,
+    resolution: writeResolution(store, resolution),
+    roots: resolution.roots.map(({ name, version }) => ({ name, version })),
+    interpreter,
+    allowScripts: [],
+    at: new Date().toISOString(),
+  }
+  writePin(store, pin)
+  return pin
+}
+
+async function installPinned(pin: Pin, ecosystem: Ecosystem, options: InstallOptions): Promise<Installed> {
+  const { store, progress, signal } = options
+  const key = packageKey(pin, pin.interpreter.abi)
+  const onWait = (): void => progress(`waiting for another install of ${key}`)
+  return holding(store, key, { signal, onWait }, async () => ({
+    pin,
+    record: readRecord(store, key) ?? (await installInto(key, pin, ecosystem, options)),
+  }))
+}
+
+async function installInto(
+  key: string,
+  pin: Pin,
+  ecosystem: Ecosystem,
+  { store, progress }: InstallOptions,
+): Promise<PackageRecord> {
+  const resolution = readResolution(store, pin.resolution)
+  if (resolution === undefined) {
+    throw new GloveboxError('FAILED', `the versions that ${pin.request.packages.join(', ')} was pinned to are lost`, {
+      fix: `glovebox package update ${pin.roots[0]?.name ?? ''}`,
+    })
+  }
+  reapStaging(store)
+  progress(
+    `installing ${pin.roots.map(({ name, version }) => `${name} ${version}`).join(', ')} with ${resolution.entries.length} packages`,
+  )
+  const staged = stage(store, key)
+  try {
+    await ecosystem.install(`${staged}/tree`, resolution, pin.interpreter)
+    const facts = ecosystem.describe(`${staged}/tree`, resolution, pin.interpreter)
+    const record = publish(
+      store,
+      staged,
+      {
+        key,
+        ecosystem: resolution.ecosystem,
+        roots: pin.roots,
+        resolution: pin.resolution,
+        abi: pin.interpreter.abi,
+        packages: resolution.entries.length,
+        ...facts,
+      },
+      ecosystem.allowedLinks,
+    )
+    tellScripts(record, progress)
+    return record
+  } catch (error) {
+    removeTree(staged)
+    throw error
+  }
+}
+
+function tellScripts({ scripts }: PackageRecord, progress: InstallOptions['progress']): void {
+  const silent = scripts.filter(({ ran }) => !ran).map(({ name }) => name)
+  if (silent.length === 0) return
+  progress(`install scripts of ${silent.join(', ')} were not run; most packages work without theirs`)
+}
+
+async function loadEcosystem(name: PackageRequest['ecosystem'], options: InstallOptions): Promise<Ecosystem> {
+  if (name === 'npm') return (await import('./npm/ecosystem.ts')).npmEcosystem(options)
+  return (await import('./pypi/ecosystem.ts')).pypiEcosystem()
+}

@@ -1,0 +1,147 @@
+import { GloveboxError } from '../../errors.ts'
+import { runTool } from '../../system/run-tool.ts'
+import { findNpm } from './find-npm.ts'
+
+/** npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. */
+export interface NpmTool {
+  /** What it prints, parsed. @throws GloveboxError that names the registry when it cannot be reached */
+  json(args: readonly string[], cwd: string): Promise<unknown>
+  /** For commands that print nothing of use. */
+  run(args: readonly string[], cwd: string): Promise<void>
+  /** Where a package of this name comes from, and the proxy on the way. */
+  registry(name: string): Promise<{ url: string; via: string | undefined }>
+}
+
+/** Laid over any configuration: what would run code, write elsewhere, or make the result depend on this machine. */
+const settings = [
+  '--ignore-scripts=true',
+  '--audit=false',
+  '--fund=false',
+  '--update-notifier=false',
+  '--global=false',
+  '--location=project',
+  '--workspaces=false',
+  '--install-strategy=hoisted',
+  '--install-links=false',
+  '--package-lock=true',
+  '--omit-lockfile-registry-resolved=true',
+  '--omit=dev',
+  '--include=optional',
+  '--include=peer',
+  '--engine-strict=false',
+  '--dry-run=false',
+  '--bin-links=true',
+  '--loglevel=error',
+  '--json',
+]
+
+export function npmTool(options: {
+  node: string
+  env: NodeJS.ProcessEnv
+  offline: boolean
+  signal: AbortSignal | undefined
+}): NpmTool {
+  const { node, offline, signal } = options
+  // NODE_OPTIONS could load code into npm, of which its own configuration knows nothing.
+  const { NODE_OPTIONS: _preload, ...env } = options.env
+  const program = findNpm(node, env)
+  const quick = offline ? ['--offline=true'] : ['--fetch-retries=1', '--fetch-retry-mintimeout=500']
+
+  async function call(args: readonly string[], cwd: string): Promise<string> {
+    const words = [...program.prefix, ...args, ...settings, ...quick, `--prefix=${cwd}`]
+    const result = await runTool({ file: program.file, args: words, cwd, env, signal })
+    if (result.code === 0) return result.stdout
+    throw await failure(result.stdout, result.stderr, args)
+  }
+
+  async function failure(stdout: string, stderr: string, args: readonly string[]): Promise<GloveboxError> {
+    const { code, summary } = errorIn(stdout) ?? { code: '', summary: firstLine(stderr) }
+    const what = summary.split('\n')[0] ?? code
+    if (unreachable.has(code)) return offlineError((await registry(nameAmong(args))).url, `${code}: ${what}`)
+    return npmFailure(code, what)
+  }
+
+  async function registry(name: string): Promise<{ url: string; via: string | undefined }> {
+    const [scope] = name.split('/')
+    const keys = [...(name.startsWith('@') ? [`${scope}:registry`] : []), 'registry', 'https-proxy', 'proxy']
+    const words = [...program.prefix, 'config', 'get', ...keys, '--loglevel=error']
+    const { stdout } = await runTool({ file: program.file, args: words, cwd: '/', env, signal })
+    const values = new Map(stdout.split('\n').map((line) => splitAt(line, line.indexOf('='))))
+    const set = (key: string): string | undefined => (URL.canParse(values.get(key) ?? '') ? values.get(key) : undefined)
+    const url = set(`${scope}:registry`) ?? set('registry') ?? 'https://registry.npmjs.org/'
+    return {
+      url: withoutCredentials(url),
+      via: url.startsWith('https:') ? (set('https-proxy') ?? set('proxy')) : set('proxy'),
+    }
+  }
+
+  return {
+    json: async (args, cwd) => JSON.parse(await call(args, cwd)) as unknown,
+    run: async (args, cwd) => void (await call(args, cwd)),
+    registry,
+  }
+}
+
+function splitAt(text: string, at: number): [string, string] {
+  return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+}
+
+function withoutCredentials(text: string): string {
+  const url = new URL(text)
+  url.username = ''
+  url.password = ''
+  return url.href
+}
+
+/** npm's and Node's codes for a registry that does not answer; ENOTCACHED is npm's for `--offline`. */
+const unreachable: ReadonlySet<string> = new Set(
+  'ENOTFOUND ECONNREFUSED ECONNRESET EAI_AGAIN ETIMEDOUT ERR_SOCKET_TIMEOUT EHOSTUNREACH ENETUNREACH ENOTCACHED FETCH_ERROR'.split(
+    ' ',
+  ),
+)
+
+export function offlineError(registry: string, why: string): GloveboxError {
+  return new GloveboxError('FAILED', `${registry} cannot be reached (${why}), and the package is not installed`, {
+    fix: 'try again with a connection; installed ahead with `glovebox package install -- COMMAND`, it starts without one',
+  })
+}
+
+function npmFailure(code: string, what: string): GloveboxError {
+  switch (code) {
+    case 'E404':
+      return new GloveboxError('NOT_FOUND', `npm: ${what}`, { fix: 'check the name of the package' })
+    case 'ETARGET':
+      return new GloveboxError('NOT_FOUND', `npm: ${what}`, { fix: 'check the version: npm view NAME versions' })
+    case 'E401':
+    case 'E403':
+    case 'ENEEDAUTH':
+      return new GloveboxError('FAILED', `npm: ${what}`, {
+        fix: 'npm login, or put a token for this registry in .npmrc',
+      })
+    case 'EINTEGRITY':
+      return new GloveboxError('REFUSED', `npm: what was downloaded is not what the registry announced: ${what}`, {
+        fix: 'try again; when it stays, the registry or a mirror serves something else',
+      })
+    default:
+      return new GloveboxError('FAILED', `npm: ${code} ${what}`.trim(), { fix: 'the same with npm install shows more' })
+  }
+}
+
+function errorIn(stdout: string): { code: string; summary: string } | undefined {
+  try {
+    const { error } = JSON.parse(stdout) as { error?: { code?: string; summary?: string; detail?: string } }
+    return error === undefined ? undefined : { code: error.code ?? '', summary: error.summary ?? error.detail ?? '' }
+  } catch {
+    return undefined // npm itself failed before it could say so in JSON: its stderr does
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n').find((line) => line.trim() !== '') ?? 'it failed and said nothing'
+}
+
+function nameAmong(args: readonly string[]): string {
+  const spec = args.find((word, index) => index > 0 && !word.startsWith('-')) ?? ''
+  const at = spec.indexOf('@', 1)
+  return at < 0 ? spec : spec.slice(0, at)
+}

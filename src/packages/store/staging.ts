@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { tryHold } from './mutex.ts'
+import type { Store } from './store.ts'
+
+/** An empty directory for a tree in the making. The caller holds the mutex of the key until it is published or gone. */
+export function stage(store: Store, key: string): string {
+  mkdirSync(store.staging, { recursive: true, mode: 0o700 })
+  const directory = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
+  mkdirSync(join(directory, 'tree'), { recursive: true, mode: 0o755 })
+  return directory
+}
+
+/** Removes what killed installs left behind: a staged tree whose mutex is free belongs to nobody. */
+export function reapStaging(store: Store): number {
+  let reaped = 0
+  for (const name of namesIn(store.staging)) {
+    const [key = ''] = name.split('~')
+    using held = tryHold(store, key)
+    if (held === undefined) continue
+    removeTree(join(store.staging, name))
+    reaped++
+  }
+  return reaped
+}
+
+/** The names in a directory; none when it is not there. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Removes a tree although its directories are read-only. */
+export function removeTree(root: string): void {
+  const open = (directory: string): void => {
+    chmodSync(directory, 0o700)
+    for (const entry of readdirSync(directory, { withFileTypes: true }))
+      if (entry.isDirectory()) open(join(directory, entry.name))
+  }
+  if (lstatSync(root, { throwIfNoEntry: false })?.isDirectory() === true) open(root)
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+}
