@@ -197,6 +197,18 @@ impl Exit {
 }
 
 impl Failure {
+    /// Reads back a line that [`Status::to_line`] wrote; `None` when it is not one of those.
+    pub fn parse(line: &[u8]) -> Option<Failure> {
+        let value: Value = serde_json::from_slice(line).ok()?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        Some(Failure {
+            code: FailureCode::from_name(value.get("code")?.as_str()?)?,
+            stage: text("stage")?,
+            message: text("message")?,
+            fix: text("fix"),
+        })
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "event": "error",
@@ -241,6 +253,21 @@ impl LimitKind {
 }
 
 impl FailureCode {
+    const ALL: [FailureCode; 6] = [
+        FailureCode::Plan,
+        FailureCode::HostCannot,
+        FailureCode::NotFound,
+        FailureCode::NotExecutable,
+        FailureCode::Start,
+        FailureCode::Internal,
+    ];
+
+    fn from_name(name: &str) -> Option<FailureCode> {
+        FailureCode::ALL
+            .into_iter()
+            .find(|code| code.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             FailureCode::Plan => "plan",

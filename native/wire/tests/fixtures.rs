@@ -122,6 +122,18 @@ fn every_status_line_is_written_as_the_fixture_has_it() {
 }
 
 #[test]
+fn a_failure_is_read_back_from_its_line() {
+    for status in statuses() {
+        let read = Failure::parse(&status.to_line());
+        match status {
+            Status::Error(failure) => assert_eq!(read, Some(failure)),
+            _ => assert_eq!(read, None),
+        }
+    }
+    assert_eq!(Failure::parse(b"not a line"), None);
+}
+
+#[test]
 fn a_status_is_one_line() {
     for status in statuses() {
         let line = status.to_line();

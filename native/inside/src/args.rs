@@ -1,0 +1,79 @@
+//! The command line. Our owner writes it, so it is small and strict.
+
+use std::ffi::OsString;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::io::{fcntl_setfd, FdFlags};
+
+pub const USAGE_ERROR: i32 = 2;
+
+const HELP: &str = "\
+Starts one program in a jail, and ends it with its owner.
+
+  glovebox-inside jail --plan-fd N --status-fd M
+      reads a plan (one JSON line) and then commands from descriptor N,
+      writes status lines to descriptor M; the program gets our stdio
+  glovebox-inside --version
+  glovebox-inside --help";
+
+#[derive(Debug)]
+pub enum Action {
+    Jail { plan: OwnedFd, status: OwnedFd },
+    Print(String),
+}
+
+pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
+    let words: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
+    match words.as_deref() {
+        Some(["jail", "--plan-fd", plan, "--status-fd", status]) => {
+            if plan == status {
+                return Err("the two descriptors must differ".into());
+            }
+            Ok(Action::Jail {
+                plan: adopt(plan)?,
+                status: adopt(status)?,
+            })
+        }
+        Some(["--version"]) => Ok(Action::Print(format!(
+            "glovebox-inside {}",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        Some(["--help"]) => Ok(Action::Print(HELP.into())),
+        _ => Err("see glovebox-inside --help".into()),
+    }
+}
+
+/// Takes over an inherited descriptor.
+fn adopt(number: &str) -> Result<OwnedFd, String> {
+    let descriptor: RawFd = number
+        .parse()
+        .map_err(|_| format!("{number}: not a descriptor"))?;
+    if descriptor < 3 {
+        return Err(format!("{number}: is one of the program's own three"));
+    }
+    // SAFETY: only asked whether it is open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    fcntl_setfd(borrowed, FdFlags::CLOEXEC).map_err(|_| format!("{number}: is not open"))?;
+    // SAFETY: it is open, our owner gave it to us, and nothing else here knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(words: &[&str]) -> bool {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        parse(&words).is_err()
+    }
+
+    #[test]
+    fn anything_that_is_not_exactly_a_command_is_refused() {
+        assert!(refused(&[]));
+        assert!(refused(&["jail"]));
+        assert!(refused(&["jail", "--plan-fd", "900", "--status-fd", "901"]));
+        assert!(refused(&["jail", "--plan-fd", "1", "--status-fd", "2"]));
+        assert!(refused(&["jail", "--plan-fd", "x", "--status-fd", "4"]));
+        assert!(refused(&["--version", "more"]));
+    }
+}

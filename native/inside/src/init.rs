@@ -1,0 +1,150 @@
+//! Pid 1 of the sandbox: builds the tree, forks the program, reaps, and takes everything down with it.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use rustix::event::{poll, PollFd, PollFlags};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{
+    set_dumpable_behavior, set_parent_process_death_signal, umask, wait, DumpableBehavior, Gid,
+    Pid, Signal, Uid, WaitOptions,
+};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::fault::{Outcome, Step};
+use crate::kernel::{close_all_but, exit_now, fork_into, next_signal, signal_descriptor, Side};
+use crate::link::{Go, Inner};
+use crate::mounts::MountTable;
+use crate::program::{become_program, Prepared};
+use crate::sandbox::Terms;
+use crate::source::{open_all, Source};
+use crate::tree::TopLink;
+use crate::who::Who;
+use crate::{landlock, loopback, tree};
+
+/// What pid 1 works from; made by the launcher before the clone, so that nothing is looked up inside.
+pub struct Blueprint<'a> {
+    pub terms: &'a Terms,
+    /// Opened already where root started us.
+    pub sources: Option<Vec<Source>>,
+    pub table: MountTable,
+    pub links: Vec<TopLink>,
+    pub prepared: Prepared,
+}
+
+/// Never returns: the process, and with it the pid namespace, ends here.
+pub fn run(blueprint: Blueprint<'_>, link: Inner, hangup: OwnedFd) -> ! {
+    match start(blueprint, &link, hangup) {
+        Ok(program) => keep_house(program, link),
+        Err(fault) => link.fail(fault),
+    }
+    exit_now(1)
+}
+
+/// Returns the program's pid as seen here.
+fn start(mut blueprint: Blueprint<'_>, link: &Inner, hangup: OwnedFd) -> Outcome<Pid> {
+    let Terms {
+        plan,
+        who,
+        landlock_abi,
+        ..
+    } = blueprint.terms;
+    link.wait_for(Go::Build)?;
+    take_identity(who)?;
+    // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
+    // seen at the next wait on the link.
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .step("start", || "tie to the launcher".into())?;
+    umask(Mode::empty());
+    refuse_further_namespaces();
+    loopback::bring_up()?;
+    rustix::system::sethostname(plan.id.as_bytes())
+        .step("namespaces", || "set the hostname".into())?;
+    let sources = match blueprint.sources.take() {
+        Some(sources) => sources,
+        None => open_all(&plan.mounts, who, &blueprint.table)?,
+    };
+    let device = tree::build(plan, who, sources, &blueprint.links)?;
+    let ruleset = match *landlock_abi {
+        0 => None,
+        abi => Some(landlock::make_ruleset(plan, abi)?),
+    };
+    link.wait_for(Go::Fork)?;
+    // SAFETY: this process has one thread.
+    let side = unsafe { fork_into(0, None) }.step("start", || "fork the program".into())?;
+    match side {
+        Side::Parent { child, .. } => Ok(child),
+        Side::Child => {
+            become_program(&blueprint.prepared, ruleset.as_ref(), link, device);
+            // `hangup` closes with an execve that works, or here.
+            drop(hangup);
+            exit_now(127)
+        }
+    }
+}
+
+/// Leaves the launcher's ids behind. The capabilities in the new user namespace stay, since none of
+/// the ids is its root (capabilities(7), "Effect of user ID changes").
+fn take_identity(who: &Who) -> Outcome<()> {
+    let change = || {
+        let (uid, gid) = (Uid::from_raw(who.inside_uid), Gid::from_raw(who.inside_gid));
+        if who.by_root {
+            set_thread_groups(&[])?;
+        }
+        set_thread_res_gid(gid, gid, gid)?;
+        set_thread_res_uid(uid, uid, uid)?;
+        // The change made us undumpable, and /proc/self root's; the program's own pid is handed to the
+        // launcher through it. Pid 1 itself becomes undumpable for good once the program is forked.
+        set_dumpable_behavior(DumpableBehavior::Dumpable)
+    };
+    change().step("namespaces", || "take the sandbox's ids".into())
+}
+
+/// A layer behind the system call filter: the kernel counts namespaces per user namespace.
+/// Not where /proc/sys is read-only, as in containers; the filter holds there alone.
+fn refuse_further_namespaces() -> bool {
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0").is_ok()
+}
+
+/// Reaps whatever is orphaned in the namespace until the program has ended or the launcher is gone.
+/// Returning ends pid 1, at which the kernel kills all that is left.
+fn keep_house(program: Pid, link: Inner) {
+    // Not even the program, which has the same user id, may look into or trace us.
+    if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+        return;
+    }
+    // SAFETY: everything else that owns a descriptor here is not used any more.
+    if unsafe { close_all_but(link_number(&link)) }.is_err() {
+        return;
+    }
+    let Ok(children) = signal_descriptor(&[libc::SIGCHLD]) else {
+        return;
+    };
+    loop {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid == program {
+                link.ended(status.as_raw());
+                return;
+            }
+        }
+        let mut descriptors = [
+            PollFd::new(&children, PollFlags::IN),
+            // Only a hang-up: the launcher is gone. What it says from now on is for the program.
+            PollFd::new(&link, PollFlags::empty()),
+        ];
+        match poll(&mut descriptors, None) {
+            Err(Errno::INTR) => continue,
+            Err(_) => return,
+            Ok(_) => {}
+        }
+        if !descriptors[1].revents().is_empty() {
+            return;
+        }
+        while next_signal(&children).is_some() {}
+    }
+}
+
+fn link_number(link: &Inner) -> i32 {
+    use std::os::fd::AsFd;
+    link.as_fd().as_raw_fd()
+}

@@ -1,0 +1,136 @@
+//! The launcher: one plan in, one program in a jail, one exit code out.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use glovebox_wire::{FailureCode, Plan, Status};
+use rustix::fs::{fstat, FileType, OFlags};
+use rustix::process::{set_parent_process_death_signal, Signal};
+
+use crate::fault::{Fault, Outcome, Step};
+use crate::init::Blueprint;
+use crate::kernel::signal_descriptor;
+use crate::mounts::MountTable;
+use crate::owner::Owner;
+use crate::program::Prepared;
+use crate::report::Report;
+use crate::sandbox::{Sandbox, Terms};
+use crate::tree::TopLink;
+use crate::who::Who;
+use crate::{landlock, layout, rlimits, source};
+
+/// What a launcher ends with when its program did not start.
+const NOT_STARTED: i32 = 125;
+
+/// SIGTERM, SIGHUP: end the sandbox. SIGINT, SIGQUIT: for the program, as from a terminal.
+const SIGNALS: [i32; 5] = [
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGWINCH,
+];
+
+/// Runs the plan that comes on one descriptor, tells of it on the other, and returns our exit code.
+pub fn run(plan: OwnedFd, status: OwnedFd) -> i32 {
+    let report = match rustix::io::fcntl_dupfd_cloexec(&plan, 3) {
+        Ok(copy) => Report::new(status, copy),
+        Err(_) => return NOT_STARTED,
+    };
+    let mut owner = Owner::new(plan);
+    match launch(&mut owner, &report) {
+        Ok(code) => code,
+        Err(fault) => {
+            let code = exit_code(fault.code);
+            // Where nobody reads any more, the exit code is all that can be said.
+            let _told = report.write(&Status::Error(fault.into_failure()));
+            code
+        }
+    }
+}
+
+fn exit_code(code: FailureCode) -> i32 {
+    match code {
+        FailureCode::NotExecutable => 126,
+        FailureCode::NotFound => 127,
+        _ => NOT_STARTED,
+    }
+}
+
+fn launch(owner: &mut Owner, report: &Report) -> Outcome<i32> {
+    check_stdio()?;
+    let signals = signal_descriptor(&SIGNALS).step("start", || "take signals".into())?;
+    // Beside the plan descriptor's hang-up: an owner whose descriptor somebody else holds open.
+    set_parent_process_death_signal(Some(Signal::TERM))
+        .step("start", || "tie to the owner".into())?;
+    let terms = agree(owner.plan()?)?;
+    let blueprint = draw(&terms)?;
+    let (sandbox, hangup) = Sandbox::start(&terms, blueprint, report)?;
+    sandbox.follow(owner, &signals, hangup)
+}
+
+/// What the program will inherit must not lead out of the tree: with a directory's descriptor,
+/// `openat(0, "..")` would.
+fn check_stdio() -> Outcome<()> {
+    let streams = [
+        ("stdin", rustix::stdio::stdin()),
+        ("stdout", rustix::stdio::stdout()),
+        ("stderr", rustix::stdio::stderr()),
+    ];
+    for (name, descriptor) in streams {
+        let stat = fstat(descriptor).step("start", || format!("stat {name}"))?;
+        let flags =
+            rustix::fs::fcntl_getfl(descriptor).step("start", || format!("flags of {name}"))?;
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        if is_directory || flags.contains(OFlags::PATH) {
+            return Err(Fault::plan(format!(
+                "{name} is a directory, by which the program could leave its tree"
+            ))
+            .fix(format!("give {name} a file, a pipe or a terminal")));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that can be decided before a process is made.
+fn agree(plan: Plan) -> Outcome<Terms> {
+    layout::check_targets(&plan.mounts)?;
+    Ok(Terms {
+        who: Who::find()?,
+        landlock_abi: landlock::abi_for(&plan, landlock::abi()),
+        filter: String::new(),
+        plan,
+    })
+}
+
+fn draw(terms: &Terms) -> Outcome<Blueprint<'_>> {
+    let Terms { plan, who, .. } = terms;
+    let table = MountTable::read()?;
+    source::check_all(&plan.mounts, &table)?;
+    let sources = match who.by_root {
+        true => Some(source::open_all(&plan.mounts, who, &table)?),
+        false => None,
+    };
+    let rlimits = rlimits::Set::new(plan.limits.open_files.count(), []);
+    Ok(Blueprint {
+        terms,
+        sources,
+        table,
+        links: top_links(),
+        prepared: Prepared::new(&plan.command, None, rlimits)?,
+    })
+}
+
+/// The links that the host has at the top of its tree; where it has real directories the plan mounts them.
+fn top_links() -> Vec<TopLink> {
+    ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
+        .into_iter()
+        .filter_map(|name| {
+            let to = fs::read_link(format!("/{name}")).ok()?;
+            Some(TopLink {
+                name,
+                to: to.to_str()?.to_owned(),
+            })
+        })
+        .collect()
+}

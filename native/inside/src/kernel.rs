@@ -1,0 +1,280 @@
+//! System calls that rustix does not have, each as one small safe function.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::io::{Errno, Result};
+use rustix::process::Pid;
+
+/// The value of a raw call, or its errno.
+pub fn checked(value: libc::c_long) -> Result<libc::c_long> {
+    if value == -1 {
+        // SAFETY: glibc's errno of this thread, read right after the call that set it.
+        return Err(Errno::from_raw_os_error(unsafe {
+            *libc::__errno_location()
+        }));
+    }
+    Ok(value)
+}
+
+/// Which side of a fork this is.
+pub enum Side {
+    Parent { child: Pid, pidfd: OwnedFd },
+    Child,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// `clone3(2)` as a fork into new namespaces: no shared memory, no new stack.
+///
+/// # Safety
+/// The process must have one thread only: the child gets a copy of that one, and a lock that another
+/// held would stay locked in it for ever.
+pub unsafe fn fork_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    let mut pidfd: RawFd = -1;
+    let mut args = CloneArgs {
+        flags: flags | libc::CLONE_PIDFD as u64,
+        pidfd: std::ptr::addr_of_mut!(pidfd) as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        ..CloneArgs::default()
+    };
+    if let Some(cgroup) = cgroup {
+        args.flags |= libc::CLONE_INTO_CGROUP as u64;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: `args` is a clone_args of the size given; without CLONE_VM the child runs on a copy of
+    // this stack. The caller promises that there is only this thread.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            std::ptr::addr_of_mut!(args),
+            std::mem::size_of::<CloneArgs>(),
+        )
+    };
+    match Pid::from_raw(checked(value)? as i32) {
+        None => Ok(Side::Child),
+        Some(child) => Ok(Side::Parent {
+            child,
+            // SAFETY: the kernel has just made this descriptor for us.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+        }),
+    }
+}
+
+/// `struct mount_attr` of `mount_setattr(2)`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct MountAttr {
+    pub set: u64,
+    pub clear: u64,
+    pub propagation: u64,
+    pub userns_fd: u64,
+}
+
+/// Sets attributes of the mount behind a descriptor and of all mounts below it.
+pub fn mount_setattr_recursive(mount: impl AsFd, attr: &MountAttr) -> Result<()> {
+    // SAFETY: an empty C string, and a mount_attr of the size given.
+    checked(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c_empty().as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+            attr as *const MountAttr,
+            std::mem::size_of::<MountAttr>(),
+        )
+    })
+    .map(drop)
+}
+
+/// `pivot_root(".", ".")`: the old root ends up stacked over the new one, to be detached at once.
+pub fn pivot_root_here() -> Result<()> {
+    // SAFETY: two constant C strings.
+    checked(unsafe { libc::syscall(libc::SYS_pivot_root, DOT.as_ptr(), DOT.as_ptr()) }).map(drop)
+}
+
+/// Every descriptor from `first` on is closed by the next execve.
+pub fn close_on_exec_from(first: RawFd) -> Result<()> {
+    close_range(first as u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// Closes all descriptors but one.
+///
+/// # Safety
+/// Nothing that owns any other descriptor may be used afterwards.
+pub unsafe fn close_all_but(kept: RawFd) -> Result<()> {
+    if kept > 0 {
+        close_range(0, kept as u32 - 1, 0)?;
+    }
+    close_range(kept as u32 + 1, u32::MAX, 0)
+}
+
+fn close_range(first: u32, last: u32, flags: libc::c_uint) -> Result<()> {
+    // SAFETY: closes by number; who may call this is the business of the two functions above.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
+}
+
+/// A descriptor that becomes readable when one of the signals, which are blocked from now on, arrives.
+pub fn signal_descriptor(signals: &[i32]) -> Result<OwnedFd> {
+    // SAFETY: an all-zero sigset_t is valid storage, and sigemptyset makes it a set.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is ours; sigprocmask and signalfd only read it.
+    unsafe {
+        libc::sigemptyset(&mut set);
+        for signal in signals {
+            libc::sigaddset(&mut set, *signal);
+        }
+        checked(i64::from(libc::sigprocmask(
+            libc::SIG_BLOCK,
+            &set,
+            std::ptr::null_mut(),
+        )))?;
+        let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        checked(i64::from(fd))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// The next signal of a [`signal_descriptor`], if there is one.
+pub fn next_signal(descriptor: impl AsFd) -> Option<i32> {
+    let mut info = [0u8; std::mem::size_of::<libc::signalfd_siginfo>()];
+    match rustix::io::read(descriptor, &mut info[..]) {
+        Ok(length) if length == info.len() => {
+            // ssi_signo is the first field, 32 bits.
+            Some(u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as i32)
+        }
+        _ => None,
+    }
+}
+
+/// All signals back to their default action and none blocked: what a program expects at its start.
+/// Ignored signals would survive `execve(2)`; Rust's runtime ignores SIGPIPE, `nohup` ignores SIGHUP.
+pub fn reset_signals() -> Result<()> {
+    for signal in 1..=64 {
+        if signal == libc::SIGKILL || signal == libc::SIGSTOP || (32..34).contains(&signal) {
+            continue; // Not ours to set; 32 and 33 belong to glibc.
+        }
+        // SAFETY: SIG_DFL is no function of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero sigset_t is valid storage, and sigemptyset makes it a set.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is ours and only read by sigprocmask.
+    checked(unsafe {
+        libc::sigemptyset(&mut set);
+        i64::from(libc::sigprocmask(
+            libc::SIG_SETMASK,
+            &set,
+            std::ptr::null_mut(),
+        ))
+    })
+    .map(drop)
+}
+
+/// Ends this process at once, without the destructors and buffers of the process it was forked from.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: does not return and touches no memory.
+    unsafe { libc::_exit(code) }
+}
+
+/// Sends a signal to the process behind a pidfd, by number, real-time ones included.
+pub fn pidfd_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    // SAFETY: no siginfo is passed.
+    checked(unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_fd().as_raw_fd(),
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    })
+    .map(drop)
+}
+
+/// `execve(2)`; returns only what went wrong. The arrays end with a null pointer.
+pub fn execve(path: &CStr, argv: &PointerList, env: &PointerList) -> Errno {
+    // SAFETY: both lists are null-terminated and borrow C strings that outlive this call.
+    let value = unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    match checked(i64::from(value)) {
+        Err(errno) => errno,
+        Ok(_) => Errno::INVAL,
+    }
+}
+
+/// C strings as the null-terminated array that `execve(2)` takes.
+pub struct PointerList {
+    pointers: Vec<*const libc::c_char>,
+    /// What the pointers point into.
+    _strings: Vec<std::ffi::CString>,
+}
+
+impl PointerList {
+    pub fn new(strings: Vec<std::ffi::CString>) -> PointerList {
+        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        PointerList {
+            pointers,
+            _strings: strings,
+        }
+    }
+
+    fn as_ptr(&self) -> *const *const libc::c_char {
+        self.pointers.as_ptr()
+    }
+}
+
+const DOT: &CStr = match CStr::from_bytes_with_nul(b".\0") {
+    Ok(dot) => dot,
+    Err(_) => panic!("has its NUL"),
+};
+
+fn c_empty() -> &'static CStr {
+    const EMPTY: &CStr = match CStr::from_bytes_with_nul(b"\0") {
+        Ok(empty) => empty,
+        Err(_) => panic!("has its NUL"),
+    };
+    EMPTY
+}
+
+/// What a process and the children that it waited for used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu_ms: u64,
+    pub max_resident_bytes: u64,
+}
+
+/// Reaps a child of ours that has ended; its status of wait(2), and what it used.
+pub fn reap(child: Pid) -> Result<(i32, Usage)> {
+    let mut status = 0;
+    // SAFETY: an all-zero rusage is valid storage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    rustix::io::retry_on_intr(|| {
+        // SAFETY: both pointers are to storage of ours.
+        checked(i64::from(unsafe {
+            libc::wait4(child.as_raw_nonzero().get(), &mut status, 0, &mut usage)
+        }))
+    })?;
+    let ms = |time: libc::timeval| time.tv_sec as u64 * 1000 + time.tv_usec as u64 / 1000;
+    Ok((
+        status,
+        Usage {
+            cpu_ms: ms(usage.ru_utime) + ms(usage.ru_stime),
+            max_resident_bytes: usage.ru_maxrss as u64 * 1024,
+        },
+    ))
+}

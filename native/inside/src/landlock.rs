@@ -1,0 +1,293 @@
+//! Landlock: a second opinion on files behind the mount tree, and the enforcement of the `exec` list.
+//!
+//! Best effort by ABI: the mount tree and the empty network namespace hold their controls without it.
+//! Rights and when they came: linux/landlock.h and Documentation/userspace-api/landlock.rst.
+
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use glovebox_wire::{Access, Plan};
+use rustix::fs::{fstat, openat, FileType, Mode, OFlags, CWD};
+use rustix::io::{Errno, Result};
+
+use crate::fault::{Fault, Outcome, Step};
+use crate::kernel::checked;
+use crate::layout::OWN_DIRECTORIES;
+
+const STAGE: &str = "landlock";
+
+const EXECUTE: u64 = 1;
+const WRITE_FILE: u64 = 1 << 1;
+const READ_FILE: u64 = 1 << 2;
+const READ_DIR: u64 = 1 << 3;
+const REMOVE_DIR: u64 = 1 << 4;
+const REMOVE_FILE: u64 = 1 << 5;
+const MAKE_DIR: u64 = 1 << 7;
+const MAKE_REG: u64 = 1 << 8;
+const MAKE_SOCK: u64 = 1 << 9;
+const MAKE_FIFO: u64 = 1 << 10;
+const MAKE_SYM: u64 = 1 << 12;
+/// All of ABI 1, among them the making of device nodes, which no rule ever grants.
+const ABI_1: u64 = (1 << 13) - 1;
+const REFER: u64 = 1 << 13;
+const TRUNCATE: u64 = 1 << 14;
+const IOCTL_DEV: u64 = 1 << 15;
+/// What can be granted on something that is not a directory.
+const ON_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
+
+const CONNECT_TCP: u64 = 1 << 1;
+const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1;
+const SCOPE_SIGNAL: u64 = 1 << 1;
+
+const READ: u64 = READ_FILE | READ_DIR;
+/// No sockets in the host's directories: a host program could be made to talk to them.
+const CHANGE: u64 = WRITE_FILE
+    | REMOVE_DIR
+    | REMOVE_FILE
+    | MAKE_DIR
+    | MAKE_REG
+    | MAKE_FIFO
+    | MAKE_SYM
+    | REFER
+    | TRUNCATE;
+
+#[repr(C)]
+struct RulesetAttr {
+    handled_access_fs: u64,
+    handled_access_net: u64,
+    scoped: u64,
+}
+
+#[repr(C, packed)]
+struct PathBeneathAttr {
+    allowed_access: u64,
+    parent_fd: i32,
+}
+
+/// The ABI of this kernel, 0 when Landlock is absent or switched off.
+pub fn abi() -> u32 {
+    const CREATE_RULESET_VERSION: u32 = 1;
+    // SAFETY: with this flag the kernel wants no attributes and returns its ABI.
+    let abi = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<RulesetAttr>(),
+            0,
+            CREATE_RULESET_VERSION,
+        )
+    };
+    u32::try_from(abi).unwrap_or(0)
+}
+
+/// The ABI that a sandbox gets. With ABI 1 no file could be renamed into another directory, whatever
+/// the rules; so it is used only where the `exec` list cannot do without.
+pub fn abi_for(plan: &Plan, kernel: u32) -> u32 {
+    if kernel == 1 && plan.exec.is_none() {
+        return 0;
+    }
+    kernel
+}
+
+/// A path inside, and what may be done below it.
+#[derive(Debug, PartialEq, Eq)]
+struct Rule<'a> {
+    path: &'a str,
+    access: u64,
+}
+
+/// Makes the rules, for paths of the tree that is this process's root by now.
+pub fn make_ruleset(plan: &Plan, abi: u32) -> Outcome<OwnedFd> {
+    let handled = rights_of(abi);
+    let ruleset = create(&RulesetAttr {
+        handled_access_fs: handled,
+        // Connections to the sandbox's own loopback are made by the supervisor, outside this domain.
+        handled_access_net: if abi >= 4 { CONNECT_TCP } else { 0 },
+        scoped: if abi >= 6 {
+            SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL
+        } else {
+            0
+        },
+    })
+    .step(STAGE, || "create a ruleset".into())?;
+    for rule in rules(plan) {
+        let object = openat(
+            CWD,
+            rule.path,
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|errno| missing(&rule, errno))?;
+        let stat = fstat(&object).step(STAGE, || format!("stat {}", rule.path))?;
+        let of_type = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => u64::MAX,
+            _ => ON_FILES,
+        };
+        let allowed = rule.access & handled & of_type;
+        add(&ruleset, &object, allowed).step(STAGE, || format!("allow {}", rule.path))?;
+    }
+    Ok(ruleset)
+}
+
+/// Puts the rules into force for this thread, which must have set no_new_privs.
+pub fn restrict_self(ruleset: &OwnedFd) -> Result<()> {
+    // SAFETY: takes a descriptor and flags only.
+    checked(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) })
+        .map(drop)
+}
+
+fn rights_of(abi: u32) -> u64 {
+    let since = |first: u32, right: u64| if abi >= first { right } else { 0 };
+    ABI_1 | since(2, REFER) | since(3, TRUNCATE) | since(5, IOCTL_DEV)
+}
+
+fn rules(plan: &Plan) -> Vec<Rule<'_>> {
+    let mut rules = vec![
+        // Names of the skeleton; it would be odd if `ls /` failed.
+        Rule {
+            path: "/",
+            access: READ_DIR,
+        },
+        Rule {
+            path: "/proc",
+            access: READ,
+        },
+        Rule {
+            path: "/dev",
+            access: READ | WRITE_FILE,
+        },
+        Rule {
+            path: "/dev/pts",
+            access: READ | WRITE_FILE | IOCTL_DEV,
+        },
+        Rule {
+            path: "/etc",
+            access: READ,
+        },
+    ];
+    for own in &OWN_DIRECTORIES {
+        rules.push(Rule {
+            path: own.target,
+            access: READ | CHANGE | MAKE_SOCK,
+        });
+    }
+    for mount in &plan.mounts {
+        let change = match mount.access {
+            Access::Read => 0,
+            Access::Write => CHANGE,
+        };
+        let execute = if mount.exec && plan.exec.is_none() {
+            EXECUTE
+        } else {
+            0
+        };
+        rules.push(Rule {
+            path: &mount.target,
+            access: READ | change | execute,
+        });
+    }
+    for path in plan.exec.iter().flatten() {
+        rules.push(Rule {
+            path,
+            access: EXECUTE | READ_FILE,
+        });
+    }
+    rules
+}
+
+fn missing(rule: &Rule<'_>, errno: Errno) -> Fault {
+    if rule.access & EXECUTE != 0 && matches!(errno, Errno::NOENT | Errno::NOTDIR) {
+        return Fault::plan(format!("exec {}: is not visible inside", rule.path))
+            .fix("mount it, or leave it out of exec");
+    }
+    Fault::call(STAGE, &format!("open {}", rule.path), errno)
+}
+
+fn create(attr: &RulesetAttr) -> Result<OwnedFd> {
+    // SAFETY: `attr` is a landlock_ruleset_attr of the size given; an older kernel accepts the longer
+    // structure as long as what it does not know is zero.
+    let fd = checked(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            attr as *const RulesetAttr,
+            std::mem::size_of::<RulesetAttr>(),
+            0,
+        )
+    })?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+fn add(ruleset: &OwnedFd, object: impl AsFd, allowed_access: u64) -> Result<()> {
+    const RULE_PATH_BENEATH: i32 = 1;
+    let attr = PathBeneathAttr {
+        allowed_access,
+        parent_fd: object.as_fd().as_raw_fd(),
+    };
+    // SAFETY: `attr` is a landlock_path_beneath_attr, packed as the kernel has it.
+    checked(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_add_rule,
+            ruleset.as_raw_fd(),
+            RULE_PATH_BENEATH,
+            std::ptr::addr_of!(attr),
+            0,
+        )
+    })
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let text = include_str!("../../wire/fixtures/plan-full.json");
+        Plan::parse(text.as_bytes()).expect("the fixture is a plan")
+    }
+
+    fn access(plan: &Plan, path: &str) -> u64 {
+        rules(plan)
+            .iter()
+            .filter(|rule| rule.path == path)
+            .fold(0, |access, rule| access | rule.access)
+    }
+
+    #[test]
+    fn with_an_exec_list_nothing_else_may_be_executed() {
+        let plan = plan();
+        assert_eq!(access(&plan, "/usr") & EXECUTE, 0);
+        assert_eq!(access(&plan, "/usr/bin/node"), EXECUTE | READ_FILE);
+    }
+
+    #[test]
+    fn without_a_list_mounts_with_exec_may_be_executed() {
+        let plan = Plan {
+            exec: None,
+            ..plan()
+        };
+        assert_eq!(access(&plan, "/usr"), READ | EXECUTE);
+        assert_eq!(access(&plan, "/etc/ssl/certs"), READ);
+        assert_eq!(access(&plan, "/workspace"), READ | CHANGE);
+    }
+
+    #[test]
+    fn sockets_are_made_in_own_directories_only_and_devices_nowhere() {
+        let plan = plan();
+        assert_eq!(access(&plan, "/workspace") & MAKE_SOCK, 0);
+        assert_eq!(access(&plan, "/tmp") & MAKE_SOCK, MAKE_SOCK);
+        let granted = rules(&plan).iter().fold(0, |all, rule| all | rule.access);
+        let make_char_and_block = 1 << 6 | 1 << 11;
+        assert_eq!(granted & make_char_and_block, 0);
+    }
+
+    #[test]
+    fn abi_1_is_used_for_an_exec_list_only() {
+        let with_list = plan();
+        let without = Plan {
+            exec: None,
+            ..plan()
+        };
+        assert_eq!(abi_for(&with_list, 1), 1);
+        assert_eq!(abi_for(&without, 1), 0);
+        assert_eq!(abi_for(&without, 4), 4);
+    }
+}

@@ -1,0 +1,228 @@
+//! The socket pair between the launcher and what it started, until the program runs.
+//!
+//! Each message is one packet. The launcher keeps one end; pid 1 keeps the other for its whole life,
+//! so that a launcher that is gone shows as a hang-up; the program's copy closes with its execve.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use glovebox_wire::Status;
+use rustix::io::{retry_on_intr, Errno};
+use rustix::net::{
+    recvmsg, socketpair, sockopt, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
+    RecvFlags, SocketFlags, SocketType,
+};
+use rustix::process::Pid;
+
+use crate::fault::{Fault, Outcome, Step};
+
+const STAGE: &str = "start";
+
+/// From the launcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// The id maps are written.
+    Build = b'b' as isize,
+    /// The limits hold: the program may be forked.
+    Fork = b'f' as isize,
+    /// The supervisor listens: the program may be executed.
+    Execute = b'x' as isize,
+}
+
+/// To the launcher.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// The start failed; the status line is made already.
+    Failed(Vec<u8>),
+    /// Nothing is left to do but execve.
+    Ready(Ready),
+    /// `execve` failed.
+    NotExecuted { errno: i32, exists: bool },
+    /// The program ended, with this status of wait(2).
+    Ended(i32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Host pid of the program, as the kernel says.
+    pub pid: i32,
+    /// Number of the seccomp listener in the program's descriptor table, -1 without one.
+    pub listener: i32,
+    /// Device number of the sandbox's own tmpfs.
+    pub device: u64,
+}
+
+/// The launcher's end.
+pub struct Outer(OwnedFd);
+
+/// The end inside.
+pub struct Inner(OwnedFd);
+
+const MAX_PACKET: usize = 64 << 10;
+
+pub fn pair() -> Outcome<(Outer, Inner)> {
+    let make = || {
+        let (outer, inner) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        // Each packet then carries the sender's pid, as this side sees it (unix(7)).
+        sockopt::set_socket_passcred(&outer, true)?;
+        Ok((Outer(outer), Inner(inner)))
+    };
+    make().step(STAGE, || "make a socket pair".into())
+}
+
+impl Outer {
+    pub fn say(&self, go: Go) -> rustix::io::Result<()> {
+        retry_on_intr(|| rustix::io::write(&self.0, &[go as u8])).map(drop)
+    }
+
+    /// The next packet; `None` when everyone inside has closed the link.
+    pub fn hear(&self) -> rustix::io::Result<Option<Word>> {
+        let mut bytes = vec![0u8; MAX_PACKET];
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let message = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))?;
+        let mut sender: Option<Pid> = None;
+        for part in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmCredentials(credentials) = part {
+                sender = Some(credentials.pid);
+            }
+        }
+        bytes.truncate(message.bytes);
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        decode(&bytes, sender).map(Some).ok_or(Errno::PROTO)
+    }
+}
+
+impl AsFd for Outer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Inner {
+    /// Waits for the launcher's word. A launcher that is gone, or out of step, ends the start.
+    pub fn wait_for(&self, go: Go) -> Outcome<()> {
+        let mut byte = [0u8; 1];
+        let length = retry_on_intr(|| rustix::io::read(&self.0, &mut byte))
+            .step(STAGE, || "wait for the launcher".into())?;
+        if length == 1 && byte[0] == go as u8 {
+            return Ok(());
+        }
+        Err(Fault::new(
+            glovebox_wire::FailureCode::Internal,
+            STAGE,
+            "the launcher is gone",
+        ))
+    }
+
+    pub fn fail(&self, fault: Fault) {
+        let line = Status::Error(fault.into_failure()).to_line();
+        let room = MAX_PACKET - 1;
+        self.send(b'E', &line[..line.len().min(room)]);
+    }
+
+    pub fn ready(&self, listener: i32, device: u64) {
+        let mut bytes = listener.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&device.to_ne_bytes());
+        self.send(b'R', &bytes);
+    }
+
+    pub fn not_executed(&self, errno: i32, exists: bool) {
+        let mut bytes = errno.to_ne_bytes().to_vec();
+        bytes.push(u8::from(exists));
+        self.send(b'N', &bytes);
+    }
+
+    pub fn ended(&self, status: i32) {
+        self.send(b'X', &status.to_ne_bytes());
+    }
+
+    /// A launcher that cannot be told is dead, and its death is acted on elsewhere.
+    fn send(&self, kind: u8, body: &[u8]) {
+        let mut packet = Vec::with_capacity(body.len() + 1);
+        packet.push(kind);
+        packet.extend_from_slice(body);
+        let _told = retry_on_intr(|| rustix::io::write(&self.0, &packet));
+    }
+}
+
+impl AsFd for Inner {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
+    let (kind, body) = packet.split_first()?;
+    let number = |bytes: Option<&[u8]>| bytes?.try_into().ok().map(i32::from_ne_bytes);
+    Some(match kind {
+        b'E' => Word::Failed(body.to_vec()),
+        b'R' => Word::Ready(Ready {
+            pid: sender?.as_raw_nonzero().get(),
+            listener: number(body.get(..4))?,
+            device: u64::from_ne_bytes(body.get(4..)?.try_into().ok()?),
+        }),
+        b'N' => Word::NotExecuted {
+            errno: number(body.get(..4))?,
+            exists: *body.get(4)? != 0,
+        },
+        b'X' => Word::Ended(number(Some(body))?),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_arrive_with_their_senders_pid() {
+        let (outer, inner) = pair().expect("a pair");
+        inner.ready(7, 0x1_0000_0001);
+        let word = outer.hear().expect("a packet");
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        assert_eq!(
+            word,
+            Some(Word::Ready(Ready {
+                pid: own,
+                listener: 7,
+                device: 0x1_0000_0001
+            }))
+        );
+        inner.ended(9);
+        assert_eq!(outer.hear(), Ok(Some(Word::Ended(9))));
+        inner.not_executed(2, true);
+        assert_eq!(
+            outer.hear(),
+            Ok(Some(Word::NotExecuted {
+                errno: 2,
+                exists: true
+            }))
+        );
+    }
+
+    #[test]
+    fn the_end_of_either_side_is_seen_by_the_other() {
+        let (outer, inner) = pair().expect("a pair");
+        drop(inner);
+        assert_eq!(outer.hear(), Ok(None));
+        let (outer, inner) = pair().expect("a pair");
+        drop(outer);
+        assert!(inner.wait_for(Go::Build).is_err());
+    }
+
+    #[test]
+    fn a_word_out_of_step_ends_the_start() {
+        let (outer, inner) = pair().expect("a pair");
+        outer.say(Go::Fork).expect("room");
+        assert!(inner.wait_for(Go::Build).is_err());
+    }
+}

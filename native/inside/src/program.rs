@@ -1,0 +1,152 @@
+//! The last steps before the program itself: what it keeps, and what it loses for ever.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use glovebox_seccomp::Filter;
+use glovebox_wire::{FailureCode, Program};
+use rustix::fs::{access, Access, Mode};
+use rustix::io::Errno;
+use rustix::process::{chdir, setsid, umask};
+use rustix::thread::{
+    clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs, CapabilitiesSecureBits, CapabilitySet,
+    CapabilitySets,
+};
+
+use crate::fault::{say, Fault, Outcome, Step};
+use crate::kernel::{close_on_exec_from, execve, reset_signals, PointerList};
+use crate::landlock;
+use crate::link::{Go, Inner};
+use crate::rlimits;
+
+/// All that the child needs, made before it exists.
+pub struct Prepared {
+    path: CString,
+    argv: PointerList,
+    env: PointerList,
+    cwd: CString,
+    pub filter: Option<Filter>,
+    pub rlimits: rlimits::Set,
+}
+
+impl Prepared {
+    pub fn new(
+        program: &Program,
+        filter: Option<Filter>,
+        rlimits: rlimits::Set,
+    ) -> Outcome<Prepared> {
+        let strings = |list: &[String]| list.iter().map(|text| c_string(text)).collect();
+        let env: Outcome<Vec<CString>> = program
+            .env
+            .iter()
+            .map(|(name, value)| c_string(&format!("{name}={value}")))
+            .collect();
+        let argv: Outcome<Vec<CString>> = strings(&program.argv);
+        Ok(Prepared {
+            path: c_string(&program.path)?,
+            argv: PointerList::new(argv?),
+            env: PointerList::new(env?),
+            cwd: c_string(&program.cwd)?,
+            filter,
+            rlimits,
+        })
+    }
+
+    pub fn path(&self) -> &CStr {
+        &self.path
+    }
+}
+
+fn c_string(text: &str) -> Outcome<CString> {
+    CString::new(text).map_err(|_| Fault::plan("a NUL in the command"))
+}
+
+/// Gives up everything and becomes the program. Returns only when that failed, which it has told.
+pub fn become_program(prepared: &Prepared, ruleset: Option<&OwnedFd>, link: &Inner, device: u64) {
+    match give_up(prepared, ruleset) {
+        Err(fault) => return link.fail(fault),
+        Ok(listener) => link.ready(listener.map_or(-1, |fd| fd.as_raw_fd()), device),
+    }
+    if link.wait_for(Go::Execute).is_err() {
+        return;
+    }
+    let errno = execve(&prepared.path, &prepared.argv, &prepared.env);
+    // ENOENT is also said when the program is there and its interpreter is not.
+    let exists = access(prepared.path(), Access::EXISTS).is_ok();
+    link.not_executed(errno.raw_os_error(), exists);
+}
+
+fn give_up(prepared: &Prepared, ruleset: Option<&OwnedFd>) -> Outcome<Option<OwnedFd>> {
+    // A session of its own: no controlling terminal of the owner's, no signals to its process group.
+    setsid().step("program", || "start a session".into())?;
+    umask(Mode::from_raw_mode(0o022));
+    reset_signals().step("program", || "reset signals".into())?;
+    prepared.rlimits.apply()?;
+    // Nothing that anybody leaked to us is leaked on. What we still need goes at the execve itself.
+    close_on_exec_from(3).step("program", || "close descriptors".into())?;
+    drop_capabilities().step("program", || "drop capabilities".into())?;
+    // Without capabilities, so that it is the program's own right that counts.
+    chdir(prepared.cwd.as_c_str()).map_err(|errno| cannot_enter(&prepared.cwd, errno))?;
+    set_no_new_privs(true).step("program", || "set no_new_privs".into())?;
+    if let Some(ruleset) = ruleset {
+        landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
+    }
+    // Last, since it refuses most of the above.
+    let Some(filter) = &prepared.filter else {
+        return Ok(None);
+    };
+    filter.install().map(Some).map_err(|error| {
+        Fault::new(
+            FailureCode::HostCannot,
+            "seccomp",
+            format!("install the filter: {error}"),
+        )
+        .fix("a kernel from 5.13 on with CONFIG_SECCOMP_FILTER")
+    })
+}
+
+fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {
+    Fault::plan(format!(
+        "{}: cannot be the working directory inside: {}",
+        cwd.to_string_lossy(),
+        say(errno)
+    ))
+}
+
+/// From here on there is no way back to any: not by exec (bounding set, no ambient ones), and not by
+/// being root (securebits, locked).
+fn drop_capabilities() -> rustix::io::Result<()> {
+    clear_ambient_capability_set()?;
+    for number in 0..64 {
+        let Some(capability) = 1u64
+            .checked_shl(number)
+            .map(CapabilitySet::from_bits_retain)
+        else {
+            break;
+        };
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            // Past the kernel's last capability.
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    set_capabilities_secure_bits(
+        CapabilitiesSecureBits::NO_ROOT
+            | CapabilitiesSecureBits::NO_ROOT_LOCKED
+            | CapabilitiesSecureBits::NO_SETUID_FIXUP
+            | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+            | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
+    )?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        },
+    )
+}

@@ -1,0 +1,194 @@
+//! What is enforced, control by control, in words that are true.
+
+use glovebox_wire::{Control, Enforcement, Plan, Receipt};
+
+use crate::fault::{Fault, Outcome};
+use crate::who::Who;
+
+/// What was found out while starting.
+pub struct Findings<'a> {
+    pub plan: &'a Plan,
+    pub who: &'a Who,
+    pub landlock_abi: u32,
+    /// SHA-256 of the filter.
+    pub filter: &'a str,
+    /// Memory, CPUs and pids, from the limits.
+    pub limits: [Enforcement; 3],
+}
+
+pub fn make(findings: &Findings<'_>) -> Receipt {
+    Receipt {
+        inside: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
+        enforcements: Control::ALL
+            .into_iter()
+            .map(|control| enforcement(control, findings))
+            .collect(),
+        seccomp: findings.filter.to_owned(),
+        landlock_abi: findings.landlock_abi,
+        host_uid: findings.who.host_uid,
+    }
+}
+
+/// A control that nothing enforces stops the start, unless the user has accepted that.
+pub fn check(receipt: &Receipt, plan: &Plan) -> Outcome<()> {
+    for enforcement in receipt.enforcements.iter().filter(|line| !line.enforced) {
+        if plan.accepts_without(enforcement.control) {
+            continue;
+        }
+        let name = enforcement.control.name();
+        let fault = Fault::host(
+            "controls",
+            format!("{name} cannot be enforced here: {}", enforcement.mechanism),
+        );
+        return Err(match &enforcement.fix {
+            Some(fix) => fault.fix(fix.clone()),
+            None => fault.fix(format!("--allow-degraded {name} starts without it")),
+        });
+    }
+    Ok(())
+}
+
+fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
+    let abi = findings.landlock_abi;
+    let landlock =
+        |since: u32, what: &str| (abi >= since).then(|| format!("landlock abi {abi}{what}"));
+    let filter = |what: &str| {
+        let digest = findings.filter.get(..12)?;
+        Some(format!("seccomp filter {digest}{what}"))
+    };
+    match control {
+        Control::FsRead => held(
+            control,
+            "mount tree of its own",
+            [
+                landlock(1, ""),
+                Some(identity(findings.who)),
+                filter(": no mounts"),
+            ],
+        ),
+        Control::FsWrite => held(
+            control,
+            "read-only mounts",
+            [
+                landlock(1, ""),
+                Some(identity(findings.who)),
+                filter(": no mounts"),
+            ],
+        ),
+        Control::FsExec => exec(findings),
+        Control::Net => held(
+            control,
+            "empty network namespace",
+            [
+                filter(": TCP, UDP and Unix sockets only"),
+                Some("supervisor: connections inside only".to_owned()),
+                landlock(4, ": no TCP connections"),
+            ],
+        ),
+        Control::Ipc => held(
+            control,
+            "ipc and network namespaces, mount tree without host sockets",
+            [
+                Some("supervisor: Unix sockets of its own only".to_owned()),
+                landlock(6, ": abstract sockets and signals scoped"),
+            ],
+        ),
+        Control::Procs => held(
+            control,
+            "pid namespace with its own /proc",
+            [
+                filter(": no ptrace"),
+                landlock(1, ""),
+                Some("ends with its owner".to_owned()),
+            ],
+        ),
+        Control::Kernel if findings.filter.is_empty() => Enforcement {
+            control,
+            enforced: false,
+            mechanism: "this build has no system call filter yet".to_owned(),
+            layers: Vec::new(),
+            fix: None,
+        },
+        Control::Kernel => held(
+            control,
+            &filter(": allowlist").unwrap_or_default(),
+            [
+                Some("user namespace without capabilities".to_owned()),
+                Some("no_new_privs".to_owned()),
+                Some("read-only, masked /proc; no /sys".to_owned()),
+            ],
+        ),
+        Control::Env => held(
+            control,
+            "environment of the plan only",
+            [Some("no inherited descriptors".to_owned())],
+        ),
+        Control::Memory => findings.limits[0].clone(),
+        Control::Cpus => findings.limits[1].clone(),
+        Control::Pids => findings.limits[2].clone(),
+        Control::Disk => held(
+            control,
+            "one sized tmpfs for all that is private and writable",
+            [],
+        ),
+        Control::Time => match findings.plan.limits.time {
+            Some(_) => held(control, "timer of the launcher", []),
+            None => held(control, "no limit asked for", []),
+        },
+    }
+}
+
+fn exec(findings: &Findings<'_>) -> Enforcement {
+    let abi = findings.landlock_abi;
+    if findings.plan.exec.is_none() {
+        let layers = (abi >= 1).then(|| format!("landlock abi {abi}"));
+        return held(
+            Control::FsExec,
+            "noexec on every writable mount",
+            [layers, Some("supervisor: recorded".to_owned())],
+        );
+    }
+    if abi >= 1 {
+        return held(
+            Control::FsExec,
+            &format!("landlock abi {abi}: listed programs only"),
+            [
+                Some("noexec on every writable mount".to_owned()),
+                Some("supervisor: recorded".to_owned()),
+            ],
+        );
+    }
+    Enforcement {
+        control: Control::FsExec,
+        enforced: false,
+        mechanism: "the list of programs needs Landlock, which this kernel does not have or has switched off".to_owned(),
+        layers: vec!["noexec on every writable mount".to_owned()],
+        fix: Some("boot with landlock in the lsm= list (Linux 5.13 or later)".to_owned()),
+    }
+}
+
+fn identity(who: &Who) -> String {
+    if who.by_root {
+        format!("host user {} of its own", who.host_uid)
+    } else {
+        format!("host user {}", who.host_uid)
+    }
+}
+
+fn held<const N: usize>(
+    control: Control,
+    mechanism: &str,
+    layers: [Option<String>; N],
+) -> Enforcement {
+    Enforcement {
+        control,
+        enforced: true,
+        mechanism: mechanism.to_owned(),
+        layers: layers.into_iter().flatten().collect(),
+        fix: None,
+    }
+}

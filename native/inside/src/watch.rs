@@ -1,0 +1,210 @@
+//! Everything that the launcher waits for, as one stream of events.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use glovebox_wire::Command;
+use rustix::event::{poll, PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::time::{
+    timerfd_create, timerfd_settime, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags,
+    Timespec,
+};
+
+use crate::fault::{Outcome, Step};
+use crate::kernel::next_signal;
+use crate::link::{Outer, Word};
+use crate::owner::{Owner, Word as OwnersWord};
+
+#[derive(Debug)]
+pub enum Event {
+    /// From inside.
+    Said(Word),
+    /// The program's execve worked: its copy of the hang-up pipe is closed.
+    Executed,
+    /// Pid 1 has ended, and with it all in its namespace.
+    Ended,
+    /// The owner commands.
+    Command(Command),
+    /// The owner is gone.
+    OwnerGone,
+    Signal(i32),
+    /// `time` is over.
+    TimeOver,
+}
+
+pub struct Watch<'a> {
+    owner: &'a mut Owner,
+    signals: &'a OwnedFd,
+    link: &'a Outer,
+    init: &'a OwnedFd,
+    hangup: Option<OwnedFd>,
+    timer: Option<OwnedFd>,
+    pending: VecDeque<Event>,
+    link_is_open: bool,
+    owner_is_there: bool,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(
+        owner: &'a mut Owner,
+        signals: &'a OwnedFd,
+        link: &'a Outer,
+        init: &'a OwnedFd,
+        hangup: OwnedFd,
+    ) -> Watch<'a> {
+        Watch {
+            owner,
+            signals,
+            link,
+            init,
+            hangup: Some(hangup),
+            timer: None,
+            pending: VecDeque::new(),
+            link_is_open: true,
+            owner_is_there: true,
+        }
+    }
+
+    pub fn start_timer(&mut self, time: Duration) -> Outcome<()> {
+        let start = || {
+            let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
+            let once = Itimerspec {
+                it_interval: Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                },
+                it_value: Timespec {
+                    tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+                    tv_nsec: i64::from(time.subsec_nanos()) as _,
+                },
+            };
+            timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
+            Ok(timer)
+        };
+        self.timer = Some(start().step("limits", || "start the timer".into())?);
+        Ok(())
+    }
+
+    pub fn next(&mut self) -> Outcome<Event> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Ok(event);
+            }
+            self.wait().step("internal", || "poll".into())?;
+        }
+    }
+
+    /// Fills `pending`. What was said comes before what ended, because it was said before.
+    fn wait(&mut self) -> Result<(), Errno> {
+        let Ready {
+            said,
+            executed,
+            ended,
+            owner,
+            signal,
+            time,
+        } = self.poll()?;
+        if said {
+            match self.link.hear()? {
+                Some(word) => self.pending.push_back(Event::Said(word)),
+                None => self.link_is_open = false,
+            }
+            return Ok(());
+        }
+        if executed {
+            self.hangup = None;
+            self.pending.push_back(Event::Executed);
+            return Ok(());
+        }
+        if signal {
+            self.pending
+                .extend(next_signal(self.signals).map(Event::Signal));
+        }
+        if owner {
+            for word in self.owner.words() {
+                self.pending.push_back(match word {
+                    OwnersWord::Do(command) => Event::Command(command),
+                    OwnersWord::Gone => {
+                        self.owner_is_there = false;
+                        Event::OwnerGone
+                    }
+                });
+            }
+        }
+        if time {
+            self.timer = None;
+            self.pending.push_back(Event::TimeOver);
+        }
+        if ended {
+            self.pending.push_back(Event::Ended);
+        }
+        Ok(())
+    }
+
+    fn poll(&self) -> Result<Ready, Errno> {
+        let readable = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
+        // The order matters: poll(2) looks at one after the other, and whoever hangs up has said
+        // before what it had to say. So a hang-up that is seen means that its words are seen too.
+        let mut descriptors = Vec::with_capacity(8);
+        let mut roles = Vec::with_capacity(8);
+        let mut add = |descriptor, role| {
+            descriptors.push(descriptor);
+            roles.push(role);
+        };
+        if let Some(hangup) = &self.hangup {
+            add(readable(hangup.as_fd()), Role::Hangup);
+        }
+        add(readable(self.init.as_fd()), Role::Init);
+        if self.link_is_open {
+            add(readable(self.link.as_fd()), Role::Link);
+        }
+        if self.owner_is_there {
+            add(readable(self.owner.as_fd()), Role::Owner);
+        }
+        add(readable(self.signals.as_fd()), Role::Signals);
+        if let Some(timer) = &self.timer {
+            add(readable(timer.as_fd()), Role::Timer);
+        }
+        while let Err(errno) = poll(&mut descriptors, None) {
+            if errno != Errno::INTR {
+                return Err(errno);
+            }
+        }
+        let mut ready = Ready::default();
+        for (descriptor, role) in descriptors.iter().zip(roles) {
+            if descriptor.revents().is_empty() {
+                continue;
+            }
+            match role {
+                Role::Hangup => ready.executed = true,
+                Role::Init => ready.ended = true,
+                Role::Link => ready.said = true,
+                Role::Owner => ready.owner = true,
+                Role::Signals => ready.signal = true,
+                Role::Timer => ready.time = true,
+            }
+        }
+        Ok(ready)
+    }
+}
+
+enum Role {
+    Hangup,
+    Init,
+    Link,
+    Owner,
+    Signals,
+    Timer,
+}
+
+#[derive(Default)]
+struct Ready {
+    said: bool,
+    executed: bool,
+    ended: bool,
+    owner: bool,
+    signal: bool,
+    time: bool,
+}
