@@ -128,6 +128,14 @@ describe('the guard', () => {
     )
   })
 
+  it('knows whether the server ever spoke', () => {
+    const talk = startConversation()
+    talk.server('listening', result(1), { jsonrpc: '2.0', result: {} })
+    assert.equal(talk.guard.serverSpoke(), false)
+    talk.server(notification('n'))
+    assert.equal(talk.guard.serverSpoke(), true)
+  })
+
   it('takes a last line without a newline for a message, and gives it one', () => {
     const talk = startConversation()
     const line = JSON.stringify(request(1, 'ping'))

@@ -46,6 +46,8 @@ export interface Guard {
   expire(): readonly Output[]
   /** Milliseconds until `expire` has something to do; absent: nothing is waited for with a limit. */
   msToDeadline(): number | undefined
+  /** Whether a message of the server's has passed: one that never speaks is perhaps no MCP server. */
+  serverSpoke(): boolean
   /** How long to read nothing from that side, because it sends faster than the cap. */
   pauseMs(direction: Direction): number
 }
@@ -77,6 +79,7 @@ export function createGuard(options: GuardOptions): Guard {
   const framers = bothWays(createDirection)
   const asked = session.asked['client-to-server']
   let gone: string | undefined
+  let spoke = false
 
   return {
     receive(direction, chunk) {
@@ -116,6 +119,8 @@ export function createGuard(options: GuardOptions): Guard {
       return undefined
     },
 
+    serverSpoke: () => spoke,
+
     pauseMs: (direction) => rates[direction].debtMs(),
   }
 
@@ -143,6 +148,7 @@ export function createGuard(options: GuardOptions): Guard {
       answerAll(gone)
       return
     }
+    if (to === 'client') spoke = true
     if (ruling === 'forward') outputs.forward(to, bytes, line.start, next)
     else outputs.add(to, withoutCuts(bytes, { start: line.start, end: next }, ruling))
     // The last line of all came without its newline.

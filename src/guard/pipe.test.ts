@@ -169,12 +169,15 @@ describe('the pipe', () => {
     serverOut.end(line(result(1)))
     await pipe.serverEnded
     assert.equal(serverIn.readableLength, 0)
-    const lines = readLines(clientOut, 1)
-    await pipe.serverGone('the record cannot be written')
     assert.deepEqual(
-      errorsIn(await lines).map(({ id }) => id),
-      [1, 2],
+      errorsIn(await readLines(clientOut, 2)).map(({ id, error }) => [id, error.message]),
+      [
+        [1, 'No answer will come: The disk is full.'],
+        [2, 'No answer will come: The disk is full.'],
+      ],
     )
+    await pipe.serverGone('over')
+    assert.equal(clientOut.readableLength, 0)
   })
 
   it('ends with the side whose stream breaks, and does not crash', async () => {

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { messageOf } from '../errors.ts'
 import type { Direction } from '../protocol/facts.ts'
 import type { Side } from './answers.ts'
 import type { Guard } from './guard.ts'
@@ -22,7 +23,8 @@ export interface PipeEnd {
 export interface GuardPipe {
   /**
    * Settles once: one side's stream came to an end, or takes nothing more. The other still has its say. Rejects when
-   * the guard cannot go on, because nothing can be recorded: from then on what is read is thrown away.
+   * the guard cannot go on, because nothing can be recorded: then every request that waits has been answered with the
+   * reason, and what is read from then on is thrown away.
    */
   readonly ended: Promise<PipeEnd>
   /** The server's output has come to its end and was handed on. */
@@ -103,6 +105,8 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
     } catch (error) {
       failed = true
       clearTimeout(timer)
+      // The message that could not be recorded is among those that get no answer: its sender is told why.
+      deliver(guard.serverGone(messageOf(error)))
       ended.reject(error)
       return []
     }
