@@ -28,12 +28,12 @@ export function register(program: Command): void {
 async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const { policyFromFlags } = await import('../config/policy-flags.ts')
   const { prepare } = await import('../runtime/prepare.ts')
-  const terminal = process.stdin.isTTY && process.stdout.isTTY
+  const { onTerminal } = await import('../system/terminal.ts')
   const { plan, driver } = await prepare({
     policy: policyFromFlags(flags, process.env),
     command: words,
     name: flags.name,
-    terminal,
+    terminal: onTerminal(),
   })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')

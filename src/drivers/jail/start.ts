@@ -4,6 +4,7 @@ import type { JailStatus } from '../../protocol/jail-status.ts'
 import type { Control } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
 import { readLines } from '../../system/line-reader.ts'
+import { onTerminal } from '../../system/terminal.ts'
 import { spawnInside, type InsideProcess } from '../../system/spawn-inside.ts'
 import type { Exit, Receipt, StartOptions, Wall } from '../driver.ts'
 import { toJailPlan } from './jail-plan.ts'
@@ -23,7 +24,7 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
   signal.addEventListener('abort', abort, { once: true })
   try {
     const follower = follow(inside, options)
-    const terminal = options.stdio === 'inherit' && process.stdin.isTTY && process.stdout.isTTY
+    const terminal = options.stdio === 'inherit' && onTerminal()
     inside.plan.write(`${JSON.stringify(toJailPlan(plan, options.id, terminal))}\n`)
     const { pid, receipt } = await follower.started
     signal.throwIfAborted()
