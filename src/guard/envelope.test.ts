@@ -11,7 +11,7 @@ function refusedFromClient(line: string | Buffer): { id: unknown; code: number; 
   return errorsIn(toClient).map(({ id, error }) => ({ id, code: error.code, reason: error.data?.reason }))
 }
 
-describe('a message from the client', () => {
+describe('a message from the client (IPC-GUARD)', () => {
   it('passes as the bytes that came, odd spelling and all', () => {
     for (const line of [
       '{"jsonrpc":"2.0","id":1,"method":"ping"}',
@@ -117,9 +117,9 @@ describe('a message from the client', () => {
     'has the id null': ['{"jsonrpc":"2.0","id":null,"method":"a"}', null, 'bad-id'],
     'has an id that is an object': ['{"jsonrpc":"2.0","id":{},"method":"a"}', null, 'bad-id'],
     'has an id with a fraction': ['{"jsonrpc":"2.0","id":1.5,"method":"a"}', null, 'bad-id'],
-    'has an id that JavaScript would respell': ['{"jsonrpc":"2.0","id":1.0,"method":"a"}', null, 'bad-id'],
-    'has an id with an exponent': ['{"jsonrpc":"2.0","id":1e3,"method":"a"}', null, 'bad-id'],
-    'has the id minus zero': ['{"jsonrpc":"2.0","id":-0,"method":"a"}', null, 'bad-id'],
+    'has an id that JavaScript would respell': ['{"jsonrpc":"2.0","id":1.0,"method":"a"}', 1, 'bad-id'],
+    'has an id with an exponent': ['{"jsonrpc":"2.0","id":1e3,"method":"a"}', 1000, 'bad-id'],
+    'has the id minus zero': ['{"jsonrpc":"2.0","id":-0,"method":"a"}', 0, 'bad-id'],
     'has an id that JavaScript would round': ['{"jsonrpc":"2.0","id":9007199254740993,"method":"a"}', null, 'bad-id'],
     'has a huge id': [`{"jsonrpc":"2.0","id":${'9'.repeat(400)},"method":"a"}`, null, 'bad-id'],
     'has an overlong string id': [`{"jsonrpc":"2.0","id":"${'i'.repeat(257)}","method":"a"}`, null, 'bad-id'],
@@ -202,6 +202,8 @@ describe('a message from the server', () => {
       '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"a","message":"b"}}': 'duplicate-key',
       '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"a","Message":"b"}}': 'variant-key',
       '{"jsonrpc":"2.0","id":1,"result":{},"Result":{}}': 'variant-key',
+      '{"jsonrpc":"2.0","id":1.0,"result":{}}': 'bad-id',
+      '{"jsonrpc":"2.0","id":1e0,"error":{"code":1,"message":""}}': 'bad-id',
       '{"jsonrpc":"1.0","id":1,"result":{}}': 'not-json-rpc',
       '{"id":1,"result":{}}': 'not-json-rpc',
       '{"jsonrpc":"2.0","id":1,"result":{"a":"\u0000"}}': 'control-character',

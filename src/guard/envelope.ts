@@ -69,7 +69,7 @@ export function createEnvelopeReader(limits: GuardLimits, scan: JsonScanner): En
     sender(bytes, members, tail) {
       const keys = members.map((member) => keyOf(bytes, member))
       const ids = members.flatMap((member, index) =>
-        keys[index] === 'id' ? (readId(bytes, member, idLength) ?? []) : [],
+        keys[index] === 'id' ? (readId(bytes, member, idLength) ?? looseId(bytes, member) ?? []) : [],
       )
       if (tail !== undefined && !keys.includes('id')) ids.push(...idAtEnd(tail, idLength))
       if (keys.includes('result') || keys.includes('error')) return { kind: 'response', ids }
@@ -172,6 +172,13 @@ function isEnvelopeKey(key: string): key is EnvelopeKey {
 
 function isInteger(bytes: Buffer, span: Span): boolean {
   return span.end - span.start <= 17 && /^-?[0-9]+$/.test(bytes.toString('latin1', span.start, span.end))
+}
+
+/** The integer that a JavaScript peer reads in `1.0` or `1e3`: refused as an id, but its sender knows it by that. */
+function looseId(bytes: Buffer, span: Span): Id | undefined {
+  if (span.end - span.start > 32) return undefined
+  const text = bytes.toString('latin1', span.start, span.end)
+  return /^[-0-9]/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   transcripts,
 } from '../../test/support/conversation.ts'
 
-describe('a real conversation', () => {
+describe('a real conversation (IPC-GUARD)', () => {
   for (const name of transcripts) {
     it(`passes byte for byte: ${name}`, () => {
       const talk = startConversation()

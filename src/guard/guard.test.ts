@@ -87,7 +87,7 @@ describe('when the server is gone', () => {
   })
 })
 
-describe('the guard', () => {
+describe('the guard (IPC-GUARD)', () => {
   it('hands out neighbouring messages as one piece of the chunk that they came in', () => {
     const guard = createGuard({ record: () => undefined })
     const lines = [1, 2, 3].map((id) => `${JSON.stringify(request(id, 'ping'))}\n`).join('')

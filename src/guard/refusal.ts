@@ -1,28 +1,31 @@
 /** Why a message is not forwarded: the stable words of `RefusalFact.reason` (docs/guard.md lists them for users). */
-export type RefusalReason =
-  | 'too-large'
-  | 'malformed-json'
-  | 'control-character'
-  | 'invalid-utf8'
-  | 'too-deep'
-  | 'too-many-members'
-  | 'duplicate-key'
-  | 'variant-key'
-  | 'unknown-member'
-  | 'not-json-rpc'
-  | 'bad-id'
-  | 'bad-method'
-  | 'bad-params'
-  | 'bad-result'
-  | 'bad-error'
-  | 'hidden-character'
-  | 'batch'
-  | 'duplicate-id'
-  | 'too-many-outstanding'
-  | 'unknown-response'
-  | 'late-response'
-  | 'unknown-progress'
-  | 'unrecorded'
+export const refusalReasons = [
+  'too-large',
+  'malformed-json',
+  'control-character',
+  'invalid-utf8',
+  'too-deep',
+  'too-many-members',
+  'duplicate-key',
+  'variant-key',
+  'unknown-member',
+  'not-json-rpc',
+  'bad-id',
+  'bad-method',
+  'bad-params',
+  'bad-result',
+  'bad-error',
+  'hidden-character',
+  'batch',
+  'duplicate-id',
+  'too-many-outstanding',
+  'unknown-response',
+  'late-response',
+  'unknown-progress',
+  'unrecorded',
+] as const
+
+export type RefusalReason = (typeof refusalReasons)[number]
 
 /** JSON-RPC 2.0, section 5.1. */
 export const errorCodes = {

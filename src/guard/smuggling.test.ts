@@ -51,7 +51,7 @@ const lines: Record<string, string> = {
   'its name as a notification': '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"hidden"}}',
 }
 
-describe('a smuggled message', () => {
+describe('a smuggled message (IPC-GUARD, TOOLS)', () => {
   for (const [what, line] of Object.entries(lines)) {
     it(`does not reach the server with ${what}, and is recorded`, () => {
       const talk = startConversation({ tools: { deny: ['hidden'] } })

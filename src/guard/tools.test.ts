@@ -12,7 +12,7 @@ function judge(policy: ToolPolicy, name: string): string {
   return `${allowed ? 'allowed' : 'denied'} by ${rule}`
 }
 
-describe('the tool policy', () => {
+describe('the tool policy (TOOLS)', () => {
   it('allows every tool when it says nothing', () => {
     assert.equal(judge({}, 'anything'), 'allowed by tools.default')
   })
@@ -91,7 +91,7 @@ describe('the tool policy', () => {
   })
 })
 
-describe('tools/call', () => {
+describe('tools/call (TOOLS)', () => {
   it('of a tool that is allowed passes, and is recorded with the hash of its arguments as they were written', () => {
     const talk = startConversation({ tools: { allow: ['ec*'] } })
     const line =
@@ -178,7 +178,7 @@ describe('tools/call', () => {
   })
 })
 
-describe('tools/list', () => {
+describe('tools/list (TOOLS)', () => {
   function list(answer: string, options: { tools?: ToolPolicy }): { line: string; reasons: string[] } {
     const talk = startConversation(options)
     talk.client(request(1, 'tools/list'))
