@@ -14,7 +14,7 @@ export interface Tried {
   readonly attempt: Attempt
   readonly bare: Ran
   readonly walled: Ran
-  /** `open`: the attempt succeeds bare, and the sandbox did not stop it. `unproved`: it does not even succeed bare. */
+  /** `open`: the sandbox did not stop it. `unproved`: it does not even succeed bare, or was not tried. */
   readonly verdict: 'held' | 'open' | 'unproved' | 'cannot'
 }
 
@@ -65,11 +65,12 @@ export async function tryIt(attempt: Attempt, env: NodeJS.ProcessEnv): Promise<T
   return { attempt, bare, walled, verdict: judge(attempt, bare, walled) }
 }
 
-function judge({ prize }: Attempt, bare: Ran, walled: Ran): Tried['verdict'] {
+/** 3 where a written limit was asked for: this host cannot hold it for this user, and nothing was started. */
+function judge({ prize, flags }: Attempt, bare: Ran, walled: Ran): Tried['verdict'] {
   const got = (ran: Ran): boolean => ran.code === 0 && prize.test(ran.stdout)
   if (!got(bare)) return 'unproved'
   if (got(walled)) return 'open'
-  // 3: this host cannot enforce what was asked, so nothing was started; 125: the sandbox did not start.
-  if (walled.code === 3) return 'cannot'
+  if (walled.code === 3) return flags.includes('--memory') ? 'cannot' : 'unproved'
+  // 2 and 125: our own mistake in asking, or no sandbox; the wall has not been tried.
   return walled.code === 125 || walled.code === 2 ? 'unproved' : 'held'
 }
