@@ -1,0 +1,20 @@
+//! What the kernel offers and a sandbox must not use.
+
+mod entry;
+mod namespaces;
+mod posture;
+mod privileged;
+mod surface;
+
+use crate::report::Attack;
+
+pub fn attacks() -> Vec<Attack> {
+    [
+        namespaces::ATTACKS,
+        privileged::ATTACKS,
+        entry::ATTACKS,
+        surface::ATTACKS,
+        posture::ATTACKS,
+    ]
+    .concat()
+}

@@ -1,0 +1,20 @@
+//! Other people's processes, too many of one's own, and terminals.
+
+mod bombs;
+mod memory;
+mod outward;
+mod survivors;
+mod terminal;
+
+use crate::report::Attack;
+
+pub fn attacks() -> Vec<Attack> {
+    [
+        outward::ATTACKS,
+        bombs::ATTACKS,
+        memory::ATTACKS,
+        survivors::ATTACKS,
+        terminal::ATTACKS,
+    ]
+    .concat()
+}

@@ -1,0 +1,98 @@
+//! Processes that mean to outlive the sandbox. The suite looks for `marker`, which stands in their
+//! command lines, after the sandbox has ended.
+
+use crate::report::{Args, Attack, Outcome, Trace};
+use crate::sys;
+
+pub const ATTACKS: &[Attack] = &[
+    ("survive", survive),
+    ("kill-init", kill_init),
+    ("stop-everybody", stop_everybody),
+];
+
+/// A daemon (setsid, two forks, every signal ignored, closed streams), one whose parent stays, and a
+/// family that forks anew whenever one of it dies. Says nothing itself: what is left afterwards counts.
+fn survive(args: &Args, trace: &mut Trace) -> Outcome {
+    let marker = args.get("marker").to_owned();
+    let daemon = sys::fork_with(|| {
+        let _ = sys!(libc::SYS_setsid);
+        match sys::fork_with(|| linger(&marker)) {
+            Ok(_) => 0,
+            Err(_) => 1,
+        }
+    });
+    let ended = trace.call("double fork", daemon.and_then(sys::wait_for));
+    let beside = trace.call("fork", sys::fork_with(|| linger(&marker)));
+    let hydra = sys::fork_with(|| {
+        ignore_all();
+        for _ in 0..1000 {
+            match sys::fork_with(|| linger(&marker)) {
+                Ok(head) => {
+                    let _ = sys::wait_for(head);
+                }
+                Err(_) => return 1,
+            }
+        }
+        0
+    });
+    let _ = trace.call("hydra", hydra);
+    match (ended, beside, hydra) {
+        (Ok(_), Ok(_), Ok(_)) => Outcome::Nothing,
+        _ => Outcome::NotTried("a fork failed".into()),
+    }
+}
+
+fn ignore_all() {
+    for signal in 1..65 {
+        // SAFETY: sets a disposition; refused for the two that cannot be ignored.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Becomes a program of our own that waits with the marker among its words.
+fn linger(marker: &str) -> i32 {
+    ignore_all();
+    for fd in 0..64 {
+        sys::close(fd);
+    }
+    let (path, own) = (sys::c("/proc/self/exe"), sys::c("attacks"));
+    let (word, marker) = (sys::c("linger"), sys::c(marker));
+    let argv = [
+        own.as_ptr(),
+        word.as_ptr(),
+        marker.as_ptr(),
+        std::ptr::null(),
+    ];
+    let environment: [*const i8; 1] = [std::ptr::null()];
+    let _ = sys!(
+        libc::SYS_execve,
+        path.as_ptr(),
+        argv.as_ptr(),
+        environment.as_ptr()
+    );
+    // Not executed: stay as we are, which the suite cannot see by the marker but by the process count.
+    loop {
+        let _ = sys!(libc::SYS_pause);
+    }
+}
+
+/// Pid 1 of the sandbox, by every signal: it must not die, stop, or leave the sandbox without a parent.
+fn kill_init(args: &Args, trace: &mut Trace) -> Outcome {
+    let init = args.number("init");
+    for signal in 1..65 {
+        let _ = trace.call(
+            format!("signal {signal}"),
+            sys!(libc::SYS_kill, init, signal),
+        );
+    }
+    Outcome::Nothing
+}
+
+/// Every process of the sandbox but us is stopped, again and again: the end must come all the same.
+fn stop_everybody(_: &Args, trace: &mut Trace) -> Outcome {
+    for _ in 0..100 {
+        let _ = trace.call("stop all", sys!(libc::SYS_kill, -1, libc::SIGSTOP));
+    }
+    let _ = sys!(libc::SYS_kill, -1, libc::SIGCONT);
+    Outcome::Nothing
+}

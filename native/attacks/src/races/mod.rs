@@ -1,0 +1,11 @@
+//! Memory, names and descriptors that change while somebody else decides about them.
+
+mod connect;
+mod exec;
+mod supervisor;
+
+use crate::report::Attack;
+
+pub fn attacks() -> Vec<Attack> {
+    [connect::ATTACKS, exec::ATTACKS, supervisor::ATTACKS].concat()
+}
