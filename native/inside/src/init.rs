@@ -13,6 +13,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::fault::{Outcome, Step};
 use crate::kernel::{close_all_but, exit_now, fork_into, next_signal, signal_descriptor, Side};
+use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
 use crate::program::{become_program, Prepared};
@@ -22,9 +23,8 @@ use crate::tree::TopLink;
 use crate::who::Who;
 use crate::{landlock, loopback, tree};
 
-/// What pid 1 works from; made by the launcher before the clone, so that nothing is looked up inside.
-pub struct Blueprint<'a> {
-    pub terms: &'a Terms,
+/// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
+pub struct Drawing {
     /// Opened already where root started us.
     pub sources: Option<Vec<Source>>,
     pub table: MountTable,
@@ -33,8 +33,8 @@ pub struct Blueprint<'a> {
 }
 
 /// Never returns: the process, and with it the pid namespace, ends here.
-pub fn run(blueprint: Blueprint<'_>, link: Inner, hangup: OwnedFd) -> ! {
-    match start(blueprint, &link, hangup) {
+pub fn run(terms: &Terms, limits: &Held, drawing: Drawing, link: Inner, hangup: OwnedFd) -> ! {
+    match start(terms, limits, drawing, &link, hangup) {
         Ok(program) => keep_house(program, link),
         Err(fault) => link.fail(fault),
     }
@@ -42,13 +42,27 @@ pub fn run(blueprint: Blueprint<'_>, link: Inner, hangup: OwnedFd) -> ! {
 }
 
 /// Returns the program's pid as seen here.
-fn start(mut blueprint: Blueprint<'_>, link: &Inner, hangup: OwnedFd) -> Outcome<Pid> {
+fn start(
+    terms: &Terms,
+    limits: &Held,
+    drawing: Drawing,
+    link: &Inner,
+    hangup: OwnedFd,
+) -> Outcome<Pid> {
     let Terms {
         plan,
         who,
         landlock_abi,
         ..
-    } = blueprint.terms;
+    } = terms;
+    let Drawing {
+        sources,
+        table,
+        links,
+        prepared,
+    } = drawing;
+    // First, so that whatever is done from here on is counted.
+    limits.join()?;
     link.wait_for(Go::Build)?;
     take_identity(who)?;
     // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
@@ -60,22 +74,21 @@ fn start(mut blueprint: Blueprint<'_>, link: &Inner, hangup: OwnedFd) -> Outcome
     loopback::bring_up()?;
     rustix::system::sethostname(plan.id.as_bytes())
         .step("namespaces", || "set the hostname".into())?;
-    let sources = match blueprint.sources.take() {
+    let sources = match sources {
         Some(sources) => sources,
-        None => open_all(&plan.mounts, who, &blueprint.table)?,
+        None => open_all(&plan.mounts, who, &table)?,
     };
-    let device = tree::build(plan, who, sources, &blueprint.links)?;
+    let device = tree::build(plan, who, sources, &links)?;
     let ruleset = match *landlock_abi {
         0 => None,
         abi => Some(landlock::make_ruleset(plan, abi)?),
     };
-    link.wait_for(Go::Fork)?;
     // SAFETY: this process has one thread.
     let side = unsafe { fork_into(0, None) }.step("start", || "fork the program".into())?;
     match side {
         Side::Parent { child, .. } => Ok(child),
         Side::Child => {
-            become_program(&blueprint.prepared, ruleset.as_ref(), link, device);
+            become_program(&prepared, limits, ruleset.as_ref(), link, device);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)

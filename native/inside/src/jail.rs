@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 
+use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{FailureCode, Plan, Status};
 use rustix::fs::{fstat, FileType, OFlags};
 use rustix::process::{set_parent_process_death_signal, Signal};
 
 use crate::fault::{Fault, Outcome, Step};
-use crate::init::Blueprint;
+use crate::init::Drawing;
 use crate::kernel::signal_descriptor;
+use crate::limits::Held;
 use crate::mounts::MountTable;
 use crate::owner::Owner;
 use crate::program::Prepared;
@@ -63,9 +65,11 @@ fn launch(owner: &mut Owner, report: &Report) -> Outcome<i32> {
     // Beside the plan descriptor's hang-up: an owner whose descriptor somebody else holds open.
     set_parent_process_death_signal(Some(Signal::TERM))
         .step("start", || "tie to the owner".into())?;
-    let terms = agree(owner.plan()?)?;
-    let blueprint = draw(&terms)?;
-    let (sandbox, hangup) = Sandbox::start(&terms, blueprint, report)?;
+    let plan = owner.plan()?;
+    layout::check_targets(&plan.mounts)?;
+    let limits = Held::prepare(&plan)?;
+    let (terms, filter) = agree(plan, &limits)?;
+    let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms, filter)?, report)?;
     sandbox.follow(owner, &signals, hangup)
 }
 
@@ -93,17 +97,22 @@ fn check_stdio() -> Outcome<()> {
 }
 
 /// Everything that can be decided before a process is made.
-fn agree(plan: Plan) -> Outcome<Terms> {
-    layout::check_targets(&plan.mounts)?;
-    Ok(Terms {
+fn agree(plan: Plan, limits: &Held) -> Outcome<(Terms, Option<Filter>)> {
+    let _options = FilterOptions {
+        record_opens: plan.mode.records_opens(),
+        memory_accounted: limits.memory_accounted(),
+        affinity_pinned: limits.affinity_pinned(),
+    };
+    let terms = Terms {
         who: Who::find()?,
         landlock_abi: landlock::abi_for(&plan, landlock::abi()),
         filter: String::new(),
         plan,
-    })
+    };
+    Ok((terms, None))
 }
 
-fn draw(terms: &Terms) -> Outcome<Blueprint<'_>> {
+fn draw(terms: &Terms, filter: Option<Filter>) -> Outcome<Drawing> {
     let Terms { plan, who, .. } = terms;
     let table = MountTable::read()?;
     source::check_all(&plan.mounts, &table)?;
@@ -111,13 +120,12 @@ fn draw(terms: &Terms) -> Outcome<Blueprint<'_>> {
         true => Some(source::open_all(&plan.mounts, who, &table)?),
         false => None,
     };
-    let rlimits = rlimits::Set::new(plan.limits.open_files.count(), []);
-    Ok(Blueprint {
-        terms,
+    let rlimits = rlimits::Set::new(plan.limits.open_files.count());
+    Ok(Drawing {
         sources,
         table,
         links: top_links(),
-        prepared: Prepared::new(&plan.command, None, rlimits)?,
+        prepared: Prepared::new(&plan.command, filter, rlimits)?,
     })
 }
 

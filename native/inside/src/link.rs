@@ -22,8 +22,6 @@ const STAGE: &str = "start";
 pub enum Go {
     /// The id maps are written.
     Build = b'b' as isize,
-    /// The limits hold: the program may be forked.
-    Fork = b'f' as isize,
     /// The supervisor listens: the program may be executed.
     Execute = b'x' as isize,
 }
@@ -75,8 +73,12 @@ pub fn pair() -> Outcome<(Outer, Inner)> {
 }
 
 impl Outer {
-    pub fn say(&self, go: Go) -> rustix::io::Result<()> {
-        retry_on_intr(|| rustix::io::write(&self.0, &[go as u8])).map(drop)
+    pub fn tell(&self, go: Go) -> Outcome<()> {
+        match retry_on_intr(|| rustix::io::write(&self.0, &[go as u8])) {
+            // Nobody is left inside: what was said before is still to be read, and then the end.
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(Fault::call(STAGE, "talk to pid 1", errno)),
+        }
     }
 
     /// The next packet; `None` when everyone inside has closed the link.
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn a_word_out_of_step_ends_the_start() {
         let (outer, inner) = pair().expect("a pair");
-        outer.say(Go::Fork).expect("room");
+        outer.tell(Go::Execute).expect("room");
         assert!(inner.wait_for(Go::Build).is_err());
     }
 }

@@ -1,14 +1,17 @@
 //! `glovebox-inside`: starts one program in a jail, and ends it with its owner.
 
 mod args;
+mod course;
 mod explain;
 mod fault;
+mod follow;
 mod idmap;
 mod init;
 mod jail;
 mod kernel;
 mod landlock;
 mod layout;
+mod limits;
 mod link;
 mod loopback;
 mod mounts;

@@ -17,6 +17,7 @@ use rustix::thread::{
 use crate::fault::{say, Fault, Outcome, Step};
 use crate::kernel::{close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
+use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::rlimits;
 
@@ -63,8 +64,14 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, ruleset: Option<&OwnedFd>, link: &Inner, device: u64) {
-    match give_up(prepared, ruleset) {
+pub fn become_program(
+    prepared: &Prepared,
+    limits: &Held,
+    ruleset: Option<&OwnedFd>,
+    link: &Inner,
+    device: u64,
+) {
+    match give_up(prepared, limits, ruleset) {
         Err(fault) => return link.fail(fault),
         Ok(listener) => link.ready(listener.map_or(-1, |fd| fd.as_raw_fd()), device),
     }
@@ -77,12 +84,17 @@ pub fn become_program(prepared: &Prepared, ruleset: Option<&OwnedFd>, link: &Inn
     link.not_executed(errno.raw_os_error(), exists);
 }
 
-fn give_up(prepared: &Prepared, ruleset: Option<&OwnedFd>) -> Outcome<Option<OwnedFd>> {
+fn give_up(
+    prepared: &Prepared,
+    limits: &Held,
+    ruleset: Option<&OwnedFd>,
+) -> Outcome<Option<OwnedFd>> {
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
     umask(Mode::from_raw_mode(0o022));
     reset_signals().step("program", || "reset signals".into())?;
     prepared.rlimits.apply()?;
+    limits.bind()?;
     // Nothing that anybody leaked to us is leaked on. What we still need goes at the execve itself.
     close_on_exec_from(3).step("program", || "close descriptors".into())?;
     drop_capabilities().step("program", || "drop capabilities".into())?;

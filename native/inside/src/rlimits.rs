@@ -7,9 +7,8 @@ use crate::fault::{Outcome, Step};
 pub struct Set(Vec<(Resource, u64)>);
 
 impl Set {
-    /// `more` comes from the limits that have no cgroup.
-    pub fn new(open_files: u64, more: impl IntoIterator<Item = (Resource, u64)>) -> Set {
-        let mut all = vec![
+    pub fn new(open_files: u64) -> Set {
+        Set(vec![
             // A core file would be written by the host's core_pattern, outside.
             (Resource::Core, 0),
             (Resource::Nofile, open_files),
@@ -20,9 +19,7 @@ impl Set {
             (Resource::Sigpending, 1024),
             (Resource::Nice, 0),
             (Resource::Rtprio, 0),
-        ];
-        all.extend(more);
-        Set(all)
+        ])
     }
 
     /// Lowers, never raises: where the hard limit that we were given is lower, that stays.

@@ -32,6 +32,17 @@ pub enum Event {
     Signal(i32),
     /// `time` is over.
     TimeOver,
+    /// A descriptor that was added is ready.
+    Woken(Waker),
+    /// The interval between two ticks has passed.
+    Tick,
+}
+
+/// What a further descriptor stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waker {
+    /// A limit was reached.
+    Limits,
 }
 
 pub struct Watch<'a> {
@@ -41,6 +52,8 @@ pub struct Watch<'a> {
     init: &'a OwnedFd,
     hangup: Option<OwnedFd>,
     timer: Option<OwnedFd>,
+    ticker: Option<OwnedFd>,
+    wakers: Vec<(OwnedFd, PollFlags, Waker)>,
     pending: VecDeque<Event>,
     link_is_open: bool,
     owner_is_there: bool,
@@ -61,29 +74,25 @@ impl<'a> Watch<'a> {
             init,
             hangup: Some(hangup),
             timer: None,
+            ticker: None,
+            wakers: Vec::new(),
             pending: VecDeque::new(),
             link_is_open: true,
             owner_is_there: true,
         }
     }
 
+    pub fn add(&mut self, descriptor: OwnedFd, flags: PollFlags, waker: Waker) {
+        self.wakers.push((descriptor, flags, waker));
+    }
+
     pub fn start_timer(&mut self, time: Duration) -> Outcome<()> {
-        let start = || {
-            let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
-            let once = Itimerspec {
-                it_interval: Timespec {
-                    tv_sec: 0,
-                    tv_nsec: 0,
-                },
-                it_value: Timespec {
-                    tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-                    tv_nsec: i64::from(time.subsec_nanos()) as _,
-                },
-            };
-            timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
-            Ok(timer)
-        };
-        self.timer = Some(start().step("limits", || "start the timer".into())?);
+        self.timer = Some(timer(time, Duration::ZERO)?);
+        Ok(())
+    }
+
+    pub fn start_ticks(&mut self, every: Duration) -> Outcome<()> {
+        self.ticker = Some(timer(every, every)?);
         Ok(())
     }
 
@@ -105,6 +114,8 @@ impl<'a> Watch<'a> {
             owner,
             signal,
             time,
+            tick,
+            woken,
         } = self.poll()?;
         if said {
             match self.link.hear()? {
@@ -137,10 +148,23 @@ impl<'a> Watch<'a> {
             self.timer = None;
             self.pending.push_back(Event::TimeOver);
         }
+        if tick {
+            self.take_tick()?;
+            self.pending.push_back(Event::Tick);
+        }
+        self.pending.extend(woken.into_iter().map(Event::Woken));
         if ended {
             self.pending.push_back(Event::Ended);
         }
         Ok(())
+    }
+
+    /// A timer stays readable until it is read.
+    fn take_tick(&self) -> Result<(), Errno> {
+        match &self.ticker {
+            Some(ticker) => rustix::io::read(ticker, &mut [0u8; 8]).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn poll(&self) -> Result<Ready, Errno> {
@@ -167,6 +191,13 @@ impl<'a> Watch<'a> {
         if let Some(timer) = &self.timer {
             add(readable(timer.as_fd()), Role::Timer);
         }
+        if let Some(ticker) = &self.ticker {
+            add(readable(ticker.as_fd()), Role::Ticker);
+        }
+        for (descriptor, flags, waker) in &self.wakers {
+            let descriptor = PollFd::from_borrowed_fd(descriptor.as_fd(), *flags);
+            add(descriptor, Role::Waker(*waker));
+        }
         while let Err(errno) = poll(&mut descriptors, None) {
             if errno != Errno::INTR {
                 return Err(errno);
@@ -184,10 +215,29 @@ impl<'a> Watch<'a> {
                 Role::Owner => ready.owner = true,
                 Role::Signals => ready.signal = true,
                 Role::Timer => ready.time = true,
+                Role::Ticker => ready.tick = true,
+                Role::Waker(waker) => ready.woken.push(waker),
             }
         }
         Ok(ready)
     }
+}
+
+fn timer(first: Duration, then: Duration) -> Outcome<OwnedFd> {
+    let spec = |time: Duration| Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()) as _,
+    };
+    let start = || {
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
+        let times = Itimerspec {
+            it_interval: spec(then),
+            it_value: spec(first),
+        };
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &times)?;
+        Ok(timer)
+    };
+    start().step("limits", || "start a timer".into())
 }
 
 enum Role {
@@ -197,6 +247,8 @@ enum Role {
     Owner,
     Signals,
     Timer,
+    Ticker,
+    Waker(Waker),
 }
 
 #[derive(Default)]
@@ -207,4 +259,6 @@ struct Ready {
     owner: bool,
     signal: bool,
     time: bool,
+    tick: bool,
+    woken: Vec<Waker>,
 }

@@ -1,0 +1,211 @@
+//! From a sandbox that is being built to one in which nothing runs any more.
+
+use std::time::{Duration, Instant};
+
+use glovebox_limits::{Notice, Watchdog};
+use glovebox_wire::{Command, FailureCode, LimitHit, LimitKind, Started, Status};
+use rustix::io::Errno;
+use rustix::process::{pidfd_open, Pid, PidfdFlags};
+
+use crate::course::{Course, Program};
+use crate::fault::{say, Fault, Outcome, Step};
+use crate::limits::{Held, LOOK_EVERY};
+use crate::link::{Go, Outer, Ready, Word};
+use crate::receipt::{self, Findings};
+use crate::report::{NobodyReads, Report};
+use crate::sandbox::{Init, Terms};
+use crate::watch::{Event, Waker, Watch};
+
+pub struct Following<'s> {
+    terms: &'s Terms,
+    report: &'s Report,
+    link: &'s Outer,
+    init: &'s Init,
+    limits: &'s mut Held,
+    watch: Watch<'s>,
+    watchdog: Option<Watchdog>,
+    course: Course,
+}
+
+impl<'s> Following<'s> {
+    pub fn new(
+        terms: &'s Terms,
+        report: &'s Report,
+        link: &'s Outer,
+        init: &'s Init,
+        limits: &'s mut Held,
+        watch: Watch<'s>,
+    ) -> Following<'s> {
+        Following {
+            terms,
+            report,
+            link,
+            init,
+            limits,
+            watch,
+            watchdog: None,
+            course: Course::default(),
+        }
+    }
+
+    /// Returns when pid 1 has ended. An error means that the program never ran, or that nobody
+    /// can follow it any more; whoever holds the sandbox ends it then.
+    pub fn to_the_end(mut self) -> Outcome<Course> {
+        loop {
+            match self.watch.next()? {
+                Event::Said(word) => self.hear(word)?,
+                Event::Executed => self.note_start()?,
+                Event::Command(Command::Signal(signal)) => self.course.signal(signal),
+                Event::Signal(signal @ (libc::SIGINT | libc::SIGQUIT)) => {
+                    self.course.signal(signal)
+                }
+                Event::Signal(libc::SIGWINCH) => {}
+                Event::Command(Command::Stop) | Event::OwnerGone | Event::Signal(_) => {
+                    self.init.kill();
+                }
+                Event::TimeOver => {
+                    self.init.kill();
+                    self.course.timed_out = true;
+                }
+                Event::Woken(Waker::Limits) => self.read_limits()?,
+                Event::Tick => self.look_at_memory(),
+                Event::Ended => return Ok(self.course),
+            }
+        }
+    }
+
+    fn hear(&mut self, word: Word) -> Outcome<()> {
+        match word {
+            Word::Failed(line) => Err(Fault::told(&line)),
+            Word::Ready(ready) => self.let_go(&ready),
+            Word::NotExecuted { errno, exists } => {
+                Err(not_executed(&self.terms.plan.command.path, errno, exists))
+            }
+            Word::Ended(status) => {
+                self.course.ended = Some(status);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing is left to do inside but execve: tells what is enforced, and says go.
+    fn let_go(&mut self, ready: &Ready) -> Outcome<()> {
+        let pid = Pid::from_raw(ready.pid)
+            .ok_or_else(|| Fault::call("start", "the program's pid", Errno::SRCH))?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())
+            .step("start", || "open the program's pidfd".into())?;
+        let receipt = receipt::make(&Findings {
+            plan: &self.terms.plan,
+            who: &self.terms.who,
+            landlock_abi: self.terms.landlock_abi,
+            filter: &self.terms.filter,
+            limits: self.limits.enforcements.clone(),
+        });
+        receipt::check(&receipt, &self.terms.plan)?;
+        self.tell(&Status::Receipt(receipt))?;
+        self.course.program = Some(Program {
+            pid: ready.pid,
+            pidfd,
+        });
+        self.link.tell(Go::Execute)
+    }
+
+    /// The program runs. What is not needed before that is done here, beside it.
+    fn note_start(&mut self) -> Outcome<()> {
+        let Some(program) = &self.course.program else {
+            // Pid 1 died before there was a program; its end is the next event.
+            return Ok(());
+        };
+        let pid = program.pid;
+        self.course.started = Some(Instant::now());
+        if let Some(time) = self.terms.plan.limits.time {
+            self.watch
+                .start_timer(Duration::from_millis(time.count()))?;
+        }
+        self.tell(&Status::Started(Started {
+            pid,
+            init_pid: self.init.pid.as_raw_nonzero().get(),
+        }))?;
+        for (descriptor, flags) in self.limits.watches()? {
+            self.watch.add(descriptor, flags, Waker::Limits);
+        }
+        self.watchdog = self.limits.watchdog(pid)?;
+        if self.watchdog.is_some() {
+            self.watch.start_ticks(LOOK_EVERY)?;
+        }
+        self.read_limits()?;
+        self.limits.reap_stale();
+        Ok(())
+    }
+
+    fn read_limits(&mut self) -> Outcome<()> {
+        for notice in self.limits.notices()? {
+            match notice {
+                // Where the kernel has killed one process only, the rest goes too: half a sandbox
+                // is nothing that anybody asked for.
+                Notice::OutOfMemory => {
+                    self.init.kill();
+                    self.course.out_of_memory = true;
+                }
+                Notice::TooManyProcesses => self.tell_pids()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_pids(&mut self) -> Outcome<()> {
+        if std::mem::replace(&mut self.course.told_pids, true) {
+            return Ok(());
+        }
+        self.tell(&self.terms.pids_hit())
+    }
+
+    fn look_at_memory(&mut self) {
+        // An error means that nobody knows how much it holds: no better than too much.
+        let exceeded = self
+            .watchdog
+            .as_mut()
+            .is_some_and(|watchdog| watchdog.exceeded().unwrap_or(true));
+        if exceeded {
+            self.init.kill();
+            self.course.out_of_memory = true;
+        }
+    }
+
+    fn tell(&self, status: &Status) -> Outcome<()> {
+        self.report.write(status).map_err(|NobodyReads| {
+            Fault::new(FailureCode::Start, "start", "nobody reads the status")
+        })
+    }
+}
+
+impl Terms {
+    pub fn pids_hit(&self) -> Status {
+        Status::Limit(LimitHit {
+            limit: LimitKind::Pids,
+            detail: format!(
+                "the sandbox wanted more than {} processes and threads, and was refused",
+                self.plan.limits.pids.count()
+            ),
+        })
+    }
+}
+
+fn not_executed(path: &str, errno: i32, exists: bool) -> Fault {
+    let errno = Errno::from_raw_os_error(errno);
+    let (code, message) = match errno {
+        Errno::NOENT | Errno::NOTDIR if exists => (
+            FailureCode::NotFound,
+            format!("{path}: the interpreter or loader that it names is not visible inside"),
+        ),
+        Errno::NOENT | Errno::NOTDIR => (
+            FailureCode::NotFound,
+            format!("{path}: no such program inside"),
+        ),
+        _ => (
+            FailureCode::NotExecutable,
+            format!("{path}: cannot be executed inside: {}", say(errno)),
+        ),
+    };
+    Fault::new(code, "exec", message)
+}

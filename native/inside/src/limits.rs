@@ -1,0 +1,210 @@
+//! Memory, CPUs and processes: what the plan asks for, what holds it, and its end.
+
+use std::time::Duration;
+
+use glovebox_limits::{Limit, Limits, Notice, Request, Unenforceable, Watchdog};
+use glovebox_wire::{Control, Enforcement, Plan};
+use rustix::event::PollFlags;
+
+use crate::fault::{Fault, Outcome};
+
+const STAGE: &str = "limits";
+
+/// How often a watchdog looks: what passes the limit is ended within 100 ms.
+pub const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The limits of one sandbox. Dropping them removes their cgroups and what is left in them.
+pub struct Held {
+    limits: Option<Limits>,
+    pub enforcements: [Enforcement; 3],
+    /// Bytes that a watchdog has to look after, where no cgroup does.
+    watched: Option<u64>,
+}
+
+impl Held {
+    /// Prepares all that can be had. What cannot is an error, unless the user accepted that.
+    pub fn prepare(plan: &Plan) -> Outcome<Held> {
+        let mut request = request_of(plan);
+        let mut refusals: Vec<Unenforceable> = Vec::new();
+        let limits = loop {
+            match Limits::prepare(&request) {
+                Ok(limits) => break limits,
+                Err(refusal) if plan.accepts_without(ours(refusal.control)) => {
+                    leave_out(&mut request, refusal.control);
+                    refusals.push(refusal);
+                }
+                Err(refusal) => {
+                    let name = refusal.control.word();
+                    return Err(Fault::host(
+                        STAGE,
+                        format!("{name} cannot be limited here: {}", refusal.why),
+                    )
+                    .fix(refusal.fix));
+                }
+            }
+        };
+        let enforcements = [Control::Memory, Control::Cpus, Control::Pids]
+            .map(|control| enforcement(control, &limits, &refusals));
+        let watched = request.memory.map(|limit| limit.value);
+        Ok(Held {
+            watched: watched.filter(|_| !limits.memory_accounted()),
+            enforcements,
+            limits: Some(limits),
+        })
+    }
+
+    pub fn memory_accounted(&self) -> bool {
+        self.limits.as_ref().is_some_and(Limits::memory_accounted)
+    }
+
+    pub fn affinity_pinned(&self) -> bool {
+        self.limits.as_ref().is_some_and(Limits::affinity_pinned)
+    }
+
+    /// For pid 1, before anything else: from here on all that the sandbox does is counted.
+    pub fn join(&self) -> Outcome<()> {
+        self.each(|limits| limits.join(), "join the cgroups")
+    }
+
+    /// For the program, before its filter.
+    pub fn bind(&self) -> Outcome<()> {
+        self.each(|limits| limits.in_child().apply(), "apply the limits")
+    }
+
+    fn each(&self, act: impl Fn(&Limits) -> std::io::Result<()>, what: &str) -> Outcome<()> {
+        match &self.limits {
+            Some(limits) => act(limits).map_err(|error| failed(what, &error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Off the way to the start: removes what launchers that were killed left behind.
+    pub fn reap_stale(&self) {
+        if let Some(limits) = &self.limits {
+            // What another launcher is just removing is not ours to worry about.
+            let _reaped = limits.reap_stale();
+        }
+    }
+
+    /// Copies of the descriptors to poll for [`Held::notices`].
+    pub fn watches(&mut self) -> Outcome<Vec<(std::os::fd::OwnedFd, PollFlags)>> {
+        let Some(limits) = &mut self.limits else {
+            return Ok(Vec::new());
+        };
+        let watches = limits
+            .watches()
+            .map_err(|error| failed("watch the cgroups", &error))?;
+        watches
+            .iter()
+            .map(|watch| {
+                let copy = rustix::io::fcntl_dupfd_cloexec(watch, 3);
+                let copy = copy.map_err(|errno| Fault::call(STAGE, "copy a descriptor", errno))?;
+                Ok((copy, watch.events()))
+            })
+            .collect()
+    }
+
+    /// What happened since the last time. A cgroup that cannot be read limits nothing we know of.
+    pub fn notices(&mut self) -> Outcome<Vec<Notice>> {
+        match &mut self.limits {
+            Some(limits) => limits
+                .notices()
+                .map_err(|error| failed("read the cgroups", &error)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// A watchdog over the sandbox of this program, where one is needed.
+    pub fn watchdog(&self, program: i32) -> Outcome<Option<Watchdog>> {
+        match self.watched {
+            None => Ok(None),
+            Some(limit) => Watchdog::of(program as u32, limit)
+                .map(Some)
+                .map_err(|error| failed("watch the memory", &error)),
+        }
+    }
+
+    pub fn usage(&self) -> glovebox_limits::Usage {
+        // Only told, never decided on.
+        let usage = self.limits.as_ref().map(Limits::usage);
+        usage.and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(limits) = self.limits.take() {
+            // A directory that could not be removed is found by name at the next start.
+            let _destroyed = limits.destroy();
+        }
+    }
+}
+
+fn request_of(plan: &Plan) -> Request {
+    let limits = &plan.limits;
+    let whole = |limit: glovebox_wire::Limit, more: u64| Limit {
+        value: limit.count().saturating_add(more),
+        explicit: limit.explicit,
+    };
+    Request {
+        memory: Some(whole(limits.memory, 0)),
+        cpus: Some(Limit {
+            value: limits.cpus.value,
+            explicit: limits.cpus.explicit,
+        }),
+        // Pid 1 is ours, and not one of those that were asked for.
+        pids: Some(whole(limits.pids, 1)),
+    }
+}
+
+fn leave_out(request: &mut Request, control: glovebox_limits::Control) {
+    match control {
+        glovebox_limits::Control::Memory => request.memory = None,
+        glovebox_limits::Control::Cpus => request.cpus = None,
+        glovebox_limits::Control::Pids => request.pids = None,
+    }
+}
+
+fn ours(control: glovebox_limits::Control) -> Control {
+    match control {
+        glovebox_limits::Control::Memory => Control::Memory,
+        glovebox_limits::Control::Cpus => Control::Cpus,
+        glovebox_limits::Control::Pids => Control::Pids,
+    }
+}
+
+fn theirs(control: Control) -> glovebox_limits::Control {
+    match control {
+        Control::Cpus => glovebox_limits::Control::Cpus,
+        Control::Pids => glovebox_limits::Control::Pids,
+        _ => glovebox_limits::Control::Memory,
+    }
+}
+
+fn enforcement(control: Control, limits: &Limits, refusals: &[Unenforceable]) -> Enforcement {
+    let refusal = refusals
+        .iter()
+        .find(|refusal| ours(refusal.control) == control);
+    let mechanism = match refusal {
+        Some(refusal) => refusal.why.clone(),
+        None => limits
+            .mechanism(theirs(control))
+            .unwrap_or("not asked for")
+            .to_owned(),
+    };
+    Enforcement {
+        control,
+        enforced: refusal.is_none(),
+        mechanism,
+        layers: Vec::new(),
+        fix: refusal.map(|refusal| refusal.fix.clone()),
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Fault {
+    Fault::new(
+        glovebox_wire::FailureCode::Start,
+        STAGE,
+        format!("{what}: {error}"),
+    )
+}
