@@ -16,6 +16,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'read and verify the record of what happened',
     load: async () => import('./commands/audit.ts'),
   },
+  package: {
+    summary: 'what npx and uvx servers are pinned to and started from',
+    load: async () => import('./commands/package.ts'),
+  },
   doctor: {
     summary: 'find out what this machine can enforce, by doing it',
     load: async () => import('./commands/doctor.ts'),

@@ -1,7 +1,8 @@
 import { GloveboxError } from '../errors.ts'
 import { isUnchanged, type Interpreter } from './interpreter.ts'
 import type { PackageRequest } from './package-command.ts'
-import { packageKey, readPin, readResolution, writePin, writeResolution, type Pin } from './pin.ts'
+import { lockedTo, type LockedRequest, type LockOptions } from './lock-file.ts'
+import { packageKey, readPin, readResolution, resolutionId, writePin, writeResolution, type Pin } from './pin.ts'
 import { shortHash } from './canonical.ts'
 import type { Resolution } from './resolution.ts'
 import { holding } from './store/mutex.ts'
@@ -17,6 +18,7 @@ export interface InstallOptions {
   /** One line at a time, for stderr. */
   readonly progress: (line: string) => void
   readonly signal?: AbortSignal | undefined
+  readonly lock?: LockOptions | undefined
 }
 
 export interface Installed {
@@ -29,6 +31,8 @@ export interface Ecosystem {
   resolve(
     request: PackageRequest,
   ): Promise<{ resolution: Resolution; interpreter: Interpreter; notes: readonly string[] }>
+  /** @throws GloveboxError REFUSED when a lock's versions are not those of the packages that were asked for */
+  requireFits(request: PackageRequest, resolution: Resolution): Promise<void>
   interpreterFor(request: PackageRequest, resolution: Resolution): Promise<Interpreter>
   install(tree: string, resolution: Resolution, interpreter: Interpreter): Promise<void>
   describe(
@@ -47,9 +51,16 @@ export async function ensureInstalled(request: PackageRequest, options: InstallO
   const what = request.packages.join(', ')
   const waiting = `${what} is being installed by another glovebox; waiting for it`
   return holding(store, `request-${shortHash(request)}`, { signal, onWait: () => progress(waiting) }, async () => {
-    const pin = (await currentPin(request, ecosystem, options)) ?? (await resolveAnew(request, ecosystem, options))
+    const pin = await pinFor(request, ecosystem, options)
     return installPinned(pin, ecosystem, options)
   })
+}
+
+async function pinFor(request: PackageRequest, ecosystem: Ecosystem, options: InstallOptions): Promise<Pin> {
+  const locked = lockedTo(options.lock, request)
+  const current = await currentPin(request, ecosystem, options, locked && resolutionId(locked.resolution))
+  if (current !== undefined) return current
+  return locked === undefined ? resolveAnew(request, ecosystem, options) : adoptLocked(locked, ecosystem, options)
 }
 
 /** A pin from before, with an interpreter that is there now. */
@@ -57,8 +68,9 @@ async function currentPin(
   request: PackageRequest,
   ecosystem: Ecosystem,
   { store, progress }: InstallOptions,
+  locked: string | undefined,
 ): Promise<Pin | undefined> {
-  const pin = readPin(store, request)
+  const pin = readPin(store, request, locked)
   if (pin === undefined || isUnchanged(pin.interpreter)) return pin
   const resolution = readResolution(store, pin.resolution)
   if (resolution === undefined) return undefined
@@ -69,6 +81,23 @@ async function currentPin(
   return renewed
 }
 
+/** Somebody else's versions: they have to be of the packages that the command names. */
+async function adoptLocked(
+  { request, resolution, allowScripts }: LockedRequest,
+  ecosystem: Ecosystem,
+  { store }: InstallOptions,
+): Promise<Pin> {
+  await ecosystem.requireFits(request, resolution)
+  const interpreter = await ecosystem.interpreterFor(request, resolution)
+  const pin = {
+    ...newPin(request, writeResolution(store, resolution), resolution, interpreter),
+    allowScripts,
+    locked: true as const,
+  }
+  writePin(store, pin)
+  return pin
+}
+
 async function resolveAnew(
   request: PackageRequest,
   ecosystem: Ecosystem,
@@ -77,17 +106,21 @@ async function resolveAnew(
   progress(`resolving ${request.packages.join(', ')}`)
   const { resolution, interpreter, notes } = await ecosystem.resolve(request)
   for (const note of notes) progress(note)
-  const pin: Pin = {
+  const pin = newPin(request, writeResolution(store, resolution), resolution, interpreter)
+  writePin(store, pin)
+  return pin
+}
+
+function newPin(request: PackageRequest, id: string, { roots }: Resolution, interpreter: Interpreter): Pin {
+  return {
     schema: 'glovebox/pin/1',
     request,
-    resolution: writeResolution(store, resolution),
-    roots: resolution.roots.map(({ name, version }) => ({ name, version })),
+    resolution: id,
+    roots: roots.map(({ name, version }) => ({ name, version })),
     interpreter,
     allowScripts: [],
     at: new Date().toISOString(),
   }
-  writePin(store, pin)
-  return pin
 }
 
 async function installPinned(pin: Pin, ecosystem: Ecosystem, options: InstallOptions): Promise<Installed> {
@@ -148,7 +181,7 @@ function tellScripts({ scripts }: PackageRecord, progress: InstallOptions['progr
   progress(`install scripts of ${silent.join(', ')} were not run; most packages work without theirs`)
 }
 
-async function loadEcosystem(name: PackageRequest['ecosystem'], options: InstallOptions): Promise<Ecosystem> {
+export async function loadEcosystem(name: PackageRequest['ecosystem'], options: InstallOptions): Promise<Ecosystem> {
   if (name === 'npm') return (await import('./npm/ecosystem.ts')).npmEcosystem(options)
   return (await import('./pypi/ecosystem.ts')).pypiEcosystem()
 }

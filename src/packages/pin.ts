@@ -18,21 +18,25 @@ export interface Pin {
   /** Packages whose install scripts may run. */
   readonly allowScripts: readonly string[]
   readonly at: string
+  /** It came from a lock file, and holds only for starts that name one with the same versions. */
+  readonly locked?: true
 }
 
-export function pinFile(store: Store, request: PackageRequest): string {
-  return join(store.pins, `${shortHash(request)}.json`)
+/** `lockedTo` is a resolution that a lock file demands: projects may have locked one request to different versions. */
+export function pinFile(store: Store, request: PackageRequest, lockedTo?: string): string {
+  return join(store.pins, `${shortHash(lockedTo === undefined ? request : [request, lockedTo])}.json`)
 }
 
-export function readPin(store: Store, request: PackageRequest): Pin | undefined {
-  const text = readIfThere(pinFile(store, request))
+export function readPin(store: Store, request: PackageRequest, lockedTo?: string): Pin | undefined {
+  const text = readIfThere(pinFile(store, request, lockedTo))
   if (text === undefined) return undefined
   const pin = JSON.parse(text) as Pin
   return pin.schema === 'glovebox/pin/1' ? pin : undefined
 }
 
 export function writePin(store: Store, pin: Pin): void {
-  writeWhole(pinFile(store, pin.request), `${canonicalJson(pin)}\n`)
+  const lockedTo = pin.locked === true ? pin.resolution : undefined
+  writeWhole(pinFile(store, pin.request, lockedTo), `${canonicalJson(pin)}\n`)
 }
 
 export function readResolution(store: Store, id: string): Resolution | undefined {

@@ -5,7 +5,8 @@ import type { Places } from '../system/places.ts'
 import { isUnchanged } from './interpreter.ts'
 import { chooseExecutable } from './npm/executables.ts'
 import type { PackageCommand } from './package-command.ts'
-import { packageKey, readPin } from './pin.ts'
+import { lockedTo, type LockOptions } from './lock-file.ts'
+import { packageKey, readPin, resolutionId } from './pin.ts'
 import type { Installed } from './install.ts'
 import { recognise } from './recognise/recognise.ts'
 import { readRecord, treeOf } from './store/record.ts'
@@ -19,6 +20,8 @@ export interface StartOptions {
   /** One line at a time, for stderr. */
   readonly progress: (line: string) => void
   readonly offline?: boolean
+  /** The lock file of the configuration that names the server. */
+  readonly lock?: LockOptions
   readonly signal?: AbortSignal
 }
 
@@ -52,7 +55,8 @@ export async function resolveCommand(
   const local = recognised.localName === undefined ? undefined : findLocal(recognised.localName, options.cwd)
   if (local !== undefined) return { command: [local, ...recognised.args], package: undefined }
   const store = storeIn(options.places.data)
-  const installed = findInstalled(store, recognised) ?? (await install(store, recognised, command, options))
+  const installed =
+    findInstalled(store, recognised, options.lock) ?? (await install(store, recognised, command, options))
   if (installed === undefined) return undefined
   await verifyBeforeStart(store, installed.record)
   for (const flag of recognised.ignored)
@@ -65,8 +69,13 @@ export async function resolveCommand(
 }
 
 /** Pinned, with an interpreter that is still there, and in the store: the everyday case. */
-function findInstalled(store: Store, { request }: PackageCommand): Installed | undefined {
-  const pin = readPin(store, request)
+function findInstalled(
+  store: Store,
+  { request }: PackageCommand,
+  lock: LockOptions | undefined,
+): Installed | undefined {
+  const locked = lockedTo(lock, request)
+  const pin = readPin(store, request, locked && resolutionId(locked.resolution))
   if (pin === undefined || !isUnchanged(pin.interpreter)) return undefined
   const record = readRecord(store, packageKey(pin, pin.interpreter.abi))
   return record === undefined ? undefined : { pin, record }
@@ -76,12 +85,12 @@ async function install(
   store: Store,
   recognised: PackageCommand,
   command: readonly string[],
-  { env, progress, offline = false, signal }: StartOptions,
+  { env, progress, offline = false, signal, lock }: StartOptions,
 ): Promise<Installed | undefined> {
   if (recognised.onlyPinned === true && readPin(store, recognised.request) === undefined) return undefined
   progress(`not installed yet; ahead of time: glovebox package install -- ${command.join(' ')}`)
   const { ensureInstalled } = await import('./install.ts')
-  return ensureInstalled(recognised.request, { store, env, offline, progress, signal })
+  return ensureInstalled(recognised.request, { store, env, offline, progress, signal, lock })
 }
 
 function commandOf(store: Store, { entry, args, runner }: PackageCommand, { pin, record }: Installed): string[] {

@@ -33,6 +33,10 @@ export function npmEcosystem({ store, env, offline, signal }: InstallOptions): E
       const resolution = await lockDependencies(roots, npm(interpreter.path))
       return { resolution, interpreter, notes }
     },
+    async requireFits({ packages }, { roots }) {
+      const { requireRequested } = await import('./requested.ts')
+      requireRequested(packages, roots)
+    },
     interpreterFor: async (_request, { roots }) => chooseNode(store, roots, env),
     install: async (tree, resolution, { path }) => installNpm(tree, resolution, npm(path)),
     describe: (tree, { roots, entries }) => ({
