@@ -20,9 +20,14 @@ export async function prepare(options: {
   command: readonly string[]
   name: string | undefined
   terminal: boolean
+  /** Where the command is started; ours without it. */
+  cwd?: string
+  /** Throws when the plan does more than its configuration is trusted with. */
+  review?: (plan: Plan) => void
 }): Promise<Prepared> {
   const { policy, command, terminal } = options
-  const facts = inspectHost(policy, command, process.env, process.cwd())
+  const facts = inspectHost(policy, command, process.env, options.cwd ?? process.cwd())
   const plan = resolvePlan(options.name ?? basename(command[0] ?? ''), policy, facts, { env: process.env, terminal })
+  options.review?.(plan)
   return { plan, driver: await loadDriver(policy.driver) }
 }

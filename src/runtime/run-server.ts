@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import { GloveboxError } from '../errors.ts'
@@ -57,7 +56,7 @@ async function converse(
 ): Promise<number> {
   const client = clientStreams()
   try {
-    const { pipe, countMessages } = await attach(sandbox, record, options, client)
+    const { pipe, spoke } = await attach(sandbox, record, options, client)
     const first = await Promise.race([
       pipe.ended.then(({ side }) => side),
       sandbox.exit.then(() => 'server' as const),
@@ -68,7 +67,7 @@ async function converse(
     const exit = await sandbox.exit
     await settlesWithin(pipe.serverEnded, graceMs)
     await pipe.serverGone(whyGone(sandbox, exit), graceMs)
-    tellUser(sandbox, exit, countMessages())
+    tellUser(sandbox, exit, spoke())
     if (interrupted.aborted) throw interrupted.reason
     return first === 'client' ? 0 : exitCodeOf(exit)
   } finally {
@@ -82,7 +81,7 @@ async function attach(
   record: Recorder,
   { plan, requestTimeMs }: ServerOptions,
   client: ReturnType<typeof clientStreams>,
-): Promise<{ pipe: GuardPipe; countMessages: () => number }> {
+): Promise<{ pipe: GuardPipe; spoke: () => boolean }> {
   // Loaded while the server starts, which takes longer.
   const [{ createGuard }, { attachGuard }, { createLogLines }] = await Promise.all([
     import('../guard/guard.ts'),
@@ -98,14 +97,8 @@ async function attach(
   })
   stdio.stderr.once('end', () => log.end())
   const guard = createGuard({ record, tools: plan.tools, limits: { messageBytes: plan.messageBytes }, requestTimeMs })
-  const counted = countWrites(client.output)
   const streams = { clientIn: client.input, clientOut: client.output, serverIn: stdio.stdin, serverOut: stdio.stdout }
-  return { pipe: attachGuard(guard, streams), countMessages: counted }
-}
-
-/** How many times anything was written to the client: 0 means that the server never said a message. */
-function countWrites(output: Writable): () => number {
-  return () => ('bytesWritten' in output && typeof output.bytesWritten === 'number' ? output.bytesWritten : 1)
+  return { pipe: attachGuard(guard, streams), spoke: () => guard.serverSpoke() }
 }
 
 function interruption(signal: AbortSignal): Promise<'interrupted'> {
@@ -143,10 +136,10 @@ function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
   return `the server "${plan.server}" ended with exit code ${exit.code}`
 }
 
-function tellUser(sandbox: Sandbox, exit: Exit, written: number): void {
+function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {
   const limit = sandbox.endedBy()
   if (limit !== undefined) process.stderr.write(`glovebox: ${limit}\n`)
-  else if (written === 0 && exit.code !== null) {
+  else if (!spoke && exit.code !== null) {
     process.stderr.write(
       `glovebox: "${sandbox.plan.server}" ended (exit code ${exit.code}) without a single MCP message. If it is no MCP server: glovebox exec -- …\n`,
     )
