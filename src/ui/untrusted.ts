@@ -11,7 +11,6 @@ export function untrusted(text: string): string {
  * answer for the user (a terminal types back what some sequences ask for) or hide what is above it.
  */
 export function untrustedLog(text: string): string {
-  // oxlint-disable-next-line eslint/no-control-regex -- the escape character is what this is about
   return text.replaceAll(/\u{1b}\[[0-9;]*m|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu, (match) =>
     match.length > 1 || match === '\n' || match === '\t' || match === '\r' ? match : escaped(match),
   )
