@@ -30,7 +30,7 @@ export function checks(cargo: string = 'cargo'): Check[] {
     {
       name: 'unit tests',
       program: process.execPath,
-      args: ['--test', '--test-reporter=dot', ...unitTests()],
+      args: ['--test', '--test-reporter=./tools/testing/reporter.ts', ...unitTests()],
       cwd: root,
     },
     { name: 'types', program: bin('tsc'), args: ['--project', 'tsconfig.json'], cwd: root },
