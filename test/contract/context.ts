@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import type { Driver, Exit, Wall } from '../../src/drivers/driver.ts'
+import type { Plan } from '../../src/policy/plan.ts'
+import type { Policy } from '../../src/policy/policy.ts'
+import { defaultPolicy } from '../../src/policy/policy.ts'
+import { resolvePlan } from '../../src/policy/resolve.ts'
+import type { Activity, JailLimitHit } from '../../src/protocol/jail-status.ts'
+import { inspectHost } from '../../src/runtime/inspect/host.ts'
+
+/** A driver under test, with the few things that each case does with it. */
+export interface Contract {
+  readonly driver: Driver
+  /** The plan of a command under the default policy, or under one with these differences. */
+  readonly plan: (command: readonly string[], policy?: Partial<Policy>) => Plan
+  readonly start: (plan: Plan, signal?: AbortSignal) => Promise<Started>
+  /** Starts it, closes its stdin and waits for its end. */
+  readonly run: (plan: Plan, input?: Uint8Array) => Promise<Ran>
+  /** Ends what a case that failed has left running. */
+  readonly stopAll: () => Promise<void>
+}
+
+export interface Started {
+  readonly id: string
+  readonly wall: Wall
+  readonly stdio: NonNullable<Wall['stdio']>
+  readonly activities: Activity[]
+  readonly limits: JailLimitHit[]
+}
+
+export interface Ran extends Omit<Started, 'stdio'> {
+  readonly exit: Exit
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+}
+
+export function createContract(driver: Driver): Contract {
+  const walls = new Set<Wall>()
+
+  const plan = (command: readonly string[], policy: Partial<Policy> = {}): Plan => {
+    const whole = { ...defaultPolicy, driver: driver.name, ...policy }
+    const facts = inspectHost(whole, command, process.env, process.cwd())
+    return resolvePlan('contract', whole, facts, { env: process.env, terminal: false })
+  }
+
+  const start = async (plan: Plan, signal: AbortSignal = new AbortController().signal): Promise<Started> => {
+    const activities: Activity[] = []
+    const limits: JailLimitHit[] = []
+    const id = `gbx-test-${randomBytes(6).toString('hex')}`
+    const options = {
+      id,
+      stdio: 'pipe',
+      onActivity: (activity: Activity) => void activities.push(activity),
+      onLimit: (hit: JailLimitHit) => void limits.push(hit),
+    } as const
+    const wall = await driver.start(plan, options, signal)
+    walls.add(wall)
+    if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
+    return { id, wall, stdio: wall.stdio, activities, limits }
+  }
+
+  const run = async (plan: Plan, input?: Uint8Array): Promise<Ran> => {
+    const { stdio, ...started } = await start(plan)
+    // A program need not read what it is given.
+    stdio.stdin.on('error', () => undefined)
+    stdio.stdin.end(input)
+    const [stdout, stderr, exit] = await Promise.all([buffer(stdio.stdout), buffer(stdio.stderr), started.wall.exit])
+    return { ...started, exit, stdout, stderr }
+  }
+
+  const stopAll = async (): Promise<void> => {
+    await Promise.all([...walls].map(async (wall) => wall.stop(0)))
+    walls.clear()
+  }
+
+  return { driver, plan, start, run, stopAll }
+}
+
+/** Resolves with all that came once it has the text; rejects at the end of the stream. */
+export async function until(stream: Readable, text: string): Promise<string> {
+  let seen = ''
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const onData = (data: Buffer): void => {
+    seen += data.toString('latin1')
+    if (seen.includes(text)) resolve(seen)
+  }
+  const onEnd = (): void => reject(new Error(`ended without "${text}": ${seen}`))
+  stream.on('data', onData).once('end', onEnd)
+  try {
+    return await promise
+  } finally {
+    stream.off('data', onData).off('end', onEnd)
+  }
+}

@@ -1,0 +1,25 @@
+import { afterEach, suite } from 'node:test'
+import type { Driver } from '../../src/drivers/driver.ts'
+import { commandCases } from './cases/command.ts'
+import { endCases } from './cases/ends.ts'
+import { isolationCases } from './cases/isolation.ts'
+import { limitCases } from './cases/limits.ts'
+import { ownerCases } from './cases/owner.ts'
+import { receiptCases } from './cases/receipt.ts'
+import { startCases } from './cases/starting.ts'
+import { streamCases } from './cases/streams.ts'
+import { createContract } from './context.ts'
+
+/** What every driver keeps (src/drivers/driver.ts), tried on a real one with real programs. */
+export function testDriver(driver: Driver): void {
+  const contract = createContract(driver)
+  afterEach(contract.stopAll)
+  suite('starting', () => startCases(contract))
+  suite('streams', () => streamCases(contract))
+  suite('command', () => commandCases(contract))
+  suite('ends', () => endCases(contract))
+  suite('receipt', () => receiptCases(contract))
+  suite('limits', () => limitCases(contract))
+  suite('isolation', () => isolationCases(contract))
+  suite('owner', () => ownerCases(contract))
+}

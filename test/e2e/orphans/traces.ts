@@ -1,0 +1,47 @@
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Runner } from '../../support/as-user.ts'
+
+/** What a sandbox could leave on a host besides processes. */
+export interface Traces {
+  readonly mounts: readonly string[]
+  readonly files: readonly string[]
+  readonly cgroups: readonly string[]
+}
+
+export function tracesOn(runner: Runner): Traces {
+  return { mounts: mounts(), files: files(runner), cgroups: staleCgroups() }
+}
+
+function mounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').toSorted()
+}
+
+/** Temporary places: the runner's own, which nobody else writes to, and what bears our name in those of all. */
+function files(runner: Runner): string[] {
+  const own = [runner.tmp, runner.env['XDG_RUNTIME_DIR'] ?? ''].flatMap((directory) =>
+    readdirSync(directory)
+      .filter((name) => name !== 'launchers')
+      .map((name) => path.join(directory, name)),
+  )
+  const shared = ['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap((directory) =>
+    globSync(path.join(directory, '{gbx,glovebox-[0-9]}*')),
+  )
+  return [...own, ...shared].toSorted()
+}
+
+/** Groups `glovebox-PID-STARTTIME-…` whose launcher is not there any more. */
+function staleCgroups(): string[] {
+  return globSync('/sys/fs/cgroup/**/glovebox-*-*').filter((group) => {
+    const [, pid = '', start = ''] = /glovebox-(\d+)-(\d+)[^/]*$/.exec(group) ?? []
+    return pid !== '' && startTimeOf(pid) !== start
+  })
+}
+
+/** Field 22 of stat (proc(5)): with the pid it names one process for as long as the host runs. */
+function startTimeOf(pid: string): string | undefined {
+  const file = `/proc/${pid}/stat`
+  if (!existsSync(file)) return undefined
+  const stat = readFileSync(file, 'latin1')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
