@@ -7,6 +7,7 @@ import { version } from './version.ts'
 
 /** Runs one command line (without `node` and the script) and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  endWithReader(process.stdout)
   const json = argv.slice(0, argv.indexOf('--') < 0 ? undefined : argv.indexOf('--')).includes('--json')
   try {
     const program = await programFor(argv[0])
@@ -19,6 +20,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(text)
     return exitCode
   }
+}
+
+/** `glovebox … | head`: whoever read our answer has read enough. */
+function endWithReader(stdout: NodeJS.WriteStream): void {
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exitCodes.ok)
+  })
 }
 
 async function programFor(verb: string | undefined): Promise<Command> {

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { GloveboxError } from '../errors.ts'
+import { packageRoot } from '../package-root.ts'
 
 const packageName = `glovebox-inside-${process.platform}-${process.arch}`
 
@@ -39,7 +39,7 @@ function installed(): string | undefined {
 }
 
 function inClone(env: NodeJS.ProcessEnv): string {
-  const target = env['CARGO_TARGET_DIR'] ?? fileURLToPath(new URL('../../native/target', import.meta.url))
+  const target = env['CARGO_TARGET_DIR'] ?? join(packageRoot(), 'native', 'target')
   return join(target, 'release', 'glovebox-inside')
 }
 
