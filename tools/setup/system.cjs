@@ -40,25 +40,22 @@ function rustOf(policies, name) {
 
 /** Installs what is missing where that is ours to do, else ends with the line to type. */
 async function installOrTell(project, missing, seen) {
-  const family = families.find(({ tool }) => ask(tool, ['--version'], project.env) !== undefined)
+  const { env } = project
+  const family = families.find(({ tool }) => ask(tool, ['--version'], env) !== undefined)
   const isRoot = process.getuid() === 0
-  const sudo = isRoot ? [] : ['sudo']
+  const sudo = !isRoot && ask('sudo', ['--version'], env) !== undefined ? ['sudo'] : []
+  const mayBecomeRoot = isRoot || sudo.length > 0
   const told = ['Glovebox is built from source here, and this is missing:'].concat(
     missing.map((what) => '  - ' + what),
     seen.map((what) => '    (' + what + ')'),
   )
   if (family === undefined) throw new Unable(told.join('\n'), ['Install it with the package manager of this system.'])
+  if (mayBecomeRoot && (project.yes || (isRoot && env.CI === 'true'))) return install(project, family, sudo)
 
-  const mayInstall = project.yes || (isRoot && project.env.CI === 'true')
-  if (!mayInstall) {
-    const again = 'npm run ' + (process.env.npm_lifecycle_event || 'demo')
-    throw new Unable(told.concat('', 'Type this, then run the same command again:').join('\n'), [
-      sudo.concat(family.install(project.env)).join(' '),
-      '',
-      'or let it be done: ' + again + ' -- --yes',
-    ])
-  }
-  await install(project, family, sudo)
+  told.push('', 'Type this' + (mayBecomeRoot ? '' : ' as root') + ', then run the same command again:')
+  const again = 'npm run ' + (process.env.npm_lifecycle_event || 'demo') + ' -- --yes'
+  const line = sudo.concat(family.install(env)).join(' ')
+  throw new Unable(told.join('\n'), mayBecomeRoot ? [line, '', 'or let it be done: ' + again] : [line])
 }
 
 async function install(project, family, sudo) {
