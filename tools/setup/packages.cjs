@@ -71,4 +71,4 @@ function refuseOldNpm(project) {
   }
 }
 
-module.exports = { ensurePackages, npmCi }
+module.exports = { ensurePackages, npmCi, isInstalled }
