@@ -34,7 +34,7 @@ export interface Ecosystem {
   /** @throws GloveboxError REFUSED when a lock's versions are not those of the packages that were asked for */
   requireFits(request: PackageRequest, resolution: Resolution): Promise<void>
   interpreterFor(request: PackageRequest, resolution: Resolution): Promise<Interpreter>
-  install(tree: string, resolution: Resolution, interpreter: Interpreter): Promise<void>
+  install(tree: string, key: string, resolution: Resolution, interpreter: Interpreter): Promise<void>
   describe(
     tree: string,
     resolution: Resolution,
@@ -125,7 +125,7 @@ function newPin(request: PackageRequest, id: string, { roots }: Resolution, inte
 
 async function installPinned(pin: Pin, ecosystem: Ecosystem, options: InstallOptions): Promise<Installed> {
   const { store, progress, signal } = options
-  const key = packageKey(pin, pin.interpreter.abi)
+  const key = packageKey(pin)
   const onWait = (): void => progress(`waiting for another install of ${key}`)
   return holding(store, key, { signal, onWait }, async () => ({
     pin,
@@ -151,7 +151,7 @@ async function installInto(
   )
   const staged = stage(store, key)
   try {
-    await ecosystem.install(`${staged}/tree`, resolution, pin.interpreter)
+    await ecosystem.install(`${staged}/tree`, key, resolution, pin.interpreter)
     const facts = ecosystem.describe(`${staged}/tree`, resolution, pin.interpreter)
     const record = publish(
       store,
@@ -183,5 +183,5 @@ function tellScripts({ scripts }: PackageRecord, progress: InstallOptions['progr
 
 export async function loadEcosystem(name: PackageRequest['ecosystem'], options: InstallOptions): Promise<Ecosystem> {
   if (name === 'npm') return (await import('./npm/ecosystem.ts')).npmEcosystem(options)
-  return (await import('./pypi/ecosystem.ts')).pypiEcosystem()
+  return (await import('./pypi/ecosystem.ts')).pypiEcosystem(options)
 }

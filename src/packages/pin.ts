@@ -56,9 +56,13 @@ export function resolutionId(resolution: Resolution): string {
   return shortHash([resolution.ecosystem, resolution.roots.map(({ name, version }) => [name, version]), entries])
 }
 
-/** Where a resolution is installed for one interpreter: the same on every machine that is the same in these. */
-export function packageKey(pin: Pick<Pin, 'roots' | 'resolution' | 'allowScripts'>, abi: string): string {
-  const [root = { name: 'package', version: '0' }] = pin.roots
+/**
+ * Where a resolution is installed for one interpreter: the same on every machine that is the same in these. A virtual
+ * environment names its Python by path.
+ */
+export function packageKey({ request, roots, resolution, interpreter, allowScripts }: Pin): string {
+  const [root = { name: 'package', version: '0' }] = roots
   const slug = `${root.name}-${root.version}`.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+/, '')
-  return `${slug.slice(0, 80)}-${shortHash([pin.resolution, abi, [...pin.allowScripts].toSorted()])}`
+  const place = request.ecosystem === 'pypi' ? interpreter.path : ''
+  return `${slug.slice(0, 80)}-${shortHash([resolution, interpreter.abi, place, [...allowScripts].toSorted()])}`
 }

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { messageOf } from '../errors.ts'
+import { GloveboxError, messageOf } from '../errors.ts'
 
 /** A registry that does not take a connection in this time is not there: clients give up on a server after 10 s. */
 const patienceMs = 4000
@@ -52,4 +52,10 @@ export function endpointOf(text: string): { host: string; port: number } {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port),
   }
+}
+
+export function offlineError(registry: string, why: string): GloveboxError {
+  return new GloveboxError('FAILED', `${registry} cannot be reached (${why}), and the package is not installed`, {
+    fix: 'try again with a connection; installed ahead with `glovebox package install -- COMMAND`, it starts without one',
+  })
 }

@@ -4,6 +4,8 @@ export interface Resolution {
   readonly ecosystem: 'npm' | 'pypi'
   readonly roots: readonly Root[]
   readonly entries: readonly ResolvedEntry[]
+  /** Wheels are chosen for one Python: `cpython-312-linux-x86_64-glibc`. */
+  readonly abi?: string
   /** The installer's own file, for npm: package-lock.json without where things came from. */
   readonly lock?: unknown
 }

@@ -77,7 +77,7 @@ function findInstalled(
   const locked = lockedTo(lock, request)
   const pin = readPin(store, request, locked && resolutionId(locked.resolution))
   if (pin === undefined || !isUnchanged(pin.interpreter)) return undefined
-  const record = readRecord(store, packageKey(pin, pin.interpreter.abi))
+  const record = readRecord(store, packageKey(pin))
   return record === undefined ? undefined : { pin, record }
 }
 

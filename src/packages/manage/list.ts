@@ -21,7 +21,7 @@ export interface ListedPackage {
 export function listPackages(store: Store): ListedPackage[] {
   const byKey = new Map<string, Pin[]>()
   for (const pin of allPins(store)) {
-    const key = packageKey(pin, pin.interpreter.abi)
+    const key = packageKey(pin)
     byKey.set(key, [...(byKey.get(key) ?? []), pin])
   }
   const keys = new Set([...byKey.keys(), ...namesIn(store.packages)])

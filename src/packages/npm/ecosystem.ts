@@ -2,8 +2,8 @@ import type { Ecosystem, InstallOptions } from '../install.ts'
 import { findExecutables } from './executables.ts'
 import { installNpm } from './install.ts'
 import { chooseNode } from './nodes.ts'
-import { endpointOf, whileReachable } from '../reachable.ts'
-import { npmTool, offlineError } from './npm-tool.ts'
+import { endpointOf, offlineError, whileReachable } from '../reachable.ts'
+import { npmTool } from './npm-tool.ts'
 import { lockDependencies, resolveRoots, type ResolvedRoots } from './resolve.ts'
 import { parseNpmSpec } from './spec.ts'
 
@@ -38,7 +38,7 @@ export function npmEcosystem({ store, env, offline, signal }: InstallOptions): E
       requireRequested(packages, roots)
     },
     interpreterFor: async (_request, { roots }) => chooseNode(store, roots, env),
-    install: async (tree, resolution, { path }) => installNpm(tree, resolution, npm(path)),
+    install: async (tree, _key, resolution, { path }) => installNpm(tree, resolution, npm(path)),
     describe: (tree, { roots, entries }) => ({
       executables: findExecutables(tree, roots),
       scripts: entries.filter(({ scripts }) => scripts).map(({ name, version }) => ({ name, version, ran: false })),

@@ -1,5 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import { runTool } from '../../system/run-tool.ts'
+import { offlineError } from '../reachable.ts'
 import { findNpm } from './find-npm.ts'
 
 /** npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. */
@@ -99,12 +100,6 @@ const unreachable: ReadonlySet<string> = new Set(
     ' ',
   ),
 )
-
-export function offlineError(registry: string, why: string): GloveboxError {
-  return new GloveboxError('FAILED', `${registry} cannot be reached (${why}), and the package is not installed`, {
-    fix: 'try again with a connection; installed ahead with `glovebox package install -- COMMAND`, it starts without one',
-  })
-}
 
 function npmFailure(code: string, what: string): GloveboxError {
   switch (code) {

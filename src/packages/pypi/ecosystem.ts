@@ -1,6 +1,112 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import type { Ecosystem } from '../install.ts'
+import type { Ecosystem, InstallOptions } from '../install.ts'
+import { endpointOf, offlineError, whileReachable } from '../reachable.ts'
+import type { Resolution } from '../resolution.ts'
+import type { Executable } from '../store/record.ts'
+import { treeOf } from '../store/record.ts'
+import { executablesOf, installPypi } from './install.ts'
+import { pipTool } from './pip-tool.ts'
+import { findPythons, pipDriver, type Python } from './pythons.ts'
+import { parseRequirement } from './requirement.ts'
+import { choosePythons, lockDependencies, resolveRoots } from './resolve.ts'
 
-export function pypiEcosystem(): Ecosystem {
-  throw new GloveboxError('HOST_CANNOT', 'packages of PyPI are not there yet', { fix: 'use npm' })
+export function pypiEcosystem({ store, env, signal, progress, offline }: InstallOptions): Ecosystem {
+  let found: Promise<Python[]> | undefined
+  /** Asking each of them takes a while; they do not change while we install. */
+  const pythonsHere = async (): Promise<Python[]> => (found ??= findPythons(env))
+  const pip = (driver: Python, until = signal) => pipTool({ driver, env, signal: until })
+
+  /** Which versions are meant; an index that is not there is found out within seconds, however patient pip is. */
+  async function rootsOf(packages: readonly string[], driver: Python) {
+    let index = ''
+    return whileReachable(
+      async () => {
+        index = await pip(driver).index()
+        const proxy = index.startsWith('https:') ? (env['https_proxy'] ?? env['HTTPS_PROXY']) : env['http_proxy']
+        return endpointOf(URL.canParse(proxy ?? '') ? (proxy ?? '') : index)
+      },
+      (why) => offlineError(index, why),
+      async (until) => {
+        const signals = [signal, until].filter((each) => each !== undefined)
+        const impatient = pip(driver, AbortSignal.any(signals))
+        if (offline) throw offlineError(await impatient.index(), 'asked to stay offline')
+        return resolveRoots(packages, impatient, driver)
+      },
+    )
+  }
+
+  /** The first Python for which all dependencies have wheels: a new one often has to wait for theirs. */
+  async function lockFor(candidates: readonly Python[], roots: Resolution['roots'], driver: Python) {
+    let first: unknown
+    for (const python of candidates.slice(0, 3)) {
+      try {
+        return { python, resolution: await lockDependencies(roots, pip(driver), python) }
+      } catch (error) {
+        first ??= error
+        if (!(error instanceof GloveboxError && error.code === 'NOT_FOUND')) throw error
+        progress(`not all of it has wheels for Python ${python.minor}`)
+      }
+    }
+    throw first
+  }
+
+  return {
+    async resolve({ packages, python: asked }) {
+      const pythons = await pythonsHere()
+      const driver = pipDriver(pythons)
+      const { roots, notes } = await rootsOf(packages, driver)
+      const { python, resolution } = await lockFor(choosePythons(pythons, roots, asked), roots, driver)
+      return { resolution, interpreter: python, notes }
+    },
+    async requireFits({ packages }, { roots, entries }) {
+      const names = packages.map((text) => parseRequirement(text).name)
+      const fits = names.length === roots.length && names.every((name, index) => roots[index]?.name === name)
+      const isThere = roots.every((root) =>
+        entries.some((entry) => entry.name === root.name && entry.version === root.version),
+      )
+      if (fits && isThere) return
+      throw new GloveboxError('REFUSED', `the lock has other packages than ${packages.join(', ')}`, {
+        fix: 'write it anew: glovebox package lock -- COMMAND',
+      })
+    },
+    async interpreterFor(_request, { abi, roots }) {
+      const found = (await pythonsHere()).find((python) => python.abi === abi)
+      if (found !== undefined) return found
+      throw new GloveboxError(
+        'HOST_CANNOT',
+        `${roots[0]?.name} is pinned for ${abi}, and there is no such Python here`,
+        {
+          fix: 'install that Python, or resolve anew for what is here: glovebox package update --yes',
+        },
+      )
+    },
+    async install(tree, key, resolution, interpreter) {
+      const driver = pipDriver(await pythonsHere())
+      await installPypi(tree, treeOf(store, key), { resolution, interpreter, pip: pip(driver), env })
+    },
+    describe(tree, { roots }) {
+      const found = executablesOf(
+        tree,
+        roots.map(({ name }) => name),
+      )
+      const executables = [...found].map(([name, distribution]): [string, Executable] => {
+        const path = join('bin', name)
+        return [name, { package: distribution, path, interpreterArgs: isPython(join(tree, path)) ? [] : null }]
+      })
+      return { executables: Object.fromEntries(executables), scripts: [] }
+    },
+    allowedLinks: new Set(['bin/python']),
+  }
+}
+
+function isPython(path: string): boolean {
+  const head = Buffer.alloc(64)
+  const fd = openSync(path, 'r')
+  try {
+    return head.toString('latin1', 0, readSync(fd, head, 0, 64, 0)).startsWith('#!/usr/bin/env python')
+  } finally {
+    closeSync(fd)
+  }
 }

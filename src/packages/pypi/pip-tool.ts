@@ -1,0 +1,73 @@
+import { GloveboxError } from '../../errors.ts'
+import { runTool } from '../../system/run-tool.ts'
+import { offlineError } from '../reachable.ts'
+import { pythonEnvironment, type Python } from './pythons.ts'
+
+/** pip with the user's own configuration (indexes, tokens, proxies), for one Python, and wheels only: nothing is built. */
+export interface PipTool {
+  /** `pip install` with these words. @throws GloveboxError that names the index when it cannot be reached */
+  install(target: string, words: readonly string[]): Promise<string>
+  /** All versions in the index, the newest first; undefined when pip does not say. */
+  versions(name: string): Promise<readonly string[] | undefined>
+  index(): Promise<string>
+}
+
+export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signal: AbortSignal | undefined }): PipTool {
+  const { driver, signal } = options
+  const env = {
+    ...pythonEnvironment(options.env),
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
+    PIP_NO_INPUT: '1',
+    PIP_NO_COLOR: '1',
+    PIP_ROOT_USER_ACTION: 'ignore',
+    PIP_REQUIRE_VIRTUALENV: '0',
+    PIP_USER: '0',
+  }
+
+  async function call(words: readonly string[]) {
+    return runTool({ file: driver.path, args: ['-I', '-m', 'pip', ...words], cwd: '/', env, signal })
+  }
+
+  async function index(): Promise<string> {
+    const { stdout } = await call(['config', 'list'])
+    const configured = /^(?:global|install|:env:)\.index-url='(.*)'$/m.exec(stdout)?.[1]
+    const url = options.env['PIP_INDEX_URL'] ?? configured ?? 'https://pypi.org/simple/'
+    return url.replace(/\/\/[^/@]*@/, '//')
+  }
+
+  return {
+    index,
+    async install(target, words) {
+      const fixed = ['--only-binary=:all:', '--no-build-isolation', '--ignore-installed', '--retries=1', '--quiet']
+      const { code, stdout, stderr } = await call(['--python', target, 'install', ...fixed, ...words])
+      if (code === 0) return stdout
+      throw await failure(stderr)
+    },
+    async versions(name) {
+      const { code, stdout } = await call(['index', 'versions', name, '--ignore-requires-python', '--retries=1'])
+      const list = /^Available versions: (.*)$/m.exec(stdout)?.[1]
+      return code === 0 && list !== undefined ? list.split(',').map((version) => version.trim()) : undefined
+    },
+  }
+
+  async function failure(stderr: string): Promise<GloveboxError> {
+    const errors = stderr.split('\n').filter((line) => /^\s*ERROR: /.test(line))
+    const what = (errors.at(-1) ?? stderr.trim().split('\n').at(-1) ?? '').replace(/^\s*ERROR: /, '')
+    const network =
+      /Failed to establish a new connection|NameResolutionError|ConnectTimeout|ReadTimeout|Network is unreachable|Max retries exceeded/
+    if (network.test(stderr)) return offlineError(await index(), 'no connection')
+    if (/DO NOT MATCH THE HASHES|HashMismatch|hashes are required/i.test(stderr)) {
+      return new GloveboxError('REFUSED', 'pip: what was downloaded is not what was pinned by its hash', {
+        fix: 'resolve anew when you know why: glovebox package update',
+      })
+    }
+    if (/No matching distribution/.test(what)) {
+      return new GloveboxError('NOT_FOUND', `pip: ${what.trim()}, as a wheel for Python ${driver.minor}`, {
+        fix: 'check the name and the version; packages without wheels would have to be built, which is not done while fetching',
+      })
+    }
+    return new GloveboxError('FAILED', `pip: ${what.trim()}`, {
+      fix: 'the same with pip install --only-binary=:all: shows more',
+    })
+  }
+}
