@@ -11,8 +11,13 @@ mod bpf;
 mod filter;
 mod policy;
 mod rule;
+mod supervisor;
 
 #[cfg(test)]
 mod interpret;
 
 pub use filter::{Filter, FilterOptions};
+pub use supervisor::{
+    Access, Activity, ActivityKind, Ended, Sink, Supervisor, SupervisorError, SupervisorOptions,
+    Verdict,
+};

@@ -272,6 +272,11 @@ fn arguments_decide_where_they_must() {
             ],
             EEXIST,
         ),
+        (
+            SYS_fcntl,
+            [0, F_SETLEASE as usize, F_WRLCK as usize, 0, 0, 0],
+            EPERM,
+        ),
         (SYS_prctl, [PR_SET_MM as usize, 0, 0, 0, 0, 0], EINVAL),
         (
             SYS_seccomp,

@@ -22,7 +22,7 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
 /// Reading, writing and duplicating what is already open.
 const DESCRIPTORS: &[c_long] = &[
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,
-    SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2, SYS_fcntl, SYS_flock,
+    SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2, SYS_flock,
     SYS_sendfile, SYS_splice, SYS_tee, SYS_copy_file_range,
     SYS_fsync, SYS_fdatasync, SYS_sync, SYS_syncfs, SYS_sync_file_range, SYS_fallocate, SYS_ftruncate, SYS_fadvise64, SYS_readahead,
     newer::CACHESTAT,

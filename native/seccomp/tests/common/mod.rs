@@ -1,5 +1,7 @@
 //! Children under the filter.
-#![allow(dead_code)] // each test file uses a part of it
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses a part of it
+
+pub mod sandbox;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -68,4 +70,39 @@ pub fn errno_under(filter: &Filter, number: libc::c_long, args: [usize; 6]) -> i
         End::Code(code) => code,
         End::Signal(signal) => panic!("call {number} ended the child with signal {signal}"),
     }
+}
+
+/// Runs this test program once more, as an ordinary user, without the test that calls this.
+pub fn again_as_user(name: &str) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: no pointers.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    let place = sandbox::TemporaryDirectory::new();
+    let program = place.0.join(name);
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = std::process::Command::new(&program);
+    command
+        .args(["--skip", "ordinary_user", "--test-threads", "2"])
+        .current_dir("/")
+        .uid(12345)
+        .gid(12345);
+    let run = loop {
+        match command.output() {
+            // Another test forked while the copy was open for writing, and will close it with its exit.
+            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => std::thread::yield_now(),
+            done => break done.unwrap(),
+        }
+    };
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    assert!(
+        said.contains(" passed;") && !said.contains(" 0 passed;"),
+        "{said}"
+    );
 }

@@ -1,0 +1,68 @@
+//! `bind` and messages to an address: recorded. The empty network namespace and Landlock decide.
+
+use std::collections::BTreeSet;
+
+use super::address::{self, Address};
+use super::listener::{Answer, Notification};
+use super::record::{cut, Sink};
+use super::target::Target;
+use super::{memory, ActivityKind, Supervisor, SupervisorError, Verdict, What, KERNEL};
+
+/// Sizes of `struct msghdr` and `struct mmsghdr`, which begins with one.
+pub const MSGHDR: usize = std::mem::size_of::<libc::msghdr>();
+pub const MMSGHDR: usize = std::mem::size_of::<libc::mmsghdr>();
+
+/// As many as the kernel takes in one call.
+const MOST_MESSAGES: u32 = 1024;
+
+impl<S: Sink> Supervisor<S> {
+    pub(super) fn record_address(
+        &mut self,
+        call: &Notification,
+        kind: ActivityKind,
+        at: u64,
+        length: i32,
+    ) -> Result<(), SupervisorError> {
+        if let Ok(bytes) = address::copy(call.tid, at, length) {
+            let text = cut(Address::parse(&bytes).to_string().as_bytes());
+            let what = What::to_address(kind, text, Verdict::Recorded, KERNEL);
+            if !self.record_for(call, &Target { tid: call.tid }, what)? {
+                return Ok(());
+            }
+        }
+        self.answer(call, Answer::Continue).map(|_| ())
+    }
+
+    /// Messages without an address, on connected sockets, leave no record.
+    pub(super) fn record_messages(
+        &mut self,
+        call: &Notification,
+        count: u32,
+        size: usize,
+    ) -> Result<(), SupervisorError> {
+        let length = count.min(MOST_MESSAGES) as usize * size;
+        let headers = memory::bytes(call.tid, call.args[1], length).unwrap_or_default();
+        let addresses: BTreeSet<String> = headers
+            .chunks_exact(size)
+            .filter_map(|header| named(call.tid, header))
+            .collect();
+        for text in addresses {
+            let what = What::to_address(ActivityKind::Send, text, Verdict::Recorded, KERNEL);
+            if !self.record_for(call, &Target { tid: call.tid }, what)? {
+                return Ok(());
+            }
+        }
+        self.answer(call, Answer::Continue).map(|_| ())
+    }
+}
+
+/// `msg_name` and `msg_namelen` are the first two fields.
+fn named(tid: u32, header: &[u8]) -> Option<String> {
+    let name = u64::from_ne_bytes(header.get(..8)?.try_into().ok()?);
+    let length = i32::from_ne_bytes(header.get(8..12)?.try_into().ok()?);
+    if name == 0 || length == 0 {
+        return None;
+    }
+    let bytes = address::copy(tid, name, length).ok()?;
+    Some(cut(Address::parse(&bytes).to_string().as_bytes()))
+}
