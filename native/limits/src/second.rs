@@ -38,6 +38,11 @@ impl InChild {
     }
 }
 
+/// RLIMIT_DATA counts every private mapping that may be written, touched or not. Node 24 makes 512 MiB of address space
+/// for compiled code writable at once and ends with SIGTRAP where that is refused; 64 MiB more is for its heap's own
+/// reservations. What is really used is the watchdog's to see; this stops a single process that allocates faster.
+const RESERVED_FOR_CODE: u64 = 576 * 1024 * 1024;
+
 /// Holds a limit without a cgroup and says by what; the error says why that cannot be.
 pub(crate) fn hold(asked: Asked, into: &mut InChild) -> Result<String, String> {
     match asked.amount {
@@ -51,8 +56,8 @@ pub(crate) fn hold(asked: Asked, into: &mut InChild) -> Result<String, String> {
         }
         _ if asked.explicit => Err("a limit that was written down needs a cgroup".to_owned()),
         Amount::Memory(bytes) => {
-            into.data = Some(bytes);
-            Ok("RLIMIT_DATA for each process and a watchdog over their sum".to_owned())
+            into.data = Some(bytes.saturating_add(RESERVED_FOR_CODE));
+            Ok("watchdog over the sum of all processes, RLIMIT_DATA behind it".to_owned())
         }
         Amount::Pids(most) => {
             processes_are_counted_by_namespace()?;

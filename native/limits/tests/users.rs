@@ -58,7 +58,7 @@ fn a_default_without_a_cgroup_falls_to_the_second_mechanism() {
         assert!(limits
             .mechanism(Control::Memory)
             .unwrap()
-            .starts_with("RLIMIT_DATA"));
+            .starts_with("watchdog"));
         assert!(!limits.memory_accounted() && limits.affinity_pinned());
         assert_eq!(limits.directories().count(), 0);
         assert_eq!(
