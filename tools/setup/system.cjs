@@ -1,4 +1,5 @@
 'use strict'
+const fs = require('fs')
 const path = require('path')
 const { ask, run } = require('./run.cjs')
 const { step, Unable } = require('./say.cjs')
@@ -23,11 +24,20 @@ function debian(env) {
   return ['apt-get', 'install', '-y', '--no-install-recommends', debianCargo(env), 'gcc', 'libc6-dev']
 }
 
-/** Debian 12 has a Rust that is too old as `cargo`, and a newer one, kept up for its browsers, as `cargo-web`. */
+/**
+ * Debian 12 has a Rust that is too old as `cargo`, and a newer one, kept up for its browsers, as `cargo-web`.
+ * A machine whose package lists were never fetched is told by its name.
+ */
 function debianCargo(env) {
   const names = ['cargo', 'cargo-web', 'cargo-1.85', 'cargo-1.80', 'cargo-1.76']
   const known = ask('apt-cache', ['policy'].concat(names), env) || ''
-  return names.find((name) => rustOf(known, name) >= oldest[1]) || 'cargo'
+  return names.find((name) => rustOf(known, name) >= oldest[1]) || (isBookworm() ? 'cargo-web' : 'cargo')
+}
+
+function isBookworm() {
+  return (
+    fs.existsSync('/etc/os-release') && /^VERSION_CODENAME=bookworm$/m.test(fs.readFileSync('/etc/os-release', 'utf8'))
+  )
 }
 
 /** Debian numbered cargo one series ahead of Rust until 1.66 (`0.67` was that of Rust 1.66); later ones agree. */
@@ -54,7 +64,8 @@ async function installOrTell(project, missing, seen) {
 
   told.push('', 'Type this' + (mayBecomeRoot ? '' : ' as root') + ', then run the same command again:')
   const again = 'npm run ' + (process.env.npm_lifecycle_event || 'demo') + ' -- --yes'
-  const line = sudo.concat(family.install(env)).join(' ')
+  const lines = [family.update, family.install(env)].filter(Boolean)
+  const line = lines.map((words) => sudo.concat(words).join(' ')).join(' && ')
   throw new Unable(told.join('\n'), mayBecomeRoot ? [line, '', 'or let it be done: ' + again] : [line])
 }
 
