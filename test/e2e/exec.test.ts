@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { runners } from '../support/as-user.ts'
+import { start } from '../support/mcp-client.ts'
+
+for (const runner of runners()) {
+  const as = ` (${runner.name})`
+  const exec = (...args: string[]) => start(runner, ['exec', ...args]).ended
+
+  test(`exec gives the program's own exit code, output and signal${as}`, async () => {
+    assert.equal((await exec('--', 'sh', '-c', 'exit 42')).code, 42)
+    assert.equal((await exec('--', 'sh', '-c', 'kill -9 $$')).code, 137)
+    const { stdout, stderr } = await exec('--', 'sh', '-c', 'echo out; echo err >&2')
+    assert.deepEqual([stdout, stderr], ['out\n', 'err\n'])
+  })
+
+  test(`input and output are binary-safe and of any length${as}`, async () => {
+    const { child, ended } = start(runner, ['exec', '--', 'sha256sum'])
+    const bytes = Buffer.alloc(8 * 1024 ** 2, Buffer.from([0, 255, 10, 13, 27]))
+    child.stdin?.end(bytes)
+    const { createHash } = await import('node:crypto')
+    assert.equal((await ended).stdout.split(' ')[0], createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  test(`what is not there and what cannot be executed have their own exit codes${as}`, async () => {
+    const plain = path.join(runner.home, 'plain.txt')
+    writeFileSync(plain, 'no program')
+    chownSync(plain, runner.uid, runner.gid)
+    assert.equal((await exec('--', 'no-such-program-anywhere')).code, 127)
+    assert.equal((await exec('--', plain)).code, 126)
+    assert.equal((await exec('--no-such-flag', '--', 'true')).code, 2)
+    assert.equal((await exec('--memory', 'lots', '--', 'true')).code, 2)
+    assert.equal((await exec('--driver', 'microvm', '--', 'true')).code, 3)
+    assert.equal((await exec('--allow-net', 'example.org', '--', 'true')).code, 3)
+  })
+
+  test(`a failure with --json is one JSON document on stderr${as}`, async () => {
+    const { stderr, stdout } = await exec('--json', '--allow-net', 'example.org', '--', 'true')
+    const { error } = JSON.parse(stderr) as { error: { code: string; message: string; fix: string } }
+    assert.equal(stdout, '')
+    assert.equal(error.code, 'HOST_CANNOT')
+    assert.equal(error.message, 'network.allow: not enforced by the jail yet')
+  })
+
+  test(`nothing of our environment and no descriptor of ours is inside${as}`, async () => {
+    const { stdout } = await exec('--env', 'GIVEN=1', '--', 'sh', '-c', 'env; ls /proc/self/fd | wc -l')
+    assert.ok(stdout.includes('GIVEN=1') && !stdout.includes(runner.home))
+    // 0, 1, 2, and the one that ls itself opens.
+    assert.equal(stdout.trim().split('\n').at(-1), '4')
+  })
+
+  test(`the working directory is kept where it is visible, else it is the root${as}`, async () => {
+    const directory = path.join(runner.home, 'here')
+    mkdirSync(directory)
+    chownSync(directory, runner.uid, runner.gid)
+    const program = [runner.node, path.join(runner.root, 'bin/glovebox.cjs')] as const
+    const pwd = (...flags: string[]): string =>
+      runner.spawnSync(program[0], [program[1], 'exec', ...flags, '--', 'pwd'], { cwd: directory }).stdout.trim()
+    assert.equal(pwd('--read', '.'), directory)
+    assert.equal(pwd(), '/')
+    assert.equal(pwd('--workspace', `${directory}:read`), directory)
+  })
+
+  test(`a program that takes too long is ended, and the exit code says so${as}`, async () => {
+    const { code, stderr } = await exec('--time', '300ms', '--', 'sleep', '60')
+    assert.equal(code, 124)
+    assert.match(stderr, /ran longer than its 300 ms/)
+  })
+
+  test(`the receipt names all thirteen controls with what holds them${as}`, async () => {
+    const file = path.join(runner.home, 'receipt.json')
+    assert.equal((await exec('--receipt', file, '--', 'true')).code, 0)
+    const receipt = JSON.parse(readFileSync(file, 'utf8')) as {
+      enforcements: { control: string; enforced: boolean; mechanism: string }[]
+    }
+    assert.equal(new Set(receipt.enforcements.map(({ control }) => control)).size, 13)
+    assert.ok(receipt.enforcements.every(({ enforced, mechanism }) => enforced && mechanism !== ''))
+  })
+
+  test(`a denied path inside a shown directory cannot be read${as}`, async () => {
+    const directory = path.join(runner.home, 'mixed')
+    mkdirSync(directory)
+    writeFileSync(path.join(directory, 'open.txt'), 'open')
+    writeFileSync(path.join(directory, 'key.pem'), 'key')
+    chownSync(directory, runner.uid, runner.gid)
+    const { stdout, stderr } = await exec(
+      '--read',
+      directory,
+      '--deny',
+      `${directory}/key.pem`,
+      '--',
+      'sh',
+      '-c',
+      `cat ${directory}/*`,
+    )
+    assert.ok(stdout.includes('open') && !stdout.includes('key'), stdout)
+    assert.match(stderr, /key\.pem/)
+  })
+}
