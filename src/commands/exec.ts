@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
+import { addPolicyFlags } from '../config/policy-flags.ts'
+import { addStartFlags, type StartFlags } from '../config/start.ts'
 
-interface ExecFlags extends PolicyFlags {
-  readonly name?: string
+interface ExecFlags extends StartFlags {
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly receipt?: string
@@ -19,25 +19,23 @@ export function register(program: Command): void {
     .option('--dry-run', 'print the plan and start nothing')
     .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
     .option('--json', 'machine-readable plan, receipt and errors')
-  addPolicyFlags(command)
+  addStartFlags(addPolicyFlags(command), { servers: false })
   command
     .addHelpText('after', '\nExample:\n  glovebox exec --read . --memory 256M --time 30s -- python3 script.py\n')
     .action((words: string[], flags: ExecFlags) => exec(words, flags))
 }
 
 async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
-  const { policyFromFlags } = await import('../config/policy-flags.ts')
+  const { startOf } = await import('../config/start.ts')
   const { prepare } = await import('../runtime/prepare.ts')
   const { onTerminal } = await import('../system/terminal.ts')
-  const { plan, driver } = await prepare({
-    policy: policyFromFlags(flags, process.env),
-    command: words,
-    name: flags.name,
-    terminal: onTerminal(),
-  })
+  const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: false })
+  const { plan, driver } = await prepare({ ...start, terminal: onTerminal() })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')
-    process.stdout.write(renderPlan(plan, { json: flags.json === true, verb: 'exec', stream: process.stdout }))
+    process.stdout.write(
+      renderPlan(plan, { ...start, json: flags.json === true, verb: 'exec', stream: process.stdout }),
+    )
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')

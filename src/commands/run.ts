@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
-import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
+import { addPolicyFlags } from '../config/policy-flags.ts'
+import { addStartFlags, type StartFlags } from '../config/start.ts'
 
-interface RunFlags extends PolicyFlags {
-  readonly name?: string
-  readonly command?: string
+interface RunFlags extends StartFlags {
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly receipt?: string
@@ -16,19 +15,20 @@ export function register(program: Command): void {
     .description(
       'Runs an MCP server in a fresh sandbox, as a client’s child would be: JSON-RPC on stdin and stdout, through the guard.',
     )
-    .argument('[command...]', 'the server and its arguments; our own options end here')
+    .argument('[command...]', 'a configured server, or a command and its arguments; our own options end here')
     .passThroughOptions()
     .option('--name <name>', 'what the record calls it; the program by default')
     .option('--command <line>', 'the command in one string, split into words; no shell')
     .option('--dry-run', 'print the plan and start nothing')
     .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
     .option('--json', 'machine-readable plan and errors')
-  addPolicyFlags(command)
+  addStartFlags(addPolicyFlags(command), { servers: true })
   command
     .addHelpText(
       'after',
       `
 Examples:
+  glovebox run files
   glovebox run --read ~/notes -- node server.js ~/notes
   glovebox run --write ./data --deny-tools 'delete_*' --memory 256M -- mcp-server-files ./data
 
@@ -39,23 +39,20 @@ What the command needs in order to start (its interpreter, the package around it
 }
 
 async function run(words: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ policyFromFlags }, { prepare }, { commandOf }] = await Promise.all([
-    import('../config/policy-flags.ts'),
-    import('../runtime/prepare.ts'),
-    import('../config/command-words.ts'),
-  ])
-  const policy = policyFromFlags(flags, process.env)
+  const [{ startOf }, { prepare }] = await Promise.all([import('../config/start.ts'), import('../runtime/prepare.ts')])
+  const { policy, ...start } = await startOf(words, flags, {
+    cwd: process.cwd(),
+    env: process.env,
+    servers: true,
+  })
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
-  const { plan, driver } = await prepare({
-    policy: { ...policy, limits },
-    command: commandOf(words, flags.command),
-    name: flags.name,
-    terminal: false,
-  })
+  const { plan, driver } = await prepare({ ...start, policy: { ...policy, limits }, terminal: false })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')
-    process.stdout.write(renderPlan(plan, { json: flags.json === true, verb: 'run', stream: process.stdout }))
+    process.stdout.write(
+      renderPlan(plan, { ...start, policy, json: flags.json === true, verb: 'run', stream: process.stdout }),
+    )
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { GloveboxError } from '../errors.ts'
+import { places } from '../system/places.ts'
 import { configFileNames } from './spelling.ts'
 
 /** The directory that a configuration holds for, and its file. */
@@ -37,4 +38,10 @@ export function fileIn(directory: string): FoundFile | undefined {
 
 function realDirectory(path: string): string {
   return existsSync(path) ? realpathSync(path) : path
+}
+
+/** Whether there is any configuration to look into. */
+export function hasConfiguration(cwd: string, env: NodeJS.ProcessEnv): boolean {
+  const { config } = places(env)
+  return findProjectFile(cwd, config) !== undefined || fileIn(config) !== undefined
 }

@@ -1,51 +1,124 @@
-import type { Plan } from '../policy/plan.ts'
+import { stripVTControlCharacters } from 'node:util'
+import type { Origin, Origins } from '../config/layers/origin.ts'
+import type { Plan, PlanMount } from '../policy/plan.ts'
+import type { Policy } from '../policy/policy.ts'
 import { formatBytes } from '../policy/sizes.ts'
 import { styleFor, type Style } from './style.ts'
 import { table } from './table.ts'
+import { untrusted } from './untrusted.ts'
 
-/** A plan for people, or as one JSON document. Values of the environment are not shown: they may be keys. */
-export function renderPlan(
-  plan: Plan,
-  options: { json: boolean; verb: string; stream: { readonly isTTY?: boolean } },
-): string {
-  if (options.json) {
-    const env = Object.keys(plan.command.env)
-    return `${JSON.stringify({ ...plan, schema: `glovebox/${options.verb}-plan/1`, command: { ...plan.command, env } }, null, 2)}\n`
-  }
-  const style = styleFor(options.stream, process.env)
-  return `${table([...commandRows(plan, style), ...mountRows(plan, style), ...limitRows(plan, style)])}\n`
+interface Told {
+  readonly policy: Policy
+  readonly origins: Origins
+  /** Keys that are written, and mean nothing for this start. */
+  readonly unused: readonly string[]
 }
 
-function commandRows({ command, driver, network, tools, exec }: Plan, style: Style): string[][] {
+/**
+ * A plan for people, or as one JSON document, with where each value comes from.
+ * Values of the environment are not shown: they may be keys.
+ */
+export function renderPlan(
+  plan: Plan,
+  options: Told & { json: boolean; verb: string; stream: { readonly isTTY?: boolean } },
+): string {
+  const { policy, origins, unused } = options
+  if (options.json) {
+    const env = Object.keys(plan.command.env)
+    const schema = `glovebox/${options.verb}-plan/1`
+    const from = Object.fromEntries([...origins].map(([key, { kind, where }]) => [key, { kind, where }]))
+    return `${JSON.stringify({ ...plan, schema, command: { ...plan.command, env }, origins: from, unused }, null, 2)}\n`
+  }
+  const style = styleFor(options.stream, process.env)
+  const told = { policy, origins, style }
+  const { system, rows } = mountRows(plan, told)
+  const blocks = [
+    commandRows(plan, told),
+    [[style.bold('files')], ['system', system]],
+    rows,
+    [[style.bold('limits')], ...limitRows(plan, told)],
+    unused.map((key) => [key, 'unused', style.dim('means nothing for this start')]),
+  ]
+  return blocks.map(block).join('')
+}
+
+/** Rows that are aligned among themselves: one long list must not push every other origin out of sight. */
+function block(rows: readonly (readonly string[])[]): string {
+  return rows.length === 0 ? '' : `${table(rows.map(([label = '', ...cells]) => [pad(label), ...cells]))}\n`
+}
+
+function pad(label: string): string {
+  return label + ' '.repeat(Math.max(0, 11 - stripVTControlCharacters(label).length))
+}
+
+interface Context {
+  readonly policy: Policy
+  readonly origins: Origins
+  readonly style: Style
+}
+
+function commandRows({ command, driver, network, tools, exec }: Plan, { style, origins }: Context): string[][] {
+  const row = (label: string, value: string, key: string): string[] => {
+    const where = originsOf(origins, key)
+    return [label, where === '' ? value : `${value}  ${style.dim(where)}`]
+  }
+  const profile = origins.get('profile')
   return [
-    [style.bold('command'), command.argv.join(' ')],
-    ['program', command.path],
-    ['directory', command.cwd],
-    ['environment', Object.keys(command.env).join(' ')],
-    ['driver', driver],
-    ['network', network.length === 0 ? 'none' : network.join(' ')],
-    ['programs', exec === null ? 'any on a read-only mount' : exec.join(' ')],
-    ['tools', [...tools.allow, ...tools.deny.map((name) => `not ${name}`)].join(', ')],
+    [style.bold('command'), command.argv.map(untrusted).join(' ')],
+    ['program', untrusted(command.path)],
+    ['directory', untrusted(command.cwd)],
+    row('environment', Object.keys(command.env).join(' '), 'env'),
+    row('driver', driver, 'driver'),
+    ...(profile === undefined ? [] : [['profile', untrusted(profile.where)]]),
+    row('network', network.length === 0 ? 'none' : network.map(untrusted).join(' '), 'network'),
+    row('programs', exec === null ? 'any on a read-only mount' : exec.map(untrusted).join(' '), 'exec'),
+    row('tools', [...tools.allow, ...tools.deny.map((name) => `not ${name}`)].map(untrusted).join(', '), 'tools'),
   ]
 }
 
-function mountRows({ mounts, deny }: Plan, style: Style): string[][] {
+/** The places in which a key and what is in it are written, each once. */
+function originsOf(origins: Origins, key: string): string {
+  const found = [...origins].filter(
+    ([name]) => name === key || name.startsWith(`${key}.`) || name.startsWith(`${key}[`),
+  )
+  return [...new Set(found.map(([, { where }]) => untrusted(where)))].join(', ')
+}
+
+function mountRows({ mounts, deny }: Plan, context: Context): { system: string; rows: string[][] } {
+  const { style, policy, origins } = context
   const system = mounts.filter((mount) => mount.why === 'system').map((mount) => mount.target)
   const rows = mounts
     .filter((mount) => mount.why !== 'system')
-    .map((mount) => [mount.access, mount.target, style.dim(mount.why)])
-  return [[style.bold('files')], ['system', system.join(' ')], ...rows, ...deny.map((path) => ['deny', path])]
+    .map((mount) => [mount.access, untrusted(mount.target), style.dim(mountOrigin(mount, policy, origins))])
+  const denied = deny.map((path) => {
+    const index = policy.filesystem.deny.indexOf(path)
+    return ['deny', untrusted(path), style.dim(originAt(origins, `filesystem.deny[${index}]`))]
+  })
+  return { system: system.join(' '), rows: [...rows, ...denied] }
 }
 
-function limitRows({ limits }: Plan, style: Style): string[][] {
-  const from = (explicit: boolean): string => style.dim(explicit ? 'asked for' : 'default')
+function mountOrigin({ why, target, source }: PlanMount, { filesystem }: Policy, origins: Origins): string {
+  if (why === 'workspace') return `workspace, ${originAt(origins, 'workspace')}`
+  const list = why === 'filesystem.read' ? filesystem.read : why === 'filesystem.write' ? filesystem.write : []
+  const index = list.findIndex((path) => path === target || path === source)
+  const where = originAt(origins, `${why}[${index}]`)
+  return where === '' ? why : `${why}, ${where}`
+}
+
+function originAt(origins: Origins, key: string): string {
+  const origin: Origin | undefined = origins.get(key)
+  return origin === undefined ? '' : untrusted(origin.where)
+}
+
+function limitRows({ limits }: Plan, { style, origins, policy }: Context): string[][] {
+  const from = (key: string): string => style.dim(originAt(origins, `limits.${key}`) || 'default')
+  const { timeMs } = policy.limits
   return [
-    [style.bold('limits')],
-    ['memory', formatBytes(limits.memory.value), from(limits.memory.explicit)],
-    ['cpus', String(limits.cpus.value), from(limits.cpus.explicit)],
-    ['pids', String(limits.pids.value), from(limits.pids.explicit)],
-    ['disk', formatBytes(limits.disk.value), from(limits.disk.explicit)],
-    ['open files', String(limits.openFiles.value), from(limits.openFiles.explicit)],
-    ['time', limits.time === null ? 'none' : `${limits.time.value} ms`, from(limits.time !== null)],
+    ['memory', formatBytes(limits.memory.value), from('memory')],
+    ['cpus', String(limits.cpus.value), from('cpus')],
+    ['pids', String(limits.pids.value), from('pids')],
+    ['disk', formatBytes(limits.disk.value), from('disk')],
+    ['open files', String(limits.openFiles.value), from('openFiles')],
+    ['time', timeMs === undefined ? 'none' : `${timeMs} ms`, from('time')],
   ]
 }

@@ -18,6 +18,8 @@ const needed = [
   'dist',
   'test',
   'fuzz',
+  'profiles',
+  'schema',
   'tools/testing',
   'node_modules',
   'native/wire/fixtures',

@@ -12,6 +12,11 @@ export function configJsonSchema(): JsonSchema {
   }
 }
 
+/** As it stands in `schema/glovebox.schema.json`. */
+export function configSchemaText(): string {
+  return `${JSON.stringify(configJsonSchema(), null, 2)}\n`
+}
+
 function sorted(definitions: Readonly<Record<string, JsonSchema>>): Record<string, JsonSchema> {
   return Object.fromEntries(Object.entries(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }

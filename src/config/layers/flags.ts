@@ -1,0 +1,71 @@
+import type { Policy } from '../../policy/policy.ts'
+import { policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import type { SandboxConfig } from '../schema/sandbox.ts'
+import type { KeyPath } from '../tree.ts'
+import { spellPath } from '../tree.ts'
+import { withAbsolutePaths, type Layer } from './layer.ts'
+
+/** The flag that sets a key. */
+const flagOf: Readonly<Record<string, string>> = {
+  driver: '--driver',
+  workspace: '--workspace',
+  'filesystem.read': '--read',
+  'filesystem.write': '--write',
+  'filesystem.deny': '--deny',
+  'network.allow': '--allow-net',
+  'network.private': '--allow-private',
+  exec: '--exec',
+  'limits.memory': '--memory',
+  'limits.cpus': '--cpus',
+  'limits.pids': '--pids',
+  'limits.disk': '--disk',
+  'limits.openFiles': '--open-files',
+  'limits.time': '--time',
+  'tools.allow': '--tools',
+  'tools.deny': '--deny-tools',
+  mode: '--mode',
+  allowDegraded: '--allow-degraded',
+}
+
+/**
+ * The policy flags of a command line as a layer, which is the strongest.
+ * @throws GloveboxError POLICY_INVALID naming the flag
+ */
+export function flagsLayer(flags: PolicyFlags, options: { cwd: string; env: NodeJS.ProcessEnv }): Layer {
+  const policy = policyFromFlags(flags, options.env)
+  return {
+    sandbox: withAbsolutePaths(sandboxOf(policy, flags), options.cwd),
+    env: policy.env,
+    originOf: (path) => ({ kind: 'flag', where: flagFor(path) }),
+  }
+}
+
+function flagFor(path: KeyPath): string {
+  if (path[0] === 'env') return '--env'
+  return flagOf[spellPath(path.filter((key) => typeof key === 'string'))] ?? 'the command line'
+}
+
+/** What was really given: a policy has a value for everything. */
+export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
+  const { filesystem, network, exec, limits, workspace } = policy
+  return {
+    ...((flags.driver ?? flags.isolation) !== undefined && {
+      driver: policy.driver as NonNullable<SandboxConfig['driver']>,
+    }),
+    ...(workspace !== null && { workspace }),
+    filesystem,
+    network,
+    ...(exec !== null && { exec }),
+    limits: {
+      ...(limits.memoryBytes !== undefined && { memory: limits.memoryBytes }),
+      ...(limits.cpus !== undefined && { cpus: limits.cpus }),
+      ...(limits.pids !== undefined && { pids: limits.pids }),
+      ...(limits.diskBytes !== undefined && { disk: limits.diskBytes }),
+      ...(limits.openFiles !== undefined && { openFiles: limits.openFiles }),
+      ...(limits.timeMs !== undefined && { time: limits.timeMs }),
+    },
+    tools: { ...(flags.tools !== undefined && { allow: policy.tools.allow }), deny: policy.tools.deny },
+    ...(flags.mode !== undefined && policy.mode !== 'learn' && { mode: policy.mode }),
+    allowDegraded: policy.allowDegraded,
+  }
+}

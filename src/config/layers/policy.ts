@@ -1,0 +1,128 @@
+import { GloveboxError } from '../../errors.ts'
+import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../../policy/policy.ts'
+import type { LimitsConfig } from '../schema/limits.ts'
+import type { SandboxConfig } from '../schema/sandbox.ts'
+import { spellPath, type KeyPath } from '../tree.ts'
+import type { Merged } from './layer.ts'
+import { byDefault, type Origins } from './origin.ts'
+
+/**
+ * Merged layers as the policy of a start. A key that this version cannot honour ends here: a policy that is
+ * only partly kept is worse than none.
+ * @throws GloveboxError HOST_CANNOT naming the key and its place
+ */
+export function policyOf({ sandbox, env, defaultLimits, origins }: Merged): Policy {
+  refuseWhatIsMissing(sandbox, origins)
+  const { filesystem, network, tools } = sandbox
+  return {
+    driver: sandbox.driver ?? defaultPolicy.driver,
+    workspace: workspaceOf(sandbox, origins),
+    filesystem: { read: filesystem?.read ?? [], write: filesystem?.write ?? [], deny: filesystem?.deny ?? [] },
+    network: { allow: network?.allow ?? [], private: network?.private ?? [] },
+    exec: sandbox.exec ?? null,
+    env,
+    limits: limitsOf(sandbox.limits ?? {}),
+    ...(Object.keys(defaultLimits).length > 0 && { defaults: limitsOf(defaultLimits) }),
+    tools: { allow: tools?.allow ?? defaultPolicy.tools.allow, deny: tools?.deny ?? [] },
+    mode: sandbox.mode ?? defaultPolicy.mode,
+    allowDegraded: sandbox.allowDegraded ?? [],
+  }
+}
+
+/** Keys that say where and when a sandbox is placed, not what it may do: legal everywhere, without effect in `run`. */
+export function unusedKeys(sandbox: SandboxConfig): string[] {
+  return [
+    ...(sandbox.template === undefined ? [] : ['template']),
+    ...(sandbox.pool === undefined ? [] : ['pool']),
+    ...(sandbox.limits?.idle === undefined ? [] : ['limits.idle']),
+  ]
+}
+
+function limitsOf(limits: LimitsConfig): PolicyLimits {
+  const { memory, cpus, pids, disk, openFiles, time, message } = limits
+  return {
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(cpus !== undefined && { cpus }),
+    ...(pids !== undefined && { pids }),
+    ...(disk !== undefined && { diskBytes: disk }),
+    ...(openFiles !== undefined && { openFiles }),
+    ...(time !== undefined && { timeMs: time }),
+    ...(message !== undefined && { messageBytes: message }),
+  }
+}
+
+function workspaceOf({ workspace }: SandboxConfig, origins: Origins): Workspace | null {
+  if (workspace === undefined) return null
+  const { path, mode = 'copy' } = workspace
+  if (mode !== 'copy') return { path, mode }
+  throw missing(
+    ['workspace'],
+    origins,
+    'a copied workspace is not there yet',
+    'write mode "read", or "write" to let it change your files',
+  )
+}
+
+function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
+  const { network, secrets = {}, tools, limits, lifetime, group } = sandbox
+  const [secret] = Object.keys(secrets)
+  const [tool] = Object.keys(tools?.each ?? {})
+  const without = (what: string): string => `leave ${what} out`
+  if ((network?.deny?.length ?? 0) > 0) {
+    throw missing(
+      ['network', 'deny', 0],
+      origins,
+      'there is no network that could be denied in part',
+      without('network.deny'),
+    )
+  }
+  if ((network?.resolvers?.length ?? 0) > 0) {
+    throw missing(
+      ['network', 'resolvers', 0],
+      origins,
+      'there is no network to resolve names for',
+      without('network.resolvers'),
+    )
+  }
+  if (secret !== undefined) {
+    throw missing(
+      ['secrets', secret],
+      origins,
+      'secrets are put in by the network, which is not there yet',
+      'pass it in "env", where the server can read it',
+    )
+  }
+  if (tool !== undefined) {
+    throw missing(
+      ['tools', 'each', tool],
+      origins,
+      'tools with a sandbox of their own are not there yet',
+      without('tools.each'),
+    )
+  }
+  if (limits?.output !== undefined) {
+    throw missing(
+      ['limits', 'output'],
+      origins,
+      'results are not cut yet',
+      'bound them by limits.message, which refuses what is larger',
+    )
+  }
+  if (lifetime === 'call') {
+    throw missing(
+      ['lifetime'],
+      origins,
+      'a sandbox for each call is not there yet',
+      'write "session": each `run` has a sandbox of its own',
+    )
+  }
+  if (group !== undefined) {
+    throw missing(['group'], origins, 'shared sandboxes are not there yet', without('group'))
+  }
+}
+
+function missing(path: KeyPath, origins: Origins, why: string, fix: string): GloveboxError {
+  const key = spellPath(path)
+  const { where } = origins.get(key) ?? byDefault
+  return new GloveboxError('HOST_CANNOT', `${where}: ${key}: ${why} in this version of Glovebox`, { fix })
+}

@@ -1,0 +1,69 @@
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { GloveboxError } from '../../errors.ts'
+import { packageRoot } from '../../package-root.ts'
+import type { Places } from '../../system/places.ts'
+import { readSourceIfThere, type Source } from '../source.ts'
+
+/** A directory with profiles. Nothing outside of it is read through it. */
+export interface ProfileFolder {
+  readonly kind: 'project' | 'user' | 'file' | 'built-in'
+  readonly path: string
+  /** The text of a file in it, by its name; undefined when it is not there. */
+  readonly read: (name: string) => Source | undefined
+  /** The names of its profiles, without `.profile`. */
+  readonly names: () => string[]
+}
+
+export function folderAt(kind: ProfileFolder['kind'], path: string): ProfileFolder {
+  return {
+    kind,
+    path,
+    read(name) {
+      const file = join(path, name)
+      if (existsSync(file)) requireInside(file, path)
+      return readSourceIfThere(file)
+    },
+    names: () => (existsSync(path) ? profileNames(readdirSync(path)) : []),
+  }
+}
+
+/** Texts that were read before, by name: what was hashed is what is used. */
+export function folderOf(kind: ProfileFolder['kind'], path: string, texts: ReadonlyMap<string, string>): ProfileFolder {
+  return {
+    kind,
+    path,
+    read(name) {
+      const text = texts.get(name)
+      return text === undefined ? undefined : { path: join(path, name), text }
+    },
+    names: () => profileNames([...texts.keys()]),
+  }
+}
+
+/** The profiles that came with Glovebox. */
+export function builtInFolder(): ProfileFolder {
+  return folderAt('built-in', join(packageRoot(), 'profiles'))
+}
+
+/** Where profiles are looked for, the nearest first: beside the file of a server, the user's, ours. */
+export function profileFolders(beside: ProfileFolder | undefined, places: Places): ProfileFolder[] {
+  const user = folderAt('user', join(places.config, 'profiles'))
+  return [...(beside === undefined || beside.kind === 'user' ? [] : [beside]), user, builtInFolder()]
+}
+
+function profileNames(files: readonly string[]): string[] {
+  return files
+    .filter((name) => name.endsWith('.profile'))
+    .map((name) => name.slice(0, -'.profile'.length))
+    .toSorted()
+}
+
+/** A link in a profile folder would read what lies elsewhere. @throws GloveboxError POLICY_INVALID */
+export function requireInside(file: string, folder: string): void {
+  const real = realpathSync(file)
+  if (real.startsWith(`${realpathSync(folder)}/`)) return
+  throw new GloveboxError('POLICY_INVALID', `${file}: leads out of its folder, to ${real}`, {
+    fix: 'profiles are files in a profile folder: copy it there',
+  })
+}

@@ -1,0 +1,95 @@
+import { GloveboxError } from '../../errors.ts'
+import { untrusted } from '../../ui/untrusted.ts'
+import { nearest } from '../schema/nearest.ts'
+import { quoted } from '../schema/shape.ts'
+import type { Source } from '../source.ts'
+import { directives, type Wrong } from './directives.ts'
+import { finishProfile, newDraft, type Draft, type Place, type Profile } from './draft.ts'
+import type { ProfileFolder } from './folder.ts'
+
+/** Far more than profiles have, and few enough that including each other twice at every step comes to an end. */
+const maxIncludes = 32
+
+/**
+ * The profile `NAME.profile` of the first folder that has it; `include` looks in the same folders.
+ * Undefined when none has it.
+ * @throws GloveboxError POLICY_INVALID naming file and line
+ */
+export function readProfile(name: string, folders: readonly ProfileFolder[], home: string): Profile | undefined {
+  const found = find(`${name}.profile`, folders)
+  if (found === undefined) return undefined
+  const draft = newDraft(home)
+  const reading = { folders, draft, included: 0 }
+  readLines(found, reading, [])
+  return finishProfile(name, draft, (place, why, fix) => {
+    throw profileError(place, why, fix)
+  })
+}
+
+interface Found {
+  readonly source: Source
+  readonly isBuiltIn: boolean
+}
+
+interface Reading {
+  readonly folders: readonly ProfileFolder[]
+  readonly draft: Draft
+  included: number
+}
+
+function find(file: string, folders: readonly ProfileFolder[]): Found | undefined {
+  for (const folder of folders) {
+    const source = folder.read(file)
+    if (source !== undefined) return { source, isBuiltIn: folder.kind === 'built-in' }
+  }
+  return undefined
+}
+
+function readLines({ source, isBuiltIn }: Found, reading: Reading, above: readonly string[]): void {
+  for (const [index, whole] of source.text
+    .replace(/^\u{FEFF}/u, '')
+    .split(/\r\n|\n|\r/)
+    .entries()) {
+    const line = whole.trim()
+    if (line === '' || line.startsWith('#')) continue
+    const place: Place = { file: source.path, line: index + 1, isBuiltIn }
+    const [, word = '', argument = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
+    if (word === 'include') include(argument, place, reading, [...above, source.path])
+    else {
+      const wrong = apply(word, argument, reading.draft, place)
+      if (wrong !== undefined) throw profileError(place, wrong[0], wrong[1])
+    }
+  }
+}
+
+function apply(word: string, argument: string, draft: Draft, place: Place): Wrong {
+  if (argument.includes('\0')) return ['there is a NUL character in this line', 'remove it']
+  if (Object.hasOwn(directives, word)) return directives[word]?.apply(argument, draft, place)
+  const near = nearest(word, [...Object.keys(directives), 'include'])
+  return [
+    `the directive ${quoted(word)} means nothing here`,
+    near === undefined ? 'remove the line; docs/profiles.md lists what means something' : `did you mean "${near}"?`,
+  ]
+}
+
+function include(name: string, place: Place, reading: Reading, above: readonly string[]): void {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) {
+    throw profileError(place, `${quoted(name)} is not the name of a file in a profile folder`, 'write the name alone')
+  }
+  const found = find(name, reading.folders)
+  if (found === undefined) {
+    const where = reading.folders.map(({ path }) => path).join(', ')
+    throw profileError(place, `there is no ${quoted(name)} to include`, `put it into one of ${where}`)
+  }
+  if (above.includes(found.source.path)) {
+    throw profileError(place, `${found.source.path} includes itself`, 'remove one of the include lines of the circle')
+  }
+  if (++reading.included > maxIncludes) {
+    throw profileError(place, `more than ${maxIncludes} files are included`, 'include less')
+  }
+  readLines(found, reading, above)
+}
+
+function profileError({ file, line }: Place, why: string, fix: string): GloveboxError {
+  return new GloveboxError('POLICY_INVALID', untrusted(`${file}:${line}: ${why}`), { fix })
+}

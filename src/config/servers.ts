@@ -1,0 +1,172 @@
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import { GloveboxError } from '../errors.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Policy } from '../policy/policy.ts'
+import { places as placesOf, type Places } from '../system/places.ts'
+import { copiedVariable, defaultsLayer, originIn, placedError, serverLayer } from './layers/file.ts'
+import { flagsLayer } from './layers/flags.ts'
+import { mergeLayers, type Layer } from './layers/layer.ts'
+import type { Origins } from './layers/origin.ts'
+import { policyOf, unusedKeys } from './layers/policy.ts'
+import type { PolicyFlags } from './policy-flags.ts'
+import { profileFolders } from './profile/folder.ts'
+import { profileLayer, type ChosenProfile } from './profile/layer.ts'
+import { wrongServerName } from './schema/rules.ts'
+import { readScopes, type ConfigScope, type Scopes } from './scopes.ts'
+import { requireConfined, type Confinement } from './trust/confine.ts'
+
+/** A server out of a configuration, ready to be planned. */
+export interface ConfiguredServer {
+  readonly name: string
+  readonly command: readonly string[]
+  /** Where it is started: the directory of its project, else ours. */
+  readonly cwd: string
+  readonly policy: Policy
+  readonly origins: Origins
+  /** Placement keys that are written but mean nothing for this start. */
+  readonly unused: readonly string[]
+  readonly scope: 'project' | 'user' | 'file'
+  readonly file: string
+  /** Why, when the configuration is one that nobody has said yes to. */
+  readonly confinement: Confinement | undefined
+  /** @throws GloveboxError REFUSED when an unknown project's plan does more than it may */
+  readonly review: (plan: Plan) => void
+}
+
+export interface LoadOptions {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly flags?: PolicyFlags
+  /** `--config FILE`: this one, and no other. */
+  readonly config?: string | undefined
+  readonly profile?: string | undefined
+  readonly manifest?: string | undefined
+}
+
+/**
+ * The configured server of that name; undefined when there is none. The nearest definition counts as a whole.
+ * @throws GloveboxError for what is wrong in a configuration, is disabled, or not allowed to an unknown project
+ */
+export async function loadServer(name: string, options: LoadOptions): Promise<ConfiguredServer | undefined> {
+  if (wrongServerName(name) !== undefined) return undefined
+  const places = placesOf(options.env)
+  const scopes = await readScopes({ cwd: options.cwd, places }, options.config)
+  const owner = ownerOf(name, scopes)
+  return owner && (await configure(name, owner, scopes, places, options))
+}
+
+/** The file whose definition of a server counts. @throws GloveboxError REFUSED */
+export function ownerOf(name: string, { project, user, named }: Scopes): ConfigScope | undefined {
+  const defines = (scope: ConfigScope | undefined): boolean => Object.hasOwn(scope?.file.config.mcpServers ?? {}, name)
+  if (named !== undefined) return defines(named) ? named : undefined
+  if (!defines(project)) return defines(user) ? user : undefined
+  if (defines(user) && project?.trust?.state !== 'trusted') {
+    throw new GloveboxError(
+      'REFUSED',
+      `${project?.file.source.path}: it redefines your server "${name}", and nobody has said yes to it`,
+      {
+        fix: `glovebox trust ${project?.directory} shows it and records your yes; --config ${user?.file.source.path} takes yours`,
+      },
+    )
+  }
+  return project
+}
+
+async function configure(
+  name: string,
+  owner: ConfigScope,
+  scopes: Scopes,
+  places: Places,
+  options: LoadOptions,
+): Promise<ConfiguredServer> {
+  const server = owner.file.config.mcpServers?.[name] ?? {}
+  const command = commandOf(name, owner)
+  if (server.enabled === false) {
+    throw placedError(
+      owner.file,
+      ['mcpServers', name, 'enabled'],
+      `the server "${name}" is disabled`,
+      `glovebox enable ${name}`,
+    )
+  }
+  const folders = profileFolders(owner.profiles, places)
+  const defaults = [owner.file.config.defaults, scopes.user?.file.config.defaults]
+  const wanted = [options.profile, server.sandbox?.profile, ...defaults.map((sandbox) => sandbox?.profile)]
+  const profile = profileLayer({
+    server: name,
+    wanted: wanted.find((name) => name !== undefined),
+    command,
+    folders,
+    home: homedir(),
+  })
+  const manifest =
+    options.manifest === undefined
+      ? []
+      : [await (await import('./manifest/manifest.ts')).manifestLayer(resolve(options.cwd, options.manifest))]
+  const flags = options.flags === undefined ? [] : [flagsLayer(options.flags, options)]
+  const layers: Layer[] = [
+    profile.layer,
+    ...(scopes.user && owner.scope.kind === 'project' ? [defaultsLayer(scopes.user.file, scopes.user.scope)] : []),
+    defaultsLayer(owner.file, owner.scope),
+    serverLayer(owner.file, name, owner.scope, options.env),
+    ...manifest,
+    ...flags,
+  ]
+  const merged = mergeLayers(layers)
+  const policy = policyOf(merged)
+  const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
+  return {
+    name,
+    command,
+    cwd: owner.scope.kind === 'project' ? owner.directory : options.cwd,
+    policy,
+    origins: merged.origins,
+    unused: unusedKeys(merged.sandbox),
+    scope: owner.scope.kind,
+    file: owner.file.source.path,
+    confinement,
+    review: (plan) => {
+      if (confinement !== undefined) requireConfined(plan, policy, confinement, { command, own: [places.data] })
+    },
+  }
+}
+
+function commandOf(name: string, { file }: ConfigScope): string[] {
+  const { command, args = [] } = file.config.mcpServers?.[name] ?? {}
+  if (command !== undefined) return [command, ...args]
+  const { where } = originIn(file, ['mcpServers', name, 'url'], 'file')
+  throw new GloveboxError(
+    'HOST_CANNOT',
+    `${where}: the server "${name}" runs elsewhere, and remote servers are not there yet`,
+    {
+      fix: 'give it a "command", or reach it without Glovebox',
+    },
+  )
+}
+
+function confinementOf(
+  name: string,
+  owner: ConfigScope,
+  scopes: Scopes,
+  found: { policy: Policy; profile: ChosenProfile; given: readonly Layer[] },
+): Confinement | undefined {
+  const { trust, directory, file } = owner
+  if (trust === undefined || trust.state === 'trusted') return undefined
+  const copied = Object.values(file.config.mcpServers?.[name]?.env ?? {}).flatMap(
+    (value) => copiedVariable(value) ?? [],
+  )
+  const given = found.given.flatMap(({ env }) => Object.keys(env))
+  const driver = scopes.user?.file.config.defaults?.driver
+  return {
+    directory,
+    state: trust.state,
+    wishes: [
+      ...[...copied, ...given].map((variable) => `the variable ${variable} of our environment`),
+      ...(found.profile.hides === undefined ? [] : [`its own profile "${found.profile.hides}" instead of yours`]),
+      ...(driver === undefined || driver === found.policy.driver
+        ? []
+        : [`the driver ${found.policy.driver} instead of ${driver}, which is your default`]),
+    ],
+  }
+}

@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { GloveboxError } from '../errors.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Policy } from '../policy/policy.ts'
+import { commandOf } from './command-words.ts'
+import { policyForCommand } from './command-policy.ts'
+import type { Origins } from './layers/origin.ts'
+import type { PolicyFlags } from './policy-flags.ts'
+
+/** The flags of a start that name a file or a profile. */
+export interface StartFlags extends PolicyFlags {
+  readonly name?: string
+  readonly command?: string
+  readonly config?: string
+  readonly profile?: string
+  readonly manifest?: string
+}
+
+/** What is started, where, and what it may do: all that flags and files say, before the host is looked at. */
+export interface Start {
+  readonly name: string | undefined
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly policy: Policy
+  readonly origins: Origins
+  readonly unused: readonly string[]
+  /** @throws GloveboxError REFUSED when the plan does more than the configuration is trusted with */
+  readonly review: (plan: Plan) => void
+}
+
+/** `--profile` and `--manifest`, and for verbs that know servers `--config`. */
+export function addStartFlags(command: Command, options: { servers: boolean }): Command {
+  command
+    .optionsGroup('Policy out of files:')
+    .option('--profile <name>', 'start from this profile instead of the one that suits the command')
+    .option('--manifest <file>', 'a JSON manifest (max_memory_mb, readonly_mounts, …)')
+  if (options.servers) {
+    command.option('--config <file>', 'the configuration to take the server from, instead of the project’s and yours')
+  }
+  return command
+}
+
+/**
+ * A start out of a command line: the configured server that its only operand names, else the command that it is.
+ * @throws GloveboxError for whatever is wrong with flags, files or their trust
+ */
+export async function startOf(
+  words: readonly string[],
+  flags: StartFlags,
+  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean },
+): Promise<Start> {
+  const { cwd, env } = options
+  const [only, ...more] = words
+  const mayBeServer = options.servers && flags.command === undefined && more.length === 0
+  if (only !== undefined && mayBeServer) {
+    const server = await configured(only, flags, options)
+    if (server !== undefined) return { ...server, name: flags.name ?? server.name }
+  }
+  if (flags.config !== undefined) throw await notInFile(only, flags.config, options)
+  const command = commandOf(words, flags.command)
+  const { profile, manifest } = flags
+  const { policy, origins } = await policyForCommand(command, { cwd, env, flags, profile, manifest })
+  return { name: flags.name, command, cwd, policy, origins, unused: [], review: () => undefined }
+}
+
+async function configured(name: string, flags: StartFlags, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
+  // Most starts are commands: the schema and a parser are loaded only where a configuration is.
+  const { hasConfiguration } = await import('./find.ts')
+  if (flags.config === undefined && !hasConfiguration(cwd, env)) return undefined
+  const { loadServer } = await import('./servers.ts')
+  const { config, profile, manifest } = flags
+  return loadServer(name, { cwd, env, flags, config, profile, manifest })
+}
+
+async function notInFile(
+  name: string | undefined,
+  config: string,
+  options: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<GloveboxError> {
+  const [{ readScopes }, { nearest }, { places }] = await Promise.all([
+    import('./scopes.ts'),
+    import('./schema/nearest.ts'),
+    import('../system/places.ts'),
+  ])
+  const { named } = await readScopes({ cwd: options.cwd, places: places(options.env) }, config)
+  const names = Object.keys(named?.file.config.mcpServers ?? {})
+  const near = name === undefined ? undefined : nearest(name, names)
+  return new GloveboxError(
+    'USAGE',
+    `--config ${config}: ${name === undefined ? 'which server?' : `there is no server "${name}"`}`,
+    {
+      fix: near === undefined ? `it has ${names.join(', ') || 'none'}` : `did you mean "${near}"?`,
+    },
+  )
+}
