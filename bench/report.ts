@@ -1,4 +1,4 @@
-import pc from 'picocolors'
+import { paint } from '../tools/paint.ts'
 import { table } from '../src/ui/table.ts'
 import type { Figure } from './case.ts'
 
@@ -8,12 +8,14 @@ export function reportOf({ name, unit, ways, target }: Figure): string {
   const lines = ways.map(({ name: way, summary }, index) => [
     `  ${way}`,
     amount(summary.median, unit),
-    pc.dim(`p95 ${amount(summary.p95, unit)}`),
-    pc.dim(index === 0 ? '' : `×${(summary.median / base).toFixed(2)}`),
-    pc.dim(index === 0 ? '' : `${summary.median >= base ? '+' : '−'}${amount(Math.abs(summary.median - base), unit)}`),
+    paint.dim(`p95 ${amount(summary.p95, unit)}`),
+    paint.dim(index === 0 ? '' : `×${(summary.median / base).toFixed(2)}`),
+    paint.dim(
+      index === 0 ? '' : `${summary.median >= base ? '+' : '−'}${amount(Math.abs(summary.median - base), unit)}`,
+    ),
   ])
-  const met = target === undefined ? '' : `  ${target.met ? pc.green('✓') : pc.red('✗')} ${target.words}\n`
-  return `\n${pc.bold(name)} ${pc.dim(`(${ways[0]?.summary.runs} runs, medians)`)}\n${table(lines)}\n${met}`
+  const met = target === undefined ? '' : `  ${target.met ? paint.green('✓') : paint.red('✗')} ${target.words}\n`
+  return `\n${paint.bold(name)} ${paint.dim(`(${ways[0]?.summary.runs} runs, medians)`)}\n${table(lines)}\n${met}`
 }
 
 function amount(value: number, unit: Figure['unit']): string {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import pc from 'picocolors'
+import { paint } from './paint.ts'
 
 export interface Command {
   readonly program: string
@@ -35,7 +35,7 @@ export async function finish({ name, program, args, cwd }: Command & { readonly 
 
 /** One line for what succeeded; everything that was said for what did not. */
 export function report({ name, ok, output, seconds }: Outcome): void {
-  const mark = ok ? pc.green('✓') : pc.red('✗')
-  process.stdout.write(`${mark} ${name.padEnd(12)} ${pc.dim(`${seconds.toFixed(1)} s`)}\n`)
+  const mark = ok ? paint.green('✓') : paint.red('✗')
+  process.stdout.write(`${mark} ${name.padEnd(12)} ${paint.dim(`${seconds.toFixed(1)} s`)}\n`)
   if (!ok) process.stdout.write(`${output.trimEnd()}\n\n`)
 }

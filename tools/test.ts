@@ -1,4 +1,4 @@
-import pc from 'picocolors'
+import { paint } from './paint.ts'
 import { ordinaryUser } from '../test/support/as-user.ts'
 import { checks } from './checks.ts'
 import { finish, report } from './outcome.ts'
@@ -44,7 +44,7 @@ async function runHere(suite: Suite): Promise<Tally> {
 
 /** What `npm run check` does, without the tests, which follow anyway. */
 async function runChecks(): Promise<Tally> {
-  process.stdout.write(pc.bold('\nchecks\n'))
+  process.stdout.write(paint.bold('\nchecks\n'))
   const results: Tally[] = []
   for (const check of checks(process.env['CARGO']).filter(({ name }) => !name.endsWith('tests'))) {
     const outcome = await finish(check)
@@ -55,10 +55,10 @@ async function runChecks(): Promise<Tally> {
 }
 
 async function timed(name: string, work: () => Promise<Tally>): Promise<Tally> {
-  process.stdout.write(pc.bold(`\n${name}\n`))
+  process.stdout.write(paint.bold(`\n${name}\n`))
   const started = performance.now()
   const tally = await work()
-  process.stdout.write(pc.dim(`  ${inWords(tally)} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`))
+  process.stdout.write(paint.dim(`  ${inWords(tally)} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`))
   return tally
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import pc from 'picocolors'
+import { paint } from '../paint.ts'
 import type { Receipt } from '../../src/drivers/driver.ts'
 import { attempts, defaultMemory, tryIt, type Tried } from './attempts.ts'
 import { marks, rows, say, short, typed } from './page.ts'
@@ -14,7 +14,7 @@ export type Expect = (holds: boolean, otherwise: string) => void
 export async function install(scene: Scene): Promise<InstalledServer> {
   typed(installCommand().join(' '))
   const server = await installServer(scene.directory)
-  say(pc.dim(`${server.packages} packages in ${server.seconds.toFixed(1)} s, none of whose scripts has run`))
+  say(paint.dim(`${server.packages} packages in ${server.seconds.toFixed(1)} s, none of whose scripts has run`))
   return server
 }
 
@@ -23,8 +23,8 @@ export async function introduce({ client, startMs }: Connection, scene: Scene, e
   const names = (await client.listTools()).tools.map(({ name }) => name)
   const about = client.getServerVersion()
   say(`${about?.name} ${about?.version}, ready after ${startMs.toFixed(0)} ms, offers ${names.length} tools:`)
-  say(pc.dim(wrapped(names)))
-  say(pc.dim(`(notes and drafts are in ${scene.directory})`))
+  say(paint.dim(wrapped(names)))
+  say(paint.dim(`(notes and drafts are in ${scene.directory})`))
   expect(names.length > 0 && !names.includes('move_file'), 'move_file is listed, though it is denied')
 }
 
@@ -36,8 +36,8 @@ export async function use({ client }: Connection, scene: Scene, expect: Expect):
   expect(!read.isError && read.text.includes('candles'), 'an allowed file could not be read')
   expect(written === 'See you on Sunday.', 'an allowed file could not be written')
   rows([
-    [marks.good, 'read_text_file notes/groceries.txt', pc.dim(short(read.text))],
-    [marks.good, 'write_file drafts/reply.txt', pc.dim(`on the host now: ${short(written)}`)],
+    [marks.good, 'read_text_file notes/groceries.txt', paint.dim(short(read.text))],
+    [marks.good, 'write_file drafts/reply.txt', paint.dim(`on the host now: ${short(written)}`)],
   ])
 }
 
@@ -53,8 +53,8 @@ export async function misuseMessages({ client }: Connection, scene: Scene, expec
   expect(hidden.refused, 'a denied tool could be called')
   const mark = (holds: boolean): string => (holds ? marks.good : marks.bad)
   rows([
-    [mark(outside.isError), 'ask the server for a file outside', pc.dim(short(withoutPaths(outside.text, scene)))],
-    [mark(hidden.refused), 'call the hidden tool move_file', pc.dim(short(hidden.text))],
+    [mark(outside.isError), 'ask the server for a file outside', paint.dim(short(withoutPaths(outside.text, scene)))],
+    [mark(hidden.refused), 'call the hidden tool move_file', paint.dim(short(hidden.text))],
   ])
 }
 
@@ -65,11 +65,11 @@ export async function misuseSystem(scene: Scene, env: NodeJS.ProcessEnv, expect:
     tried.push(result)
     if (result.verdict === 'cannot') tried.push(await tryIt(defaultMemory, env))
   }
-  rows([['', '', pc.bold('bare'), pc.bold('behind the wall')], ...tried.map((each) => attemptRow(each, scene))])
+  rows([['', '', paint.bold('bare'), paint.bold('behind the wall')], ...tried.map((each) => attemptRow(each, scene))])
   for (const { attempt, verdict, walled } of tried) {
     if (verdict === 'cannot')
       say(
-        pc.dim(
+        paint.dim(
           `\nThis host cannot promise “${attempt.what}” to this user, so nothing was started:\n${walled.stderr.trim()}`,
         ),
       )
@@ -83,7 +83,7 @@ function attemptRow({ attempt, bare, walled, verdict }: Tried, scene: Scene): st
   const mark = { held: marks.good, cannot: marks.cannot, open: marks.bad, unproved: marks.bad }[verdict]
   const told = withoutPaths(walled.stderr.trim().split('\n').at(-1) ?? '', scene)
   const inWords = verdict === 'cannot' ? 'not promised here (below)' : told === '' ? `exit code ${walled.code}` : told
-  return [mark, attempt.what, bare.code === 0 ? 'works' : `exit code ${bare.code}`, pc.dim(short(inWords))]
+  return [mark, attempt.what, bare.code === 0 ? 'works' : `exit code ${bare.code}`, paint.dim(short(inWords))]
 }
 
 export function showReceipt(file: string, expect: Expect): void {
@@ -93,11 +93,11 @@ export function showReceipt(file: string, expect: Expect): void {
       enforced ? marks.good : marks.bad,
       control,
       short(mechanism, 50),
-      pc.dim(short(layers.join(', '), 40)),
+      paint.dim(short(layers.join(', '), 40)),
     ]),
   )
   say(
-    pc.dim(
+    paint.dim(
       `glovebox-inside ${receipt.inside}, landlock abi ${receipt.landlockAbi}, seccomp filter sha256:${receipt.seccomp.slice(0, 12)}…`,
     ),
   )
@@ -112,15 +112,15 @@ export async function showCost(
   const seen = await compare(bare, walled, env)
   const line = (what: string, key: 'startMs' | 'callMs', digits: number): string[] => {
     const [without, with_] = [seen.bare[key], seen.walled[key]]
-    const more = pc.dim(`+${(with_ - without).toFixed(digits)} ms`)
+    const more = paint.dim(`+${(with_ - without).toFixed(digits)} ms`)
     return [what, `${without.toFixed(digits)} ms`, `${with_.toFixed(digits)} ms`, more]
   }
   rows([
-    ['', pc.bold('bare'), pc.bold('Glovebox'), ''],
+    ['', paint.bold('bare'), paint.bold('Glovebox'), ''],
     line('from start to the answer to initialize', 'startMs', 0),
     line('a tool call', 'callMs', 2),
   ])
-  say(pc.dim('medians, taken in turns'))
+  say(paint.dim('medians, taken in turns'))
 }
 
 function withoutPaths(text: string, scene: Scene): string {

@@ -1,6 +1,6 @@
 import { release } from 'node:os'
 import path from 'node:path'
-import pc from 'picocolors'
+import { paint } from '../paint.ts'
 import {
   install,
   introduce,
@@ -32,7 +32,9 @@ async function demo(expect: Expect): Promise<void> {
   await using scene = await setScene()
   const env = { ...process.env, HOME: scene.home, GLOVEBOX_HOME: path.join(scene.directory, 'glovebox') }
   const who = process.getuid?.() === 0 ? 'as root' : 'as an ordinary user'
-  process.stdout.write(`\n${pc.bold('Glovebox')}  ${pc.dim(`Linux ${release()}, ${who}, Node ${process.version}`)}\n`)
+  process.stdout.write(
+    `\n${paint.bold('Glovebox')}  ${paint.dim(`Linux ${release()}, ${who}, Node ${process.version}`)}\n`,
+  )
 
   chapter(1, 'A real MCP server, from npm')
   const server = await install(scene)

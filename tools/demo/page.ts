@@ -1,11 +1,11 @@
-import pc from 'picocolors'
+import { paint } from '../paint.ts'
 import { table } from '../../src/ui/table.ts'
 
 const indent = '   '
 
 /** The demo's page: numbered chapters on stdout, in colour on a terminal only (picocolors decides). */
 export function chapter(number: number, title: string): void {
-  process.stdout.write(`\n${pc.bold(`${number}  ${title}`)}\n`)
+  process.stdout.write(`\n${paint.bold(`${number}  ${title}`)}\n`)
 }
 
 export function say(text: string): void {
@@ -14,7 +14,7 @@ export function say(text: string): void {
 
 /** A command as a person would type it. */
 export function typed(command: string): void {
-  say(`${pc.dim('$')} ${pc.cyan(command)}`)
+  say(`${paint.dim('$')} ${paint.cyan(command)}`)
 }
 
 export function rows(lines: readonly (readonly string[])[]): void {
@@ -23,9 +23,9 @@ export function rows(lines: readonly (readonly string[])[]): void {
 
 /** Shown for what went as it has to, and for what did not. Nothing is told by colour alone. */
 export const marks: { readonly good: string; readonly bad: string; readonly cannot: string } = {
-  good: pc.green('✓'),
-  bad: pc.red('✗'),
-  cannot: pc.yellow('–'),
+  good: paint.green('✓'),
+  bad: paint.red('✗'),
+  cannot: paint.yellow('–'),
 }
 
 /** At most `width` characters of the first line. */
