@@ -3,7 +3,7 @@ import { table } from '../../src/ui/table.ts'
 
 const indent = '   '
 
-/** The demo's page: numbered chapters on stdout, in colour on a terminal only (picocolors decides). */
+/** The demo's page: numbered chapters on stdout, in colour on a terminal only. */
 export function chapter(number: number, title: string): void {
   process.stdout.write(`\n${paint.bold(`${number}  ${title}`)}\n`)
 }
