@@ -11,7 +11,8 @@ const isCi = process.env['CI'] === 'true'
 if (isCi) process.env['GLOVEBOX_LONG'] = '1'
 const asked = process.argv.slice(2)
 const known = suites(isCi)
-const unknown = asked.filter((name) => !known.some((suite) => suite.name === name))
+const isMeant = (word: string, { name }: Suite): boolean => name === word || name.startsWith(`${word} `)
+const unknown = asked.filter((word) => !known.some((suite) => isMeant(word, suite)))
 if (unknown.length > 0) {
   process.stderr.write(`no suite is named ${unknown.join(', ')}: ${known.map(({ name }) => name).join(', ')}\n`)
   process.exit(2)
@@ -20,7 +21,7 @@ if (unknown.length > 0) {
 const tallies: Tally[] = []
 if (isCi && asked.length === 0) tallies.push(await runChecks())
 for (const suite of known) {
-  if (asked.length === 0 || asked.includes(suite.name)) tallies.push(...(await runSuite(suite)))
+  if (asked.length === 0 || asked.some((word) => isMeant(word, suite))) tallies.push(...(await runSuite(suite)))
 }
 conclude(sum(tallies))
 
