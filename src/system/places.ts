@@ -1,5 +1,6 @@
-import { userInfo, homedir } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { GloveboxError } from '../errors.ts'
 
 /** Where Glovebox keeps things; none of them is made by asking. */
 export interface Places {
@@ -19,21 +20,33 @@ export function places(env: NodeJS.ProcessEnv): Places {
   const home = env['GLOVEBOX_HOME']
   if (home !== undefined && home !== '') return below((name) => join(home, name), join(home, 'runtime'))
   const roots = {
-    config: xdg(env['XDG_CONFIG_HOME']) ?? join(homedir(), '.config'),
-    state: xdg(env['XDG_STATE_HOME']) ?? join(homedir(), '.local', 'state'),
-    data: xdg(env['XDG_DATA_HOME']) ?? join(homedir(), '.local', 'share'),
-    cache: xdg(env['XDG_CACHE_HOME']) ?? join(homedir(), '.cache'),
+    config: xdg(env['XDG_CONFIG_HOME']) ?? join(ownHome(), '.config'),
+    state: xdg(env['XDG_STATE_HOME']) ?? join(ownHome(), '.local', 'state'),
+    data: xdg(env['XDG_DATA_HOME']) ?? join(ownHome(), '.local', 'share'),
+    cache: xdg(env['XDG_CACHE_HOME']) ?? join(ownHome(), '.cache'),
   }
   const runtime = xdg(env['XDG_RUNTIME_DIR'])
   return below(
     (name) => join(roots[name], 'glovebox'),
-    runtime === undefined ? `/tmp/glovebox-${userInfo().uid}` : join(runtime, 'glovebox'),
+    runtime === undefined ? `/tmp/glovebox-${process.getuid?.()}` : join(runtime, 'glovebox'),
   )
 }
 
 function below(of: (name: 'config' | 'state' | 'data' | 'cache') => string, runtime: string): Places {
   const state = of('state')
   return { config: of('config'), state, audit: join(state, 'audit'), data: of('data'), cache: of('cache'), runtime }
+}
+
+/** An id without a passwd entry, and without HOME, has none: Node then throws what nobody understands. */
+function ownHome(): string {
+  try {
+    return homedir()
+  } catch (cause) {
+    throw new GloveboxError('USAGE', 'this user has no home directory', {
+      cause,
+      fix: 'set HOME, or GLOVEBOX_HOME, to a directory that can be written',
+    })
+  }
 }
 
 function xdg(value: string | undefined): string | undefined {
