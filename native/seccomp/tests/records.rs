@@ -18,7 +18,7 @@ use glovebox_seccomp::{Access, ActivityKind, FilterOptions, Verdict};
 /// The errno of `execve` in a child of its own; 0 when the program ran and ended well.
 fn run(program: &str) -> i32 {
     match Command::new(program).output() {
-        Ok(output) => i32::from(!output.status.success()) * -1,
+        Ok(output) => -i32::from(!output.status.success()),
         Err(error) => error.raw_os_error().unwrap_or(-2),
     }
 }
