@@ -1,3 +1,5 @@
+import { existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import { glovebox, run, type Ran } from './programs.ts'
 import type { Scene } from './scene.ts'
 
@@ -59,18 +61,21 @@ function fill(megabytes: number): string {
   return `const a = []; for (let i = 0; i < ${megabytes}; i++) a.push(Buffer.alloc(1 << 20, 1)); console.log(a.length + ' MB in use')`
 }
 
-export async function tryIt(attempt: Attempt, env: NodeJS.ProcessEnv): Promise<Tried> {
+/** Bare first, which has to succeed: an attempt that fails anyway would show nothing. */
+export async function tryIt(attempt: Attempt, env: NodeJS.ProcessEnv, scene: Scene): Promise<Tried> {
   const bare = await run(attempt.command, { env })
-  const walled = await run([...glovebox, 'exec', ...attempt.flags, '--', ...attempt.command], { env })
-  return { attempt, bare, walled, verdict: judge(attempt, bare, walled) }
+  const receipt = path.join(scene.directory, 'attempt-receipt.json')
+  rmSync(receipt, { force: true })
+  const walled = await run([...glovebox, 'exec', '--receipt', receipt, ...attempt.flags, '--', ...attempt.command], {
+    env,
+  })
+  return { attempt, bare, walled, verdict: judge(attempt, bare, walled, existsSync(receipt)) }
 }
 
-/** 3 where a written limit was asked for: this host cannot hold it for this user, and nothing was started. */
-function judge({ prize, flags }: Attempt, bare: Ran, walled: Ran): Tried['verdict'] {
+/** Without a receipt nothing was started: for want of a limit that was written down (3), or by a mistake of ours. */
+function judge({ prize, flags }: Attempt, bare: Ran, walled: Ran, started: boolean): Tried['verdict'] {
   const got = (ran: Ran): boolean => ran.code === 0 && prize.test(ran.stdout)
   if (!got(bare)) return 'unproved'
-  if (got(walled)) return 'open'
-  if (walled.code === 3) return flags.includes('--memory') ? 'cannot' : 'unproved'
-  // 2 and 125: our own mistake in asking, or no sandbox; the wall has not been tried.
-  return walled.code === 125 || walled.code === 2 ? 'unproved' : 'held'
+  if (!started) return walled.code === 3 && flags.includes('--memory') ? 'cannot' : 'unproved'
+  return got(walled) ? 'open' : 'held'
 }

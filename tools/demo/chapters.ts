@@ -61,9 +61,9 @@ export async function misuseMessages({ client }: Connection, scene: Scene, expec
 export async function misuseSystem(scene: Scene, env: NodeJS.ProcessEnv, expect: Expect): Promise<void> {
   const tried: Tried[] = []
   for (const attempt of attempts(scene)) {
-    const result = await tryIt(attempt, env)
+    const result = await tryIt(attempt, env, scene)
     tried.push(result)
-    if (result.verdict === 'cannot') tried.push(await tryIt(defaultMemory, env))
+    if (result.verdict === 'cannot') tried.push(await tryIt(defaultMemory, env, scene))
   }
   rows([['', '', paint.bold('bare'), paint.bold('behind the wall')], ...tried.map((each) => attemptRow(each, scene))])
   for (const { attempt, verdict, walled } of tried) {
