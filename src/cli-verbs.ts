@@ -16,6 +16,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'read and verify the record of what happened',
     load: async () => import('./commands/audit.ts'),
   },
+  import: { summary: 'take over the servers of a client’s file', load: async () => import('./commands/import.ts') },
   package: {
     summary: 'what npx and uvx servers are pinned to and started from',
     load: async () => import('./commands/package.ts'),

@@ -3,7 +3,7 @@ import { canonicalJson } from './canonical.ts'
 import type { PackageRequest } from './package-command.ts'
 import type { Resolution } from './resolution.ts'
 import { readIfThere } from './store/record.ts'
-import { writeWhole } from './store/write-file.ts'
+import { writeWhole } from '../system/write-whole.ts'
 
 /** `glovebox.lock`: requests with what they were resolved to, to be committed and run elsewhere. */
 export interface LockFile {

@@ -5,7 +5,7 @@ import type { PackageRequest } from './package-command.ts'
 import type { Resolution } from './resolution.ts'
 import { readIfThere } from './store/record.ts'
 import type { Store } from './store/store.ts'
-import { writeWhole } from './store/write-file.ts'
+import { writeWhole } from '../system/write-whole.ts'
 
 /** What a request was resolved to, once; it stays until `package update`. */
 export interface Pin {

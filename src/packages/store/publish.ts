@@ -5,7 +5,7 @@ import type { FileLine, PackageRecord } from './record.ts'
 import { isWatched, takeStamps, writeStamps } from './stamps.ts'
 import type { Store } from './store.ts'
 import { listTree, type TreeEntry } from './tree.ts'
-import { writeWhole } from './write-file.ts'
+import { writeWhole } from '../../system/write-whole.ts'
 
 export type NewRecord = Omit<PackageRecord, 'schema' | 'files' | 'bytes' | 'filesSha256' | 'watchedSha256'>
 

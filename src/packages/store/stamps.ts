@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeWhole } from './write-file.ts'
+import { writeWhole } from '../../system/write-whole.ts'
 import type { Store } from './store.ts'
 
 /** Change time, size and inode: nobody but the kernel sets the first one (utimensat(2) cannot). */

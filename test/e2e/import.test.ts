@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { runApart, type Apart } from '../support/run-apart.ts'
+
+const fixtures = path.resolve(import.meta.dirname, '../fixtures/import')
+let [root, cwd] = ['', '']
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'glovebox-import-'))
+  cwd = path.join(root, 'project')
+  mkdirSync(cwd)
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+const verb = async (...words: string[]): Promise<Apart> =>
+  runApart(['import', ...words], {
+    env: { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g') },
+    cwd,
+  })
+
+test('an import makes a configuration, and says line by line what it understood', async () => {
+  const { code, stdout, stderr } = await verb(path.join(fixtures, 'gemini.json'))
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /1 +left out +mcpServers\.g\.timeout +it is for the client/)
+  assert.match(stdout, /2 +look +mcpServers\.l\.cwd +the server is started in the configuration's directory/)
+  const { mcpServers } = JSON.parse(readFileSync(path.join(cwd, 'glovebox.json'), 'utf8')) as { mcpServers: object }
+  assert.deepEqual(Object.keys(mcpServers), ['g', 'l'])
+})
+
+test('comments and servers that are there stay, after a copy, and the file keeps its mode', async () => {
+  const file = path.join(cwd, 'glovebox.json')
+  const text = '{\n  // mine\n  "mcpServers": {\n    "l": { "command": "node", "args": ["own.js"] } // keep\n  }\n}\n'
+  writeFileSync(file, text, { mode: 0o640 })
+  const { code, stdout } = await verb(path.join(fixtures, 'gemini.json'))
+  assert.equal(code, 0)
+  assert.match(stdout, /g: written to .*glovebox\.json/)
+  assert.match(stdout, /l: already there, left as it is/)
+  const after = readFileSync(file, 'utf8')
+  assert.match(after, /\/\/ mine[^]*own\.js[^]*"g"[^]*\/\/ keep/)
+  assert.equal(statSync(file).mode & 0o777, 0o640)
+  const backup = readdirSync(cwd).find((name) => name.endsWith('.bak'))
+  assert.equal(readFileSync(path.join(cwd, backup ?? ''), 'utf8'), text)
+  await verb(path.join(fixtures, 'gemini.json'), '--replace')
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /own\.js/)
+})
+
+test('settings of an isolation configuration go to servers that are there', async () => {
+  const isolation = path.join(fixtures, 'isolation_config.toml')
+  assert.match((await verb(isolation)).stdout, /files, odd: no such server here, import its command first/)
+  rmSync(path.join(cwd, 'glovebox.json'))
+  copyFileSync(path.join(fixtures, 'codex.toml'), path.join(cwd, 'codex.toml'))
+  await verb('codex.toml')
+  await verb(isolation)
+  const { mcpServers } = JSON.parse(readFileSync(path.join(cwd, 'glovebox.json'), 'utf8')) as {
+    mcpServers: { files: { command: string; sandbox: { driver: string; limits: object } } }
+  }
+  assert.equal(mcpServers.files.command, 'npx')
+  assert.equal(mcpServers.files.sandbox.driver, 'microvm')
+  assert.deepEqual(mcpServers.files.sandbox.limits, { memory: '256M' })
+})
+
+test('--print writes nothing, --json is one document, and the user’s configuration can be meant', async () => {
+  const print = await verb(path.join(fixtures, 'zed.json'), '--print')
+  assert.ok('mcpServers' in (JSON.parse(print.stdout) as object))
+  assert.deepEqual(readdirSync(cwd), [])
+  const { stdout } = await verb(path.join(fixtures, 'zed.json'), '--user', '--json')
+  const { schema, file, added } = JSON.parse(stdout) as { schema: string; file: string; added: string[] }
+  assert.equal(schema, 'glovebox/import/1')
+  assert.deepEqual(added, ['old', 'new'])
+  assert.ok(file.startsWith(path.join(root, 'g')))
+})
+
+test('a configuration that is no JSON is not written into', async () => {
+  writeFileSync(path.join(cwd, 'glovebox.toml'), '')
+  const { code, stderr } = await verb(path.join(fixtures, 'zed.json'))
+  assert.equal(code, 2)
+  assert.match(stderr, /--print shows the servers/)
+})
