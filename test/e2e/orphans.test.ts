@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
 import { test } from 'node:test'
+import { messageOf } from '../../src/errors.ts'
 import type { Runner } from '../support/as-user.ts'
 import { runners } from '../support/as-user.ts'
 import { isLong } from '../support/requirement.ts'
@@ -13,7 +14,7 @@ import { tracesOn } from './orphans/traces.ts'
 const seed = Number(process.env['GLOVEBOX_SEED'] ?? randomInt(2 ** 31))
 const rounds = isLong() ? 200 : 25
 /** They also get in each other's way: what one start reaps must not be what another has just made. */
-const atOnce = 6
+const atOnce = 12
 
 for (const runner of runners()) {
   test(`nothing is left of a sandbox, whatever is killed and when (${runner.name}, ${rounds} rounds)`, async (context) => {
@@ -35,12 +36,17 @@ for (const runner of runners()) {
   })
 }
 
+/** Plays all of them, also after one that failed: what is left of one must not hide what is left of another. */
 async function playAll(runner: Runner, planned: Round[]): Promise<void> {
   const left = [...planned]
+  const failures: unknown[] = []
   const worker = async (): Promise<void> => {
-    for (let round = left.shift(); round !== undefined; round = left.shift()) await playRound(runner, round)
+    for (let round = left.shift(); round !== undefined; round = left.shift()) {
+      await playRound(runner, round).catch((error: unknown) => failures.push(error))
+    }
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOf).join('\n'))
 }
 
 function start(runner: Runner): void {

@@ -3,7 +3,7 @@ import path from 'node:path'
 
 /**
  * An MCP client that starts a server with `glovebox run` and waits for its end: `client.ts MARKER`.
- * SIGUSR1 makes it close the server's input; killed, it takes the pipes with it, as a real one does.
+ * SIGUSR2 makes it close the server's input; killed, it takes the pipes with it, as a real one does.
  */
 const [marker = ''] = process.argv.slice(2)
 const glovebox = path.resolve(import.meta.dirname, '../../../bin/glovebox.cjs')
@@ -12,7 +12,7 @@ const server = path.join(import.meta.dirname, 'server.sh')
 const child = spawn(process.execPath, [glovebox, 'run', '--name', 'nasty', '--', 'sh', server, marker], {
   stdio: ['pipe', 'pipe', 'inherit'],
 })
-process.on('SIGUSR1', () => child.stdin.end())
+process.on('SIGUSR2', () => child.stdin.end())
 // Killed while we write: its end is what is waited for.
 child.stdin.on('error', () => undefined)
 child.stdout.resume()

@@ -55,11 +55,11 @@ async function named(runner: Runner, marker: string): Promise<string> {
 }
 
 async function act({ act, marker }: Round): Promise<void> {
-  if (act === 'close') return signal(await waitForRole(marker, 'client'), 'SIGUSR1')
+  if (act === 'close') return signal(await waitForRole(marker, 'client'), 'SIGUSR2')
   if (act === 'SIGINT' || act === 'SIGTERM') return signal(await waitForRole(marker, 'glovebox'), act)
   signal(await waitForRole(marker, act), 'SIGKILL')
   // A server outlives a child of its own: it is ended as servers are.
-  if (act === 'child') signal(inRole(marked(marker), 'client'), 'SIGUSR1')
+  if (act === 'child') signal(inRole(marked(marker), 'client'), 'SIGUSR2')
 }
 
 /** `undefined` when the round was over before anybody played the role. */

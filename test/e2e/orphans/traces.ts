@@ -25,7 +25,7 @@ function files(runner: Runner): string[] {
       .map((name) => path.join(directory, name)),
   )
   const shared = ['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap((directory) =>
-    globSync(path.join(directory, '{gbx,glovebox-[0-9]}*')),
+    globSync(path.join(directory, '{gbx-,glovebox-inside}*')),
   )
   return [...own, ...shared].toSorted()
 }
