@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { ordinaryUser } from '../../../test/support/as-user.ts'
 import { GloveboxError } from '../../errors.ts'
 import { inspectCommand } from './command.ts'
 import { findProgram, loaderOf, shebangOf } from './program.ts'
@@ -115,6 +116,17 @@ test('programs are looked up as execvp does, without the working directory', () 
   assert.equal(code('/no/such', ''), 'NOT_FOUND')
   assert.equal(code('', ''), 'USAGE')
   assert.equal(code(join(root, 'bin'), ''), 'NOT_EXECUTABLE')
+})
+
+test('a directory of PATH that cannot be entered is passed over', () => {
+  const user = ordinaryUser()
+  const script = `import { chmodSync, mkdirSync } from 'node:fs'
+    import { findProgram } from ${JSON.stringify(join(user.root, 'src/runtime/inspect/program.ts'))}
+    mkdirSync('closed', { mode: 0 })
+    console.log(findProgram('cat', '/', process.cwd() + '/closed:/usr/bin'))
+    chmodSync('closed', 0o700)`
+  const run = user.spawnSync(user.node, ['--input-type=module', '-e', script])
+  assert.equal(run.stdout, '/usr/bin/cat\n', run.stderr)
 })
 
 test('interpreter lines are split as the kernel splits them', () => {

@@ -36,19 +36,22 @@ function notExecutable(path: string, name: string): GloveboxError {
   })
 }
 
+/** A place that cannot be looked into (`EACCES` from a directory on the way) is passed over, as execvp(3) does. */
 function kindOf(path: string): 'program' | 'not executable' | 'missing' {
-  try {
-    const stat = statSync(path)
-    accessSync(path, constants.X_OK)
-    return stat.isFile() ? 'program' : 'not executable'
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error
-    return error.code === 'EACCES' && isThere(path) ? 'not executable' : 'missing'
-  }
+  const stat = tried(() => statSync(path))
+  if (stat === undefined) return 'missing'
+  if (!stat.isFile()) return 'not executable'
+  return tried(() => accessSync(path, constants.X_OK) ?? true) === true ? 'program' : 'not executable'
 }
 
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+/** What a system call gives, or undefined where it fails with a system error. */
+function tried<T>(call: () => T): T | undefined {
+  try {
+    return call()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined
+    throw error
+  }
 }
 
 /** The interpreter line of a script (`execve(2)`, "Interpreter scripts"), split as the kernel does: at most one argument. */
