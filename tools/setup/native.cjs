@@ -18,7 +18,8 @@ async function ensureNative(project) {
 
   const done = readStamp(stamp, state())
   if (done !== undefined) {
-    useRust(project, done)
+    // What root built with a Rust of its own is there for everybody, that Rust is not.
+    if (statOrNothing(done.cargo) !== undefined) useRust(project, done)
     return
   }
   // Somebody else's clone that we may only read: what its owner built is what there is.

@@ -25,7 +25,7 @@ function statOrNothing(file) {
   try {
     return fs.statSync(file)
   } catch (error) {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+    if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(error.code)) throw error
     return undefined
   }
 }
