@@ -30,6 +30,10 @@ impl Executables {
         allow.map_or(Self::Any, |paths| Self::Unresolved(paths.to_vec()))
     }
 
+    fn restrict(&self) -> bool {
+        !matches!(self, Self::Any)
+    }
+
     /// Whether it is certain that the allowlist does not have the file.
     fn refuse(&mut self, target: &Target, file: FileId) -> bool {
         if let Self::Unresolved(paths) = self {
@@ -71,12 +75,14 @@ impl<S: Sink> Supervisor<S> {
             return self.answer(call, Answer::Continue).map(|_| ());
         };
         let by_descriptor = spelled.is_empty() && flags & libc::AT_EMPTY_PATH != 0;
-        let file = if by_descriptor {
-            opened_file(&target, directory)
-        } else {
-            named_file(&target, directory, &spelled)
+        let refused = self.executables.restrict() && {
+            let file = if by_descriptor {
+                opened_file(&target, directory)
+            } else {
+                named_file(&target, directory, &spelled)
+            };
+            file.is_some_and(|file| self.executables.refuse(&target, file))
         };
-        let refused = file.is_some_and(|file| self.executables.refuse(&target, file));
         let text = path::recorded(&target, directory, &spelled);
         let (verdict, rule, answer) = if refused {
             (Verdict::Denied, "exec.allow", Answer::Errno(libc::EACCES))

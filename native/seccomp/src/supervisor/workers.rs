@@ -1,7 +1,8 @@
 //! Connections that may block, each on a thread of its own, so that nobody else waits for them.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,18 +17,35 @@ const MOST: usize = 256;
 /// How often a blocked connection is looked at, in case its caller died.
 pub const CHECK_BLOCKED: Duration = Duration::from_millis(100);
 
+/// A thread without work waits this long for more: starting one costs more than the connection.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A worker makes a few system calls.
 const STACK: usize = 128 * 1024;
 
 pub struct Workers {
-    listener: Arc<Listener>,
+    shared: Arc<Shared>,
     jobs: Vec<Arc<Job>>,
     looked: Instant,
 }
 
+struct Shared {
+    listener: Arc<Listener>,
+    queue: Mutex<Queue>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(Arc<Job>, Connection)>,
+    /// Threads that wait for work.
+    idle: usize,
+    closed: bool,
+}
+
 struct Job {
     call: Notification,
-    /// 0 until the thread runs.
+    /// 0 until a thread has it.
     thread: AtomicI32,
     cancelled: AtomicBool,
     done: AtomicBool,
@@ -38,20 +56,19 @@ struct Job {
 impl Workers {
     pub fn new(listener: Arc<Listener>) -> Result<Self, Errno> {
         interruptible()?;
-        Ok(Self {
+        let shared = Shared {
             listener,
+            queue: Mutex::default(),
+            more: Condvar::new(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
             jobs: Vec::new(),
             looked: Instant::now(),
         })
     }
 
     pub fn start(&mut self, call: &Notification, connection: Connection) -> Result<(), Errno> {
-        if self.jobs.len() >= MOST {
-            return self
-                .listener
-                .answer(call.id, Answer::Errno(libc::EAGAIN))
-                .map(|_| ());
-        }
         let job = Arc::new(Job {
             call: *call,
             thread: AtomicI32::new(0),
@@ -59,20 +76,30 @@ impl Workers {
             done: AtomicBool::new(false),
             untaken: Mutex::new(None),
         });
-        let (listener, mine) = (Arc::clone(&self.listener), Arc::clone(&job));
-        let spawned = thread::Builder::new()
-            .stack_size(STACK)
-            .spawn(move || work(&listener, &mine, &connection));
-        match spawned {
-            Ok(_) => self.jobs.push(job),
-            Err(_) => {
-                return self
-                    .listener
-                    .answer(call.id, Answer::Errno(libc::EAGAIN))
-                    .map(|_| ())
-            }
+        if self.jobs.len() >= MOST || self.hand_out(&job, connection).is_err() {
+            return self
+                .shared
+                .listener
+                .answer(call.id, Answer::Errno(libc::EAGAIN))
+                .map(|_| ());
         }
+        self.jobs.push(job);
         Ok(())
+    }
+
+    fn hand_out(&self, job: &Arc<Job>, connection: Connection) -> std::io::Result<()> {
+        let mut queue = locked(&self.shared.queue);
+        if queue.idle > queue.waiting.len() {
+            queue.waiting.push_back((Arc::clone(job), connection));
+            self.shared.more.notify_one();
+            return Ok(());
+        }
+        drop(queue);
+        let (shared, first) = (Arc::clone(&self.shared), (Arc::clone(job), connection));
+        thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(move || work(&shared, first))
+            .map(|_| ())
     }
 
     pub fn busy(&self) -> bool {
@@ -99,7 +126,7 @@ impl Workers {
         for job in self
             .jobs
             .iter()
-            .filter(|job| !self.listener.waits(job.call.id))
+            .filter(|job| !self.shared.listener.waits(job.call.id))
         {
             job.cancel();
         }
@@ -107,6 +134,8 @@ impl Workers {
 
     /// Interrupts all of them and waits until they are over.
     pub fn shut_down(&mut self) {
+        locked(&self.shared.queue).closed = true;
+        self.shared.more.notify_all();
         while self.busy() {
             self.jobs.iter().for_each(|job| job.cancel());
             self.jobs.retain(|job| !job.done.load(Ordering::Acquire));
@@ -125,30 +154,47 @@ impl Job {
             unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, WAKE) };
         }
     }
-}
 
-fn work(listener: &Listener, job: &Job, connection: &Connection) {
-    only_wake();
-    job.thread.store(
-        rustix::thread::gettid().as_raw_nonzero().get(),
-        Ordering::Release,
-    );
-    let answer = loop {
-        if job.cancelled.load(Ordering::Acquire) {
-            break None;
-        }
-        match connection.make() {
-            Answer::Errno(libc::EINTR) => {}
-            answer => break Some(answer),
-        }
-    };
-    if let Some(answer) = answer {
-        // An error of the listener is met by the supervisor itself at its next step.
-        if let Ok(false) = listener.answer(job.call.id, answer) {
-            *locked(&job.untaken) = Some(answer);
+    fn make(&self, listener: &Listener, connection: &Connection) {
+        while !self.cancelled.load(Ordering::Acquire) {
+            let answer = connection.make();
+            // Another job's signal that came late, or one of ours.
+            if answer == Answer::Errno(libc::EINTR) {
+                continue;
+            }
+            // An error of the listener is met by the supervisor itself at its next step.
+            if let Ok(false) = listener.answer(self.call.id, answer) {
+                *locked(&self.untaken) = Some(answer);
+            }
+            return;
         }
     }
-    job.done.store(true, Ordering::Release);
+}
+
+fn work(shared: &Shared, first: (Arc<Job>, Connection)) {
+    only_wake();
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    let mut next = Some(first);
+    while let Some((job, connection)) = next {
+        job.thread.store(thread, Ordering::Release);
+        job.make(&shared.listener, &connection);
+        // The descriptors are closed before anybody can believe that it is over.
+        drop(connection);
+        job.done.store(true, Ordering::Release);
+        next = shared.wait();
+    }
+}
+
+impl Shared {
+    fn wait(&self) -> Option<(Arc<Job>, Connection)> {
+        let mut queue = locked(&self.queue);
+        queue.idle += 1;
+        let nothing = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+        let waited = self.more.wait_timeout_while(queue, LINGER, nothing);
+        queue = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(queue, _)| queue);
+        queue.idle -= 1;
+        queue.waiting.pop_front()
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
