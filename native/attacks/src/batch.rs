@@ -5,8 +5,8 @@ use crate::report::{quote, Args, Attack, Outcome, Trace};
 use crate::sys;
 use crate::sys::{close, Ended, Errno, Res};
 
-/// Longer than any attack needs that is not stuck.
-const DEADLINE_MS: i64 = 20_000;
+/// Longer than any attack needs that is not stuck, unless it says so by `seconds=`.
+const DEADLINE_SECONDS: i64 = 20;
 
 /// `name key=value … -- name key=value …`
 pub fn run(words: &[String], attacks: &[Attack]) -> i32 {
@@ -28,6 +28,11 @@ pub fn run(words: &[String], attacks: &[Attack]) -> i32 {
 }
 
 fn one(id: &str, body: fn(&Args, &mut Trace) -> Outcome, args: &Args) -> Res<String> {
+    let seconds = if args.has("seconds") {
+        args.number("seconds")
+    } else {
+        DEADLINE_SECONDS
+    };
     let (reader, writer) = pipe()?;
     let pid = sys::fork_with(|| {
         close(reader);
@@ -37,7 +42,7 @@ fn one(id: &str, body: fn(&Args, &mut Trace) -> Outcome, args: &Args) -> Res<Str
         i32::from(sys::write_all(writer, line.as_bytes()).is_err())
     })?;
     close(writer);
-    let (bytes, hung) = read_until(reader, sys::monotonic_ms() + DEADLINE_MS);
+    let (bytes, hung) = read_until(reader, sys::monotonic_ms() + seconds * 1000);
     close(reader);
     if hung {
         // A child of our own that is still there: it has not been waited for.

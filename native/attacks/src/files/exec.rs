@@ -18,7 +18,6 @@ pub const ATTACKS: &[Attack] = &[
     ("exec-loader", exec_loader),
     ("exec-shadow", exec_shadow),
     ("map-executable", map_executable),
-    ("self-exe-script", self_exe_script),
 ];
 
 fn ran(trace: &mut Trace, what: &str, result: Res<Ended>) -> Outcome {
@@ -375,14 +374,4 @@ fn map_executable(args: &Args, trace: &mut Trace) -> Outcome {
         return Outcome::NotTried("no directory took the file".into());
     }
     first(outcomes)
-}
-
-/// CVE-2019-5736 in full, where the program itself is a script for `/proc/self/exe`: then the launcher's
-/// program file runs inside. Here: a child runs such a script at `target`; did it run anything?
-fn self_exe_script(args: &Args, trace: &mut Trace) -> Outcome {
-    ran(
-        trace,
-        "execve script",
-        sys::run_program(args.get("target"), &["x", "mark"]),
-    )
 }

@@ -170,77 +170,62 @@ fn proc_masked(_: &Args, trace: &mut Trace) -> Outcome {
             "/proc/slabinfo",
             "/proc/vmallocinfo",
             "/proc/pagetypeinfo",
-            "/proc/iomem",
             "/proc/latency_stats",
         ]
         .map(|path| try_read(trace, "read", path)),
     )
 }
 
-/// The program file that runs (CVE-2019-5736): opened for writing directly, and through a descriptor.
-fn self_exe_write(_: &Args, trace: &mut Trace) -> Outcome {
-    writable_exe(trace, "/proc/self/exe")
-}
-
-fn writable_exe(trace: &mut Trace, exe: &str) -> Outcome {
-    let direct = trace.call(
-        format!("open {exe} for writing"),
-        sys::open(exe, libc::O_WRONLY),
-    );
-    if direct.is_ok() {
-        return Outcome::Effect("the program file is open for writing".into());
+/// The file of a program that runs (CVE-2019-5736), through its process: opened while it runs, and written
+/// to when it has ended and is not busy any more. `target` is a copy of our own program.
+fn self_exe_write(args: &Args, trace: &mut Trace) -> Outcome {
+    let own = args.get("target");
+    let (path, word) = (c(own), c("linger"));
+    let argv = [path.as_ptr(), word.as_ptr(), std::ptr::null()];
+    let environment: [*const libc::c_char; 1] = [std::ptr::null()];
+    let started = sys::fork_with(|| {
+        let failed = sys!(
+            libc::SYS_execve,
+            path.as_ptr(),
+            argv.as_ptr(),
+            environment.as_ptr()
+        );
+        i32::from(failed.is_err())
+    });
+    let pid = match trace.call("start it", started) {
+        Ok(pid) => pid,
+        Err(errno) => return Outcome::NotTried(errno.to_string()),
+    };
+    let exe = format!("/proc/{pid}/exe");
+    while !std::fs::read_link(&exe).is_ok_and(|link| link.to_string_lossy() == own) {
+        std::thread::yield_now();
     }
-    for flags in [libc::O_PATH, libc::O_RDONLY] {
-        let Ok(fd) = trace.call(format!("open {exe}"), sys::open(exe, flags)) else {
-            continue;
-        };
-        let again = format!("/proc/self/fd/{fd}");
-        match trace.call("reopen for writing", sys::open(&again, libc::O_WRONLY)) {
-            // Busy because it runs: only time stands between us and the file.
-            Err(sys::Errno(libc::ETXTBSY)) => {
-                return Outcome::Effect("only ETXTBSY protects the program file".into())
-            }
-            Ok(_) => return Outcome::Effect("the program file is open for writing".into()),
-            Err(_) => {}
-        }
-        let own = c(&again);
-        let mode = trace.call("chmod", sys!(libc::SYS_chmod, own.as_ptr(), 0o755));
-        if mode.is_ok() {
-            return Outcome::Effect("the program file's mode was set".into());
-        }
-    }
-    Outcome::Nothing
+    let held: Vec<_> = [libc::O_RDONLY, libc::O_PATH]
+        .into_iter()
+        .filter_map(|flags| trace.call("open exe", sys::open(&exe, flags)).ok())
+        .collect();
+    let _ = sys!(libc::SYS_kill, pid, libc::SIGKILL);
+    let _ = sys::wait_for(pid);
+    first(held.into_iter().map(|fd| {
+        let again = sys::open(&format!("/proc/self/fd/{fd}"), libc::O_WRONLY);
+        trace.must_fail("reopen for writing", again)
+    }))
 }
 
 /// The launcher's program file, which pid 1 of the sandbox still runs: read, written, executed.
-fn init_exe(_: &Args, trace: &mut Trace) -> Outcome {
-    let mut outcome = Outcome::Nothing;
-    for pid in sys::visible_pids() {
-        if pid == std::process::id() as i32
-            || sys::read_file(&format!("/proc/{pid}/cmdline")).is_ok_and(own_program)
-        {
-            continue;
+fn init_exe(args: &Args, trace: &mut Trace) -> Outcome {
+    let exe = format!("/proc/{}/exe", args.get("pid"));
+    let read = try_read(trace, "read", &exe);
+    let path = trace.must_fail("open O_PATH", sys::open(&exe, libc::O_PATH));
+    let write = match trace.call("open for writing", sys::open(&exe, libc::O_WRONLY)) {
+        // Busy because it runs: only time would stand between us and the file.
+        Ok(_) | Err(sys::Errno(libc::ETXTBSY)) => {
+            Outcome::Effect("nothing but being busy protects the program file".into())
         }
-        let exe = format!("/proc/{pid}/exe");
-        outcome = first([
-            outcome,
-            try_read(trace, "read", &exe),
-            writable_exe(trace, &exe),
-        ]);
-        if trace
-            .call("execve", sys::run_program(&exe, &["x", "--version"]))
-            .is_ok()
-        {
-            outcome = first([outcome, Outcome::Effect(format!("executed {exe}"))]);
-        }
-    }
-    outcome
-}
-
-fn own_program(cmdline: Vec<u8>) -> bool {
-    std::env::args()
-        .next()
-        .is_some_and(|own| cmdline.starts_with(own.as_bytes()))
+        Err(_) => Outcome::Nothing,
+    };
+    let run = trace.must_fail("execve", sys::run_program(&exe, &["x", "--version"]));
+    first([read, path, write, run])
 }
 
 /// Any descriptor that is a directory (CVE-2024-21626), the standard three included: enter it and look around.

@@ -127,17 +127,15 @@ fn mount_setattr(args: &Args, trace: &mut Trace) -> Outcome {
 
 fn mount_propagation(_: &Args, trace: &mut Trace) -> Outcome {
     let root = c("/");
-    first(
-        [
-            ("shared", libc::MS_SHARED),
-            ("slave", libc::MS_SLAVE),
-            ("unbindable", libc::MS_UNBINDABLE),
-        ]
-        .map(|(word, flag)| {
-            let made = sys!(libc::SYS_mount, 0, root.as_ptr(), 0, flag | libc::MS_REC, 0);
-            trace.must_fail(word, made)
-        }),
-    )
+    let kinds = [
+        ("unbindable", libc::MS_UNBINDABLE),
+        ("shared", libc::MS_SHARED),
+        ("slave", libc::MS_SLAVE),
+    ];
+    first(kinds.map(|(word, flag)| {
+        let made = sys!(libc::SYS_mount, 0, root.as_ptr(), 0, flag | libc::MS_REC, 0);
+        trace.must_fail(word, made)
+    }))
 }
 
 /// A detached copy of a tree, mounted elsewhere by move_mount(2).

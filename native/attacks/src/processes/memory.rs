@@ -9,6 +9,7 @@ use crate::sys::{c, Res};
 pub const ATTACKS: &[Attack] = &[
     ("memory-anonymous", memory_anonymous),
     ("memory-children", memory_children),
+    ("memory-sockets-children", memory_sockets_children),
     ("memory-shared", memory_shared),
     ("memory-segments", memory_segments),
     ("memory-memfd", memory_memfd),
@@ -36,7 +37,16 @@ fn grow(args: &Args, trace: &mut Trace, what: &str, mut step: impl FnMut() -> Re
         }
         made += 1;
     }
+    hold(made, most);
     reached(trace, what, made, most, refused)
+}
+
+/// A limit that is kept by looking from time to time must end us soon after: having it for a moment is not enough.
+fn hold(made: i64, most: i64) {
+    let until = sys::monotonic_ms() + if made >= most { 500 } else { 0 };
+    while sys::monotonic_ms() < until {
+        std::thread::yield_now();
+    }
 }
 
 fn map_and_touch(flags: i32, fd: i64, offset: i64) -> Res {
@@ -64,55 +74,81 @@ fn memory_anonymous(args: &Args, trace: &mut Trace) -> Outcome {
 
 /// Spread over children, each below any limit per process.
 fn memory_children(args: &Args, trace: &mut Trace) -> Outcome {
-    let each = 16;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    spread(args, trace, "MiB in children", || {
+        map_and_touch(flags, -1, 0)
+    })
+}
+
+fn memory_sockets_children(args: &Args, trace: &mut Trace) -> Outcome {
+    let block = vec![0x5au8; 64 * 1024];
+    spread(args, trace, "MiB in children's sockets", || {
+        park_in_sockets(&block)
+    })
+}
+
+/// Children that take 16 MiB each, by `step` of one, and keep them.
+fn spread(args: &Args, trace: &mut Trace, what: &str, step: impl Fn() -> Res) -> Outcome {
+    const EACH: i64 = 16;
     let most = args.number("most");
     let mut children = Vec::new();
     let mut made = 0;
     let mut refused = None;
-    while made < most {
-        let (reader, writer) = match crate::batch::pipe() {
-            Ok(pipe) => pipe,
-            Err(errno) => {
-                refused = Some(errno);
-                break;
+    while made < most && refused.is_none() {
+        match filled_child(EACH, &step) {
+            Ok(pid) => {
+                children.push(pid);
+                made += EACH;
             }
-        };
-        let child = sys::fork_with(|| {
-            let _ = sys!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            for _ in 0..each {
-                if map_and_touch(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0).is_err() {
-                    return 1;
-                }
-            }
-            let _ = sys::write_all(writer, b".");
-            loop {
-                let _ = sys!(libc::SYS_pause);
-            }
-        });
-        sys::close(writer);
-        let filled = child.and_then(|pid| {
-            children.push(pid);
-            sys::read_some(reader, 1)
-        });
-        sys::close(reader);
-        match filled {
-            Ok(bytes) if bytes == b"." => made += each,
-            Ok(_) => {
-                refused = Some(sys::Errno(libc::ENOMEM));
-                break;
-            }
-            Err(errno) => {
-                refused = Some(errno);
-                break;
-            }
+            Err(errno) => refused = Some(errno),
         }
     }
-    let outcome = reached(trace, "MiB in children", made, most, refused);
+    hold(made, most);
+    // Those that were killed meanwhile do not hold theirs any more.
+    let left = children.iter().filter(|pid| is_alive(**pid)).count() as i64;
+    let outcome = reached(trace, what, left * EACH, most, refused);
     for pid in children {
         let _ = sys!(libc::SYS_kill, pid, libc::SIGKILL);
         let _ = sys::wait_for(pid);
     }
     outcome
+}
+
+fn is_alive(pid: i32) -> bool {
+    // WNOWAIT: a dead child stays to be waited for.
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: all zeros is a valid siginfo_t, and the kernel fills it.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let pointer = &mut info as *mut libc::siginfo_t;
+    let asked = sys!(libc::SYS_waitid, libc::P_PID, pid, pointer, flags, 0);
+    asked.is_ok() && info.si_signo == 0
+}
+
+fn filled_child(each: i64, step: &impl Fn() -> Res) -> Res<i32> {
+    let (reader, writer) = crate::batch::pipe()?;
+    let child = sys::fork_with(|| {
+        let _ = sys!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        for _ in 0..each {
+            if step().is_err() {
+                return 1;
+            }
+        }
+        let _ = sys::write_all(writer, b".");
+        loop {
+            let _ = sys!(libc::SYS_pause);
+        }
+    });
+    sys::close(writer);
+    let filled = child.and_then(|pid| Ok((pid, sys::read_some(reader, 1)?)));
+    sys::close(reader);
+    match filled {
+        Ok((pid, bytes)) if bytes == b"." => Ok(pid),
+        Ok((pid, _)) => {
+            let _ = sys::wait_for(pid);
+            Err(sys::Errno(libc::ENOMEM))
+        }
+        Err(errno) => Err(errno),
+    }
 }
 
 fn memory_shared(args: &Args, trace: &mut Trace) -> Outcome {
@@ -202,28 +238,33 @@ fn memory_pipes(args: &Args, trace: &mut Trace) -> Outcome {
 /// Bytes parked in sockets that nobody reads.
 fn memory_sockets(args: &Args, trace: &mut Trace) -> Outcome {
     let block = vec![0x5au8; 64 * 1024];
-    grow(args, trace, "MiB in sockets", || {
-        let mut left = MIB;
-        while left > 0 {
-            let mut pair = [0i32; 2];
-            let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
-            sys!(
-                libc::SYS_socketpair,
-                libc::AF_UNIX,
-                kind,
-                0,
-                pair.as_mut_ptr()
-            )?;
-            let before = left;
-            while let Ok(count) = sys::write_all(pair[0], &block) {
+    grow(args, trace, "MiB in sockets", || park_in_sockets(&block))
+}
+
+/// One MiB in as many pairs as it takes.
+fn park_in_sockets(block: &[u8]) -> Res {
+    let mut left = MIB;
+    while left > 0 {
+        let mut pair = [0i32; 2];
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+        sys!(
+            libc::SYS_socketpair,
+            libc::AF_UNIX,
+            kind,
+            0,
+            pair.as_mut_ptr()
+        )?;
+        let before = left;
+        for end in pair {
+            while let Ok(count) = sys::write_all(end, block) {
                 left -= count;
             }
-            if before == left {
-                return Err(sys::Errno(libc::ENOBUFS));
-            }
         }
-        Ok(0)
-    })
+        if before == left {
+            return Err(sys::Errno(libc::ENOBUFS));
+        }
+    }
+    Ok(0)
 }
 
 /// memfd_secret: locked pages that even the kernel's own map does not have.

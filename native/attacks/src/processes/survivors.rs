@@ -24,7 +24,7 @@ fn survive(args: &Args, trace: &mut Trace) -> Outcome {
     let ended = trace.call("double fork", daemon.and_then(sys::wait_for));
     let beside = trace.call("fork", sys::fork_with(|| linger(&marker)));
     let hydra = sys::fork_with(|| {
-        ignore_all();
+        let_go();
         for _ in 0..1000 {
             match sys::fork_with(|| linger(&marker)) {
                 Ok(head) => {
@@ -42,7 +42,11 @@ fn survive(args: &Args, trace: &mut Trace) -> Outcome {
     }
 }
 
-fn ignore_all() {
+/// Ignores every signal and keeps no descriptor, so that nobody who waits for one waits for us.
+fn let_go() {
+    for fd in 0..64 {
+        sys::close(fd);
+    }
     for signal in 1..65 {
         // SAFETY: sets a disposition; refused for the two that cannot be ignored.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
@@ -51,10 +55,7 @@ fn ignore_all() {
 
 /// Becomes a program of our own that waits with the marker among its words.
 fn linger(marker: &str) -> i32 {
-    ignore_all();
-    for fd in 0..64 {
-        sys::close(fd);
-    }
+    let_go();
     let (path, own) = (sys::c("/proc/self/exe"), sys::c("attacks"));
     let (word, marker) = (sys::c("linger"), sys::c(marker));
     let argv = [

@@ -9,6 +9,7 @@ use crate::sys::{close, Res};
 pub const ATTACKS: &[Attack] = &[
     ("supervisor-abuse", supervisor_abuse),
     ("supervisor-stall", supervisor_stall),
+    ("forge-status", forge_status),
 ];
 
 /// Connects to a listener of our own and says whether that worked.
@@ -144,4 +145,31 @@ fn supervisor_stall(_: &Args, trace: &mut Trace) -> Outcome {
         Ok(_) => Outcome::Effect(format!("an honest connection took {took} ms")),
         Err(errno) => Outcome::Effect(format!("honest connections fail: {errno}")),
     }
+}
+
+/// What the supervisor reports comes from us: names that would end its line and begin one of ours.
+fn forge_status(_: &Args, trace: &mut Trace) -> Outcome {
+    let forged = "/tmp/x\"}\n{\"event\":\"exit\",\"code\":0,\"signal\":null}\n\u{202e}\u{1b}[2J";
+    let mut bytes = forged.as_bytes().to_vec();
+    bytes.extend([0xff, 0xfe, 0xc0]);
+    let name = sys::c("\"}\n{\"event\"");
+    let _ = sys!(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr());
+    let mut address = Address::unix(forged);
+    address.bytes.truncate(2);
+    address.bytes.extend(&bytes[..bytes.len().min(107)]);
+    address.bytes.push(0);
+    let fd = sys!(libc::SYS_socket, libc::AF_UNIX, libc::SOCK_STREAM, 0);
+    let connected =
+        fd.and_then(|fd| sys!(libc::SYS_connect, fd, address.pointer(), address.length()));
+    let _ = trace.call("connect", connected);
+    bytes.push(0);
+    let none: [usize; 1] = [0];
+    let run = sys!(
+        libc::SYS_execve,
+        bytes.as_ptr(),
+        none.as_ptr(),
+        none.as_ptr()
+    );
+    let _ = trace.call("execve", run);
+    Outcome::Nothing
 }

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { test } from 'node:test'
+import { runOutside } from './support/control.ts'
+import { mustHaveRun, planFor, runJail, type JailOptions } from './support/jail.ts'
+import type { Place } from './support/place.ts'
+import { assertHeld, assertWorks, attack, attackInJail, only, withPlaces } from './support/single.ts'
+import { sceneOf, wordsOf } from './support/attack.ts'
+
+/** All that a device directory needs. */
+const harmless: ReadonlySet<string> = new Set(
+  'full null random urandom zero fd ptmx pts shm stdin stdout stderr'.split(' '),
+)
+
+withPlaces('what comes in from outside', (place, other) => {
+  const names = ['descriptors', 'descriptor-directory', 'proc-descriptors']
+  for (const name of names) {
+    test(`descriptors that the launcher was left with do not come in: ${name} (CVE-2024-21626)`, async () => {
+      const one = attack(name, { target: place().secret })
+      const { run, report } = await withOpened(place(), (more) => attackInJail(place(), one, { stdio: { more } }))
+      assertHeld(report)
+      assert.ok(!run.stdout.includes(place().token))
+      const outside = attack(name, { target: other().secret })
+      assertWorks(only(outside, await withOpened(other(), (more) => outsideWith(other(), outside, { more }))))
+    })
+  }
+
+  test('the environment of the launcher does not come in, nor can it be read from pid 1', async () => {
+    const one = attack('environment', { name: 'GLOVEBOX_PARENT_SECRET' })
+    const { run, report } = await attackInJail(place(), one, { env: { GLOVEBOX_PARENT_SECRET: place().token } })
+    assertHeld(report)
+    assert.ok(!run.stdout.includes(place().token))
+    assertWorks(only(one, await runOutside(other(), wordsOf([one], sceneOf(other(), 'host')))))
+  })
+
+  test('a file that is the standard input cannot be written to through it', async () => {
+    await reopen(place(), 'r', 0, assertHeld)
+    assert.equal(readFileSync(place().secret, 'utf8'), `${place().token}\n`)
+    await reopen(other(), 'r', 0, assertWorks, 'outside')
+    assert.notEqual(readFileSync(other().secret, 'utf8'), `${other().token}\n`)
+  })
+
+  test('a file that is the standard error cannot be read through it', async () => {
+    const output = await reopen(place(), 'a', 2, assertHeld)
+    assert.ok(!output.includes(place().token))
+    await reopen(other(), 'a', 2, assertWorks, 'outside')
+  })
+
+  test('a directory that is the standard input leads nowhere', async () => {
+    const one = attack('descriptor-directory', { target: place().secret })
+    const fd = openSync(place().base, 'r')
+    try {
+      const run = await runJail(place(), wordsOf([one], sceneOf(place(), 'jail')), {
+        stdio: { first: [fd, 'pipe', 'pipe'] },
+      })
+      // Refusing to start is as good.
+      if (run.failure === undefined) assertHeld(only(one, run.stdout))
+      assert.ok(!run.stdout.includes(place().token))
+    } finally {
+      closeSync(fd)
+    }
+  })
+
+  for (const cwd of ['/proc/self/fd/5', '/proc/self/cwd', '/proc/1/cwd', '/proc/self/root', '/proc/self/fd/0/..']) {
+    test(`the working directory ${cwd} leads nowhere outside (CVE-2024-21626)`, async () => {
+      const one = attack('start-directory', { target: place().secret })
+      const words = wordsOf([one], sceneOf(place(), 'jail'))
+      const command = { ...planFor(place(), words).command, cwd }
+      const run = await withOpened(place(), (more) => runJail(place(), words, { plan: { command }, stdio: { more } }))
+      if (run.failure === undefined) assertHeld(only(one, run.stdout))
+      assert.ok(!run.stdout.includes(place().token))
+    })
+  }
+
+  test('the directory that the launcher was started in is not where the program starts', async () => {
+    const one = attack('start-directory', { target: place().secret })
+    const { report } = await attackInJail(place(), one, { cwd: place().base })
+    assertHeld(report)
+    const outside = attack('start-directory', { target: other().secret })
+    assertWorks(only(outside, await runOutside(other(), wordsOf([outside], sceneOf(other(), 'host')))))
+  })
+
+  test('who and where it is, the program learns of the sandbox and not of the host', async () => {
+    const run = mustHaveRun(await runJail(place(), ['describe'], { cwd: place().base }))
+    const seen = JSON.parse(run.stdout) as Record<string, unknown>
+    const machineId = existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8').trim() : ''
+    const expected = planFor(place(), []).command
+    assert.deepEqual(seen['environment'], expected.env)
+    assert.equal(seen['cwd'], place().ws)
+    assert.equal(seen['core'], 0)
+    assert.notEqual(seen['uid'], 0)
+    assert.notEqual(seen['hostname'], hostname())
+    if (machineId !== '') assert.notEqual(seen['machineId'], machineId)
+    assert.equal(seen['ppid'], 1)
+    assert.notEqual(seen['sid'], 0)
+    assert.equal(typeof seen['terminal'], 'string', 'the standard input is a terminal')
+    assert.equal(typeof seen['controlling'], 'string', 'there is a controlling terminal')
+    if (place().runner.name === 'root') assert.deepEqual(seen['groups'], [])
+    const pids = seen['pids'] as number[]
+    assert.ok(pids.length <= 3, `processes in sight: ${pids.join(' ')}`)
+    assert.ok(!(seen['root'] as string[]).some((name) => ['root', 'boot', 'sys', 'mnt', 'srv', 'media'].includes(name)))
+    assert.deepEqual(
+      (seen['devices'] as string[]).filter((name) => !harmless.has(name)),
+      [],
+    )
+    assert.ok(!String(seen['mounts']).includes(place().secret))
+  })
+
+  test('signals that were ignored or blocked around the launcher are not so inside', async () => {
+    const through = ['/usr/bin/env', '--ignore-signal=INT,TERM,PIPE,USR1,HUP', '--block-signal=USR2,WINCH']
+    const plain = planFor(place(), []).command
+    const command = { ...plain, path: '/usr/bin/cat', argv: ['cat', '/proc/self/status'] }
+    const run = mustHaveRun(await runJail(place(), [], { plan: { command }, through }))
+    for (const name of ['SigBlk', 'SigIgn', 'SigCgt']) assert.match(run.stdout, new RegExp(`^${name}:\\s+0{16}$`, 'm'))
+  })
+
+  test('names that the program chooses cannot forge a line of the launcher’s report', async () => {
+    const { run } = await attackInJail(place(), attack('forge-status', {}))
+    const exits = run.statuses.filter(({ event }) => event === 'exit')
+    assert.equal(exits.length, 1)
+    const seen = run.activities.filter(({ path: at, address }) => `${at}${address}`.includes('"event":"exit"'))
+    assert.ok(seen.length >= 2, `the attempts were not recorded: ${JSON.stringify(run.activities)}`)
+  })
+})
+
+/** Hands on descriptors of the base directory, which has the secret in it. */
+async function withOpened<T>(place: Place, use: (more: number[]) => Promise<T>): Promise<T> {
+  const opened = [openSync(place.base, 'r'), openSync(place.secret, 'r'), openSync(place.runner.home, 'r')]
+  try {
+    return await use(opened)
+  } finally {
+    for (const fd of opened) closeSync(fd)
+  }
+}
+
+function outsideWith(place: Place, one: ReturnType<typeof attack>, stdio: JailOptions['stdio']): Promise<string> {
+  return runOutside(place, wordsOf([one], sceneOf(place, 'host')), [], stdio)
+}
+
+/** Runs with the secret as one of the standard streams. */
+async function reopen(
+  place: Place,
+  mode: 'r' | 'a',
+  stream: 0 | 2,
+  judge: typeof assertHeld,
+  where: 'jail' | 'outside' = 'jail',
+): Promise<string> {
+  const one = attack('stdio-reopen', {})
+  writeFileSync(place.secret, `${place.token}\n`)
+  const fd = openSync(place.secret, mode)
+  const first = stream === 0 ? ([fd, 'pipe', 'pipe'] as const) : (['ignore', 'pipe', fd] as const)
+  try {
+    if (where === 'outside') {
+      const output = await outsideWith(place, one, { first })
+      judge(only(one, output))
+      return output
+    }
+    const { run, report } = await attackInJail(place, one, { stdio: { first } })
+    judge(report)
+    return run.stdout
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import path from 'node:path'
+import { test } from 'node:test'
+import type { Readable } from 'node:stream'
+import type { JailMount } from '../../src/protocol/jail-plan.ts'
+import { sceneOf, wordsOf, type Report } from './support/attack.ts'
+import { runOutside } from './support/control.ts'
+import { planFor, runJail } from './support/jail.ts'
+import { pidsWith } from './support/measure.ts'
+import type { Place } from './support/place.ts'
+import { assertHeld, assertWorks, attack, attackInJail, only, withPlaces } from './support/single.ts'
+import { appeared, until } from './support/wait.ts'
+
+const isRoot = process.getuid?.() === 0
+const onlyRoot = isRoot ? false : 'only root can prepare this'
+
+withPlaces('what is done from outside meanwhile', (place, other) => {
+  test('a directory that is moved out of the workspace takes nobody along', async () => {
+    const move = async ({ ws, base }: Place): Promise<void> => {
+      await appeared(path.join(ws, 'sub', 'ready'))
+      renameSync(path.join(ws, 'sub'), path.join(base, 'moved'))
+    }
+    const one = (at: Place): ReturnType<typeof attack> => attack('moved-directory', { ws: at.ws, target: at.secret })
+    const { run, report } = await attackInJail(place(), one(place()), { meanwhile: () => move(place()) })
+    assertHeld(report)
+    assert.ok(!run.stdout.includes(place().token))
+    assertWorks(await outsideMeanwhile(other(), one(other()), () => move(other())))
+  })
+
+  test('a denied file stays denied when an editor replaces it', async () => {
+    const replace = async ({ ws, denied, token }: Place): Promise<void> => {
+      await appeared(path.join(ws, 'ready'))
+      writeFileSync(`${denied}.new`, `${token}\n`)
+      give(`${denied}.new`, place())
+      renameSync(`${denied}.new`, denied)
+      writeFileSync(path.join(ws, 'replaced'), '')
+    }
+    const one = (at: Place): ReturnType<typeof attack> => attack('deny-replaced', { ws: at.ws, target: at.denied })
+    const words = wordsOf([one(place())], sceneOf(place(), 'jail'))
+    const run = await runJail(place(), words, { meanwhile: () => replace(place()) })
+    assert.ok(!run.stdout.includes(place().token), `it was read: ${run.stdout}`)
+    assertWorks(await outsideMeanwhile(other(), one(other()), () => replace(other())))
+  })
+
+  test('nobody outside can be made to connect to a port inside', async () => {
+    const port = await freePort()
+    const one = (at: Place): ReturnType<typeof attack> => attack('listen', { ws: at.ws, host: '0.0.0.0', port })
+    const call = async ({ ws }: Place): Promise<boolean> => {
+      await appeared(path.join(ws, 'listening'))
+      const answered = await isListening(port)
+      writeFileSync(path.join(ws, 'called'), '')
+      return answered
+    }
+    let answered: boolean | undefined
+    const { report } = await attackInJail(place(), one(place()), {
+      meanwhile: async () => void (answered = await call(place())),
+    })
+    assertHeld(report)
+    assert.equal(answered, false)
+    assertWorks(await outsideMeanwhile(other(), one(other()), async () => void (answered = await call(other()))))
+    assert.equal(answered, true)
+  })
+
+  test('an advisory lock on a shared file is shared, and ends with the sandbox: this is documented, not prevented', async () => {
+    const one = attack('lock-shared', { target: place().readOnly })
+    const { report } = await attackInJail(place(), one)
+    assert.equal(report.effect, 'locked: ')
+    assert.equal(place().runner.spawnSync(place().attacks, ['locked', place().readOnly]).status, 0)
+  })
+})
+
+withPlaces('what lies in the directories that are given', (place, other) => {
+  test('a device that somebody left in the workspace cannot be opened', { skip: onlyRoot }, async () => {
+    for (const at of [place(), other()]) {
+      const node = path.join(at.ws, 'zero')
+      assert.equal(spawnSync('mknod', ['-m', '666', node, 'c', '1', '5']).status, 0)
+      give(node, at)
+    }
+    const one = (at: Place): ReturnType<typeof attack> => attack('foreign-device', { target: path.join(at.ws, 'zero') })
+    assertHeld((await attackInJail(place(), one(place()))).report)
+    assertWorks(only(one(other()), await runOutside(other(), wordsOf([one(other())], sceneOf(other(), 'host')))))
+  })
+
+  test('a set-id program gives nobody another identity', { skip: onlyRoot }, async () => {
+    const mounts: JailMount[] = []
+    const one = (at: Place): ReturnType<typeof attack> =>
+      attack('setuid-run', { target: path.join(at.base, 'suid', 'program') })
+    for (const at of [place(), other()]) {
+      const file = path.join(at.base, 'suid', 'program')
+      mkdirSync(path.dirname(file))
+      copyFileSync(at.attacks, file)
+      chownSync(file, at.runner.uid === 0 ? 61235 : 0, at.runner.uid === 0 ? 61235 : 0)
+      chmodSync(file, 0o6755)
+      const source = path.dirname(file)
+      if (at === place()) mounts.push({ source, target: source, access: 'read', exec: true, owner: 'user' })
+    }
+    const plan = { mounts: [...planFor(place(), []).mounts, ...mounts] }
+    const { report } = await attackInJail(place(), one(place()), { plan })
+    assertHeld(report)
+    assertWorks(only(one(other()), await runOutside(other(), wordsOf([one(other())], sceneOf(other(), 'host')))))
+  })
+
+  test('a program that is a script for /proc/self/exe does not run the launcher inside (CVE-2019-5736)', async () => {
+    const script = path.join(place().bin, 'script')
+    writeFileSync(script, '#!/proc/self/exe\n', { mode: 0o755 })
+    give(script, place())
+    const command = { ...planFor(place(), []).command, path: script, argv: [script] }
+    const run = await runJail(place(), [], { plan: { command } })
+    assert.notEqual(run.exit?.code, 0)
+    assert.doesNotMatch(run.stdout + run.stderr, /jail|plan-fd/)
+  })
+})
+
+withPlaces('what changes while a sandbox starts', (place) => {
+  test('a directory to be mounted that turns into a link leads nowhere (CVE-2021-30465, CVE-2024-42472)', async () => {
+    const { base, ws } = place()
+    const [source, link, outside] = [path.join(ws, 'given'), path.join(ws, 'link'), path.join(base, 'outside')]
+    mkdirSync(outside)
+    writeFileSync(path.join(outside, 'inner.txt'), `${place().token}\n`)
+    mkdirSync(source)
+    symlinkSync(outside, link)
+    for (const name of [outside, path.join(outside, 'inner.txt'), source]) give(name, place())
+    const mounts = planFor(place(), []).mounts.filter(({ target }) => target !== ws)
+    const given: JailMount = { source, target: '/given', access: 'read', exec: false, owner: 'user' }
+    const one = attack('read-path', { target: '/given/inner.txt' })
+    let started = 0
+    await flipping(place(), source, link, async () => {
+      for (let round = 0; round < 60; round++) {
+        const words = wordsOf([one], sceneOf(place(), 'jail'))
+        const command = { ...planFor(place(), words).command, cwd: '/' }
+        const plan = { command, mounts: [...mounts, given], deny: [] }
+        const run = await runJail(place(), words, { plan })
+        if (run.exit !== undefined) started += 1
+        assert.ok(!run.stdout.includes(place().token), 'a start mounted what the link leads to')
+      }
+      await until(() => lstatSync(source).isSymbolicLink(), 'nothing was exchanged')
+    })
+    assert.ok(started > 0, 'no start saw the directory')
+  })
+
+  test('a target inside the workspace that is a link leads to no other mount', async () => {
+    const { ws, base, ro } = place()
+    symlinkSync('/usr', path.join(ws, 'target'))
+    symlinkSync(base, path.join(ws, 'target-outside'))
+    for (const name of ['target', 'target-outside/inner']) {
+      const given: JailMount = { source: ro, target: path.join(ws, name), access: 'read', exec: false, owner: 'user' }
+      const plan = { mounts: [...planFor(place(), []).mounts, given] }
+      const one = attack('list-path', { target: '/usr' })
+      const run = await runJail(place(), wordsOf([one], sceneOf(place(), 'jail')), { plan })
+      assert.ok(run.failure !== undefined || !run.stdout.includes('own.txt'), 'the mount went where the link leads')
+    }
+    assert.ok(!existsSync(path.join(base, 'inner')), 'something was made outside')
+  })
+})
+
+withPlaces('what is left', (place, other) => {
+  test('processes that mean to outlive the sandbox do not', async () => {
+    const marker = `survivor-${place().name}`
+    const { report } = await attackInJail(place(), attack('survive', { marker }))
+    assert.ok(report.attempted)
+    await until(() => lingering(marker).length === 0, 'something is left')
+    const outside = `survivor-${other().name}`
+    const one = attack('survive', { marker: outside })
+    await runOutside(other(), wordsOf([one], sceneOf(other(), 'host')))
+    await until(() => lingering(outside).length > 0, 'outside nothing survives either')
+    await killAll(outside)
+  })
+
+  test('a sandbox whose processes are all stopped ends with its launcher', async () => {
+    const marker = `survivor-${place().name}`
+    const words = wordsOf([attack('survive', { marker }), attack('stop-everybody', {})], sceneOf(place(), 'jail'))
+    await runJail(place(), words, {
+      meanwhile: async (pid) => {
+        await until(() => pidsWith(`${place().attacks}\0run`).length > 0, 'it did not start')
+        process.kill(pid, 'SIGKILL')
+      },
+    })
+    await until(() => lingering(marker).length === 0, 'something is left')
+    await until(() => pidsWith(`${place().attacks}\0run`).length === 0, 'something is left')
+  })
+})
+
+const lingering = (marker: string): number[] => pidsWith(`linger\0${marker}`)
+
+/** The control run's, which only know SIGKILL; one of them starts another as long as its parent lives. */
+async function killAll(marker: string): Promise<void> {
+  await until(() => {
+    const pids = [...pidsWith(`marker=${marker}`), ...lingering(marker)]
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    return pids.length === 0
+  }, 'survivors of the control run are left')
+}
+
+async function outsideMeanwhile(
+  place: Place,
+  one: ReturnType<typeof attack>,
+  meanwhile: () => Promise<void>,
+): Promise<Report> {
+  const [output] = await Promise.all([runOutside(place, wordsOf([one], sceneOf(place, 'host'))), meanwhile()])
+  return only(one, output)
+}
+
+function give(name: string, { runner }: Place): void {
+  if (isRoot) chownSync(name, runner.uid, runner.gid)
+}
+
+/** Exchanges two names all the while. */
+async function flipping(place: Place, one: string, two: string, body: () => Promise<void>): Promise<void> {
+  const child = place.runner.spawn(place.attacks, ['flip', one, two], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  await once(child.stdout as Readable, 'data')
+  try {
+    await body()
+  } finally {
+    child.kill('SIGKILL')
+    await ended
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '0.0.0.0')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ECONNREFUSED')
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
