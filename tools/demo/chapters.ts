@@ -92,8 +92,8 @@ export function showReceipt(file: string, expect: Expect): void {
     receipt.enforcements.map(({ control, enforced, mechanism, layers }) => [
       enforced ? marks.good : marks.bad,
       control,
-      short(mechanism, 50),
-      paint.dim(short(layers.join(', '), 40)),
+      short(withoutHash(mechanism), 60),
+      paint.dim(short(withoutHash(layers.join(', ')), 34)),
     ]),
   )
   say(
@@ -121,6 +121,11 @@ export async function showCost(
     line('a tool call', 'callMs', 2),
   ])
   say(paint.dim('medians, taken in turns'))
+}
+
+/** The filter's hash is told once, below the table. */
+function withoutHash(text: string): string {
+  return text.replaceAll(/ filter [0-9a-f]{12}\b/g, '')
 }
 
 function withoutPaths(text: string, scene: Scene): string {

@@ -33,7 +33,7 @@ async function demo(expect: Expect): Promise<void> {
   const env = { ...process.env, HOME: scene.home, GLOVEBOX_HOME: path.join(scene.directory, 'glovebox') }
   const who = process.getuid?.() === 0 ? 'as root' : 'as an ordinary user'
   process.stdout.write(
-    `\n${paint.bold('Glovebox')}  ${paint.dim(`Linux ${release()}, ${who}, Node ${process.version}`)}\n`,
+    `\n${paint.bold('Glovebox')}  ${paint.dim(`Linux ${release().split('-')[0]}, ${who}, Node ${process.version}`)}\n`,
   )
 
   chapter(1, 'A real MCP server, from npm')

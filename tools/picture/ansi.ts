@@ -39,5 +39,7 @@ function changed(style: Style, code: number): Style {
   if (code >= 30 && code <= 37) return { ...style, color: code - 30 }
   if (code >= 90 && code <= 97) return { ...style, color: code - 90 + 8 }
   if (code === 39) return { ...style, color: undefined }
+  // The terminal's own background, which the picture has everywhere.
+  if (code === 49) return style
   throw new Error(`the picture knows no SGR ${code}`)
 }
