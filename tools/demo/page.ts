@@ -29,7 +29,7 @@ export const marks: { readonly good: string; readonly bad: string; readonly cann
 }
 
 /** At most `width` characters of the first line. */
-export function short(text: string, width = 64): string {
+export function short(text: string, width = 60): string {
   const line = text.trim().split('\n')[0] ?? ''
   return line.length <= width ? line : `${line.slice(0, width - 1)}…`
 }
