@@ -182,10 +182,10 @@ withPlaces('what is left', (place, other) => {
 
   test('a sandbox whose processes are all stopped ends with its launcher', async () => {
     const marker = `survivor-${place().name}`
-    const words = wordsOf([attack('survive', { marker }), attack('stop-everybody', {})], sceneOf(place(), 'jail'))
-    await runJail(place(), words, {
+    const attacks = [attack('survive', { marker }), attack('stop-everybody', { ws: place().ws, seconds: 60 })]
+    await runJail(place(), wordsOf(attacks, sceneOf(place(), 'jail')), {
       meanwhile: async (pid) => {
-        await until(() => pidsWith(`${place().attacks}\0run`).length > 0, 'it did not start')
+        await appeared(path.join(place().ws, 'stopped'))
         process.kill(pid, 'SIGKILL')
       },
     })
