@@ -1,8 +1,41 @@
+import { GloveboxError } from '../../errors.ts'
 import type { JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan } from '../../policy/plan.ts'
 
-/** The plan in the launcher's own shape: nothing is decided here. */
+/** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
+const known: ReadonlySet<string> = new Set<keyof Plan>([
+  'schema',
+  'server',
+  'driver',
+  'command',
+  'mounts',
+  'deny',
+  'exec',
+  'network',
+  'limits',
+  'messageBytes',
+  'tools',
+  'mode',
+  'allowDegraded',
+])
+
+/**
+ * The plan in the launcher's own shape.
+ * @throws GloveboxError HOST_CANNOT for what the jail would have to leave out
+ */
 export function toJailPlan(plan: Plan, id: string, terminal: boolean): JailPlan {
+  if (plan.network.length > 0) {
+    throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
+      fix: 'start it without a network list',
+    })
+  }
+  const unknown = Object.keys(plan).find((key) => !known.has(key))
+  if (unknown !== undefined) {
+    throw new GloveboxError(
+      'HOST_CANNOT',
+      `the jail does not know the key "${unknown}" of the plan, so it cannot honour it`,
+    )
+  }
   return {
     schema: 'glovebox/jail-plan/1',
     id,
