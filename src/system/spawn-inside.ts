@@ -40,7 +40,8 @@ export async function spawnInside(
   const status = child.stdio[statusFd] as Duplex
   // At the child's exit Node reads away what waits in each stream of this list that nobody listens to yet: the last words
   // of a server that ends before its guard is loaded. The streams are ours from here on.
-  child.stdio.length = 0
+  const unread: unknown[] = child.stdio
+  unread.length = 0
   // The launcher may be gone while we write: its exit status tells, the broken pipe adds nothing.
   plan.on('error', () => undefined)
   return {
