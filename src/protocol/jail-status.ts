@@ -2,7 +2,8 @@ import type { Enforcement } from './controls.ts'
 
 /**
  * What the launcher reports: JSON lines on its status descriptor, in this order:
- * `receipt`, `started`, any number of activities and `limit`s, `exit`; or `error` at any point before `started`.
+ * `receipt`, `started`, any number of activities and `limit`s, `exit`; or `error` before `started`: it did not start.
+ * An `error` in place of `exit` means that what was promised could not be held any longer, and the sandbox was ended.
  * `native/wire/src/status.rs` is the other end. Strings that came from the sandbox are untrusted:
  * lossy UTF-8, cut at 4096 bytes.
  */
@@ -40,6 +41,8 @@ export interface Activity {
   readonly address?: string
   /** Set for exec and open. As the program spelled it: it may have been rewritten since. */
   readonly path?: string
+  /** What a file was opened for; set for open. */
+  readonly access?: 'read' | 'write'
   /**
    * `allowed`, `denied`: the supervisor decided on memory of its own.
    * `recorded`: the kernel's own rules decide; this is only the record.
@@ -47,6 +50,8 @@ export interface Activity {
   readonly verdict: 'allowed' | 'denied' | 'recorded'
   /** The rule that decided: `network.default-deny`, `loopback`, `unix.own-tmpfs`, `kernel`. */
   readonly rule: string
+  /** How many equal ones in a row this line stands for: absent for one, more only in a flood of over 1000 a second. */
+  readonly count?: number
 }
 
 export interface JailLimitHit {

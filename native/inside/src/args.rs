@@ -1,9 +1,11 @@
 //! The command line. Our owner writes it, so it is small and strict.
 
 use std::ffi::OsString;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::io::{fcntl_setfd, FdFlags};
+
+use crate::kernel::close_from_but;
 
 pub const USAGE_ERROR: i32 = 2;
 
@@ -29,10 +31,9 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
             if plan == status {
                 return Err("the two descriptors must differ".into());
             }
-            Ok(Action::Jail {
-                plan: adopt(plan)?,
-                status: adopt(status)?,
-            })
+            let (plan, status) = (adopt(plan)?, adopt(status)?);
+            drop_the_rest(&plan, &status)?;
+            Ok(Action::Jail { plan, status })
         }
         Some(["--version"]) => Ok(Action::Print(format!(
             "glovebox-inside {}",
@@ -56,6 +57,13 @@ fn adopt(number: &str) -> Result<OwnedFd, String> {
     fcntl_setfd(borrowed, FdFlags::CLOEXEC).map_err(|_| format!("{number}: is not open"))?;
     // SAFETY: it is open, our owner gave it to us, and nothing else here knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// What else our owner forgot to close would live on with us, and keep its pipes from ending.
+fn drop_the_rest(plan: &OwnedFd, status: &OwnedFd) -> Result<(), String> {
+    // SAFETY: nothing else has been opened yet.
+    unsafe { close_from_but(3, &[plan.as_raw_fd(), status.as_raw_fd()]) }
+        .map_err(|errno| format!("close inherited descriptors: {errno}"))
 }
 
 #[cfg(test)]

@@ -11,10 +11,12 @@ use crate::kernel::{pidfd_signal, Usage};
 use crate::limits::Held;
 use crate::report::Report;
 use crate::sandbox::Terms;
+use crate::supervise::Supervision;
 
 #[derive(Default)]
 pub struct Course {
     pub program: Option<Program>,
+    pub supervision: Option<Supervision>,
     /// When its execve had worked.
     pub started: Option<Instant>,
     /// Status of wait(2), as pid 1 saw it.
@@ -53,6 +55,10 @@ impl Course {
             ));
         };
         let wall = started.elapsed();
+        // What was tried comes before the end.
+        if let Some(mut supervision) = self.supervision.take() {
+            supervision.finish()?;
+        }
         let mut lines = self.late_hits(terms, limits);
         let counted = limits.usage();
         // Pid 1 that was killed could not say how the program ended: with it, by SIGKILL.

@@ -1,24 +1,30 @@
 //! From a sandbox that is being built to one in which nothing runs any more.
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glovebox_limits::{Notice, Watchdog};
 use glovebox_wire::{Command, FailureCode, LimitHit, LimitKind, Started, Status};
+use rustix::event::PollFlags;
+use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{pidfd_open, Pid, PidfdFlags};
+use rustix::process::{pidfd_getfd, pidfd_open, Pid, PidfdFlags, PidfdGetfdFlags};
 
 use crate::course::{Course, Program};
 use crate::fault::{say, Fault, Outcome, Step};
+use crate::kernel::let_go_of_stdio;
 use crate::limits::{Held, LOOK_EVERY};
 use crate::link::{Go, Outer, Ready, Word};
 use crate::receipt::{self, Findings};
 use crate::report::{NobodyReads, Report};
 use crate::sandbox::{Init, Terms};
+use crate::supervise::Supervision;
 use crate::watch::{Event, Waker, Watch};
 
 pub struct Following<'s> {
     terms: &'s Terms,
-    report: &'s Report,
+    report: &'s Arc<Report>,
     link: &'s Outer,
     init: &'s Init,
     limits: &'s mut Held,
@@ -30,7 +36,7 @@ pub struct Following<'s> {
 impl<'s> Following<'s> {
     pub fn new(
         terms: &'s Terms,
-        report: &'s Report,
+        report: &'s Arc<Report>,
         link: &'s Outer,
         init: &'s Init,
         limits: &'s mut Held,
@@ -50,7 +56,7 @@ impl<'s> Following<'s> {
 
     /// Returns when pid 1 has ended. An error means that the program never ran, or that nobody
     /// can follow it any more; whoever holds the sandbox ends it then.
-    pub fn to_the_end(mut self) -> Outcome<Course> {
+    pub fn until_the_end(mut self) -> Outcome<Course> {
         loop {
             match self.watch.next()? {
                 Event::Said(word) => self.hear(word)?,
@@ -67,6 +73,8 @@ impl<'s> Following<'s> {
                     self.init.kill();
                     self.course.timed_out = true;
                 }
+                Event::Woken(Waker::Supervisor) => return Err(self.supervisor_failed()),
+                Event::Woken(Waker::Mounts) => return Err(self.masks_are_gone()),
                 Event::Woken(Waker::Limits) => self.read_limits()?,
                 Event::Tick => self.look_at_memory(),
                 Event::Ended => return Ok(self.course),
@@ -94,15 +102,30 @@ impl<'s> Following<'s> {
             .ok_or_else(|| Fault::call("start", "the program's pid", Errno::SRCH))?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty())
             .step("start", || "open the program's pidfd".into())?;
+        // The program cannot send it: sending is one of the calls that already wait for an answer.
+        let listener =
+            pidfd_getfd(&pidfd, ready.listener, PidfdGetfdFlags::empty()).map_err(no_listener)?;
         let receipt = receipt::make(&Findings {
-            plan: &self.terms.plan,
-            who: &self.terms.who,
-            landlock_abi: self.terms.landlock_abi,
-            filter: &self.terms.filter,
+            terms: self.terms,
             limits: self.limits.enforcements.clone(),
         });
         receipt::check(&receipt, &self.terms.plan)?;
         self.tell(&Status::Receipt(receipt))?;
+        if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
+            let table = open_mount_table(ready.pid)?;
+            self.watch.add(table, PollFlags::PRI, Waker::Mounts);
+        }
+        let supervision = Supervision::start(
+            listener,
+            ready.pid,
+            ready.device,
+            &self.terms.plan,
+            self.report,
+        )?;
+        let failed = rustix::io::fcntl_dupfd_cloexec(supervision.failed(), 3)
+            .step("start", || "copy a descriptor".into())?;
+        self.watch.add(failed, PollFlags::IN, Waker::Supervisor);
+        self.course.supervision = Some(supervision);
         self.course.program = Some(Program {
             pid: ready.pid,
             pidfd,
@@ -118,6 +141,7 @@ impl<'s> Following<'s> {
         };
         let pid = program.pid;
         self.course.started = Some(Instant::now());
+        let_go_of_stdio().step("start", || "let go of the streams".into())?;
         if let Some(time) = self.terms.plan.limits.time {
             self.watch
                 .start_timer(Duration::from_millis(time.count()))?;
@@ -172,6 +196,31 @@ impl<'s> Following<'s> {
         }
     }
 
+    fn supervisor_failed(&mut self) -> Fault {
+        self.init.kill();
+        let reason = self.course.supervision.as_mut().map(Supervision::finish);
+        match reason {
+            Some(Err(fault)) => fault,
+            _ => Fault::new(
+                FailureCode::Internal,
+                "supervisor",
+                "ended without a reason",
+            ),
+        }
+    }
+
+    /// When the host replaces an object that is a mount point here, the kernel takes the mount off it
+    /// (rename(2), unlink(2) of a mount point of another namespace), and a denied file would be bare.
+    fn masks_are_gone(&self) -> Fault {
+        self.init.kill();
+        Fault::new(
+            FailureCode::Start,
+            "mount tree",
+            "a denied or mounted path was replaced on the host, which uncovers what is there now; the sandbox was ended",
+        )
+        .fix("start it again")
+    }
+
     fn tell(&self, status: &Status) -> Outcome<()> {
         self.report.write(status).map_err(|NobodyReads| {
             Fault::new(FailureCode::Start, "start", "nobody reads the status")
@@ -189,6 +238,21 @@ impl Terms {
             ),
         })
     }
+}
+
+fn no_listener(errno: Errno) -> Fault {
+    Fault::host(
+        "supervisor",
+        format!("the filter's listener cannot be taken: {}", say(errno)),
+    )
+    .fix("allow ptrace of one's own children (kernel.yama.ptrace_scope below 3)")
+}
+
+/// Changes of the sandbox's mounts make this ready for POLLPRI (proc(5), mounts).
+fn open_mount_table(pid: i32) -> Outcome<OwnedFd> {
+    let path = format!("/proc/{pid}/mountinfo");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    open(path.as_str(), flags, Mode::empty()).step("mount tree", || format!("open {path}"))
 }
 
 fn not_executed(path: &str, errno: i32, exists: bool) -> Fault {

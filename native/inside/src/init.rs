@@ -12,7 +12,9 @@ use rustix::process::{
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::fault::{Outcome, Step};
-use crate::kernel::{close_all_but, exit_now, fork_into, next_signal, signal_descriptor, Side};
+use crate::kernel::{
+    self, close_from_but, exit_now, fork_into, next_signal, signal_descriptor, Side,
+};
 use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
@@ -21,7 +23,7 @@ use crate::sandbox::Terms;
 use crate::source::{open_all, Source};
 use crate::tree::TopLink;
 use crate::who::Who;
-use crate::{landlock, loopback, tree};
+use crate::{landlock, loopback, title, tree};
 
 /// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
 pub struct Drawing {
@@ -63,6 +65,8 @@ fn start(
     } = drawing;
     // First, so that whatever is done from here on is counted.
     limits.join()?;
+    kernel::unshare_cgroup_namespace().step("namespaces", || "make a cgroup namespace".into())?;
+    title::hide();
     link.wait_for(Go::Build)?;
     take_identity(who)?;
     // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
@@ -127,7 +131,7 @@ fn keep_house(program: Pid, link: Inner) {
         return;
     }
     // SAFETY: everything else that owns a descriptor here is not used any more.
-    if unsafe { close_all_but(link_number(&link)) }.is_err() {
+    if unsafe { close_from_but(0, &[link_number(&link)]) }.is_err() {
         return;
     }
     let Ok(children) = signal_descriptor(&[libc::SIGCHLD]) else {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{FailureCode, Plan, Status};
@@ -10,7 +11,7 @@ use rustix::process::{set_parent_process_death_signal, Signal};
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::init::Drawing;
-use crate::kernel::signal_descriptor;
+use crate::kernel::{ignore_signals, signal_descriptor};
 use crate::limits::Held;
 use crate::mounts::MountTable;
 use crate::owner::Owner;
@@ -24,19 +25,23 @@ use crate::{landlock, layout, rlimits, source};
 /// What a launcher ends with when its program did not start.
 const NOT_STARTED: i32 = 125;
 
-/// SIGTERM, SIGHUP: end the sandbox. SIGINT, SIGQUIT: for the program, as from a terminal.
-const SIGNALS: [i32; 5] = [
-    libc::SIGTERM,
-    libc::SIGHUP,
+/// What ends the sandbox.
+const ENDING: [i32; 1] = [libc::SIGTERM];
+
+/// What a terminal or a service manager sends to the whole process group that we share with our
+/// owner, who decides what it means and says so on the plan descriptor.
+const FOR_THE_OWNER: [i32; 5] = [
     libc::SIGINT,
     libc::SIGQUIT,
-    libc::SIGWINCH,
+    libc::SIGTSTP,
+    libc::SIGHUP,
+    libc::SIGPIPE,
 ];
 
 /// Runs the plan that comes on one descriptor, tells of it on the other, and returns our exit code.
 pub fn run(plan: OwnedFd, status: OwnedFd) -> i32 {
     let report = match rustix::io::fcntl_dupfd_cloexec(&plan, 3) {
-        Ok(copy) => Report::new(status, copy),
+        Ok(copy) => Arc::new(Report::new(status, copy)),
         Err(_) => return NOT_STARTED,
     };
     let mut owner = Owner::new(plan);
@@ -59,23 +64,26 @@ fn exit_code(code: FailureCode) -> i32 {
     }
 }
 
-fn launch(owner: &mut Owner, report: &Report) -> Outcome<i32> {
-    check_stdio()?;
-    let signals = signal_descriptor(&SIGNALS).step("start", || "take signals".into())?;
+fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
+    let streams_are_files = check_stdio()?;
+    ignore_signals(&FOR_THE_OWNER).step("start", || "ignore signals".into())?;
+    let signals = signal_descriptor(&ENDING).step("start", || "take signals".into())?;
     // Beside the plan descriptor's hang-up: an owner whose descriptor somebody else holds open.
     set_parent_process_death_signal(Some(Signal::TERM))
         .step("start", || "tie to the owner".into())?;
     let plan = owner.plan()?;
     layout::check_targets(&plan.mounts)?;
     let limits = Held::prepare(&plan)?;
-    let (terms, filter) = agree(plan, &limits)?;
+    let (terms, filter) = agree(plan, &limits, streams_are_files)?;
     let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms, filter)?, report)?;
     sandbox.follow(owner, &signals, hangup)
 }
 
 /// What the program will inherit must not lead out of the tree: with a directory's descriptor,
-/// `openat(0, "..")` would.
-fn check_stdio() -> Outcome<()> {
+/// `openat(0, "..")` would. Returns whether one of them is a file, which could be opened again by way of
+/// `/proc/self/fd`, for more than it was opened for by its owner.
+fn check_stdio() -> Outcome<bool> {
+    let mut any_is_a_file = false;
     let streams = [
         ("stdin", rustix::stdio::stdin()),
         ("stdout", rustix::stdio::stdout()),
@@ -85,34 +93,36 @@ fn check_stdio() -> Outcome<()> {
         let stat = fstat(descriptor).step("start", || format!("stat {name}"))?;
         let flags =
             rustix::fs::fcntl_getfl(descriptor).step("start", || format!("flags of {name}"))?;
-        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        if is_directory || flags.contains(OFlags::PATH) {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        any_is_a_file |= matches!(kind, FileType::RegularFile | FileType::BlockDevice);
+        if kind == FileType::Directory || flags.contains(OFlags::PATH) {
             return Err(Fault::plan(format!(
                 "{name} is a directory, by which the program could leave its tree"
             ))
             .fix(format!("give {name} a file, a pipe or a terminal")));
         }
     }
-    Ok(())
+    Ok(any_is_a_file)
 }
 
 /// Everything that can be decided before a process is made.
-fn agree(plan: Plan, limits: &Held) -> Outcome<(Terms, Option<Filter>)> {
-    let _options = FilterOptions {
+fn agree(plan: Plan, limits: &Held, streams_are_files: bool) -> Outcome<(Terms, Filter)> {
+    let filter = Filter::compile(&FilterOptions {
         record_opens: plan.mode.records_opens(),
         memory_accounted: limits.memory_accounted(),
         affinity_pinned: limits.affinity_pinned(),
-    };
+    });
     let terms = Terms {
         who: Who::find()?,
         landlock_abi: landlock::abi_for(&plan, landlock::abi()),
-        filter: String::new(),
+        filter: filter.sha256(),
+        streams_are_files,
         plan,
     };
-    Ok((terms, None))
+    Ok((terms, filter))
 }
 
-fn draw(terms: &Terms, filter: Option<Filter>) -> Outcome<Drawing> {
+fn draw(terms: &Terms, filter: Filter) -> Outcome<Drawing> {
     let Terms { plan, who, .. } = terms;
     let table = MountTable::read()?;
     source::check_all(&plan.mounts, &table)?;

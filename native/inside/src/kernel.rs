@@ -101,6 +101,12 @@ pub fn mount_setattr_recursive(mount: impl AsFd, attr: &MountAttr) -> Result<()>
     .map(drop)
 }
 
+/// A cgroup namespace whose root is the cgroup that we are in.
+pub fn unshare_cgroup_namespace() -> Result<()> {
+    // SAFETY: shares no memory or descriptors less than before; only names of cgroups change.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWCGROUP) }
+}
+
 /// `pivot_root(".", ".")`: the old root ends up stacked over the new one, to be detached at once.
 pub fn pivot_root_here() -> Result<()> {
     // SAFETY: two constant C strings.
@@ -112,19 +118,35 @@ pub fn close_on_exec_from(first: RawFd) -> Result<()> {
     close_range(first as u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
 }
 
-/// Closes all descriptors but one.
+/// Closes all descriptors from `first` on but those that are `kept`.
 ///
 /// # Safety
-/// Nothing that owns any other descriptor may be used afterwards.
-pub unsafe fn close_all_but(kept: RawFd) -> Result<()> {
-    if kept > 0 {
-        close_range(0, kept as u32 - 1, 0)?;
+/// Nothing that owns any other of them may be used afterwards.
+pub unsafe fn close_from_but(first: RawFd, kept: &[RawFd]) -> Result<()> {
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let mut next = first;
+    for descriptor in kept {
+        if descriptor > next {
+            close_range(next as u32, descriptor as u32 - 1, 0)?;
+        }
+        next = next.max(descriptor + 1);
     }
-    close_range(kept as u32 + 1, u32::MAX, 0)
+    close_range(next as u32, u32::MAX, 0)
+}
+
+/// Puts /dev/null in the place of our standard streams: from now on they are the program's alone,
+/// and end for their readers when it closes them.
+pub fn let_go_of_stdio() -> Result<()> {
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
+    let null = rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)
 }
 
 fn close_range(first: u32, last: u32, flags: libc::c_uint) -> Result<()> {
-    // SAFETY: closes by number; who may call this is the business of the two functions above.
+    // SAFETY: closes by number; who may call this is the business of the functions above.
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
@@ -161,15 +183,43 @@ pub fn next_signal(descriptor: impl AsFd) -> Option<i32> {
     }
 }
 
+/// Ignores signals, until [`reset_signals`] in a child.
+pub fn ignore_signals(signals: &[i32]) -> Result<()> {
+    for signal in signals {
+        // SAFETY: SIG_IGN is no function of ours.
+        if unsafe { libc::signal(*signal, libc::SIG_IGN) } == libc::SIG_ERR {
+            return checked(-1).map(drop);
+        }
+    }
+    Ok(())
+}
+
+/// No odd memory layout that our owner was given (personality(2)); it would be inherited.
+pub fn reset_personality() {
+    // SAFETY: takes a number. It cannot fail for 0, which is plain Linux.
+    unsafe { libc::personality(0) };
+}
+
 /// All signals back to their default action and none blocked: what a program expects at its start.
 /// Ignored signals would survive `execve(2)`; Rust's runtime ignores SIGPIPE, `nohup` ignores SIGHUP.
 pub fn reset_signals() -> Result<()> {
+    // The kernel's own structure: SIG_DFL, no flags, no restorer, an empty mask.
+    const DEFAULT_ACTION: [u64; 4] = [0; 4];
     for signal in 1..=64 {
-        if signal == libc::SIGKILL || signal == libc::SIGSTOP || (32..34).contains(&signal) {
-            continue; // Not ours to set; 32 and 33 belong to glibc.
+        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
+            continue; // Cannot be set.
         }
-        // SAFETY: SIG_DFL is no function of ours.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // Not by way of glibc, which keeps 32 and 33 to itself.
+        // SAFETY: the kernel reads a sigaction, whose mask has 8 bytes.
+        checked(unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT_ACTION.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                8,
+            )
+        })?;
     }
     // SAFETY: an all-zero sigset_t is valid storage, and sigemptyset makes it a set.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };

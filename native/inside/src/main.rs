@@ -22,6 +22,8 @@ mod report;
 mod rlimits;
 mod sandbox;
 mod source;
+mod supervise;
+mod title;
 mod tree;
 mod watch;
 mod who;

@@ -5,9 +5,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use glovebox_seccomp::Filter;
 use glovebox_wire::{FailureCode, Program};
-use rustix::fs::{access, Access, Mode};
+use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
-use rustix::process::{chdir, setsid, umask};
+use rustix::process::{fchdir, setsid, umask};
 use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
     set_capabilities_secure_bits, set_no_new_privs, CapabilitiesSecureBits, CapabilitySet,
@@ -15,7 +15,7 @@ use rustix::thread::{
 };
 
 use crate::fault::{say, Fault, Outcome, Step};
-use crate::kernel::{close_on_exec_from, execve, reset_signals, PointerList};
+use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
 use crate::limits::Held;
 use crate::link::{Go, Inner};
@@ -27,16 +27,12 @@ pub struct Prepared {
     argv: PointerList,
     env: PointerList,
     cwd: CString,
-    pub filter: Option<Filter>,
-    pub rlimits: rlimits::Set,
+    filter: Filter,
+    rlimits: rlimits::Set,
 }
 
 impl Prepared {
-    pub fn new(
-        program: &Program,
-        filter: Option<Filter>,
-        rlimits: rlimits::Set,
-    ) -> Outcome<Prepared> {
+    pub fn new(program: &Program, filter: Filter, rlimits: rlimits::Set) -> Outcome<Prepared> {
         let strings = |list: &[String]| list.iter().map(|text| c_string(text)).collect();
         let env: Outcome<Vec<CString>> = program
             .env
@@ -71,10 +67,12 @@ pub fn become_program(
     link: &Inner,
     device: u64,
 ) {
-    match give_up(prepared, limits, ruleset) {
+    // Kept open until the execve, by which time the launcher has its own copy.
+    let listener = match give_up(prepared, limits, ruleset) {
+        Ok(listener) => listener,
         Err(fault) => return link.fail(fault),
-        Ok(listener) => link.ready(listener.map_or(-1, |fd| fd.as_raw_fd()), device),
-    }
+    };
+    link.ready(listener.as_raw_fd(), device);
     if link.wait_for(Go::Execute).is_err() {
         return;
     }
@@ -84,14 +82,11 @@ pub fn become_program(
     link.not_executed(errno.raw_os_error(), exists);
 }
 
-fn give_up(
-    prepared: &Prepared,
-    limits: &Held,
-    ruleset: Option<&OwnedFd>,
-) -> Outcome<Option<OwnedFd>> {
+fn give_up(prepared: &Prepared, limits: &Held, ruleset: Option<&OwnedFd>) -> Outcome<OwnedFd> {
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
     umask(Mode::from_raw_mode(0o022));
+    kernel::reset_personality();
     reset_signals().step("program", || "reset signals".into())?;
     prepared.rlimits.apply()?;
     limits.bind()?;
@@ -99,16 +94,13 @@ fn give_up(
     close_on_exec_from(3).step("program", || "close descriptors".into())?;
     drop_capabilities().step("program", || "drop capabilities".into())?;
     // Without capabilities, so that it is the program's own right that counts.
-    chdir(prepared.cwd.as_c_str()).map_err(|errno| cannot_enter(&prepared.cwd, errno))?;
+    enter(&prepared.cwd).map_err(|errno| cannot_enter(&prepared.cwd, errno))?;
     set_no_new_privs(true).step("program", || "set no_new_privs".into())?;
     if let Some(ruleset) = ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
     // Last, since it refuses most of the above.
-    let Some(filter) = &prepared.filter else {
-        return Ok(None);
-    };
-    filter.install().map(Some).map_err(|error| {
+    prepared.filter.install().map_err(|error| {
         Fault::new(
             FailureCode::HostCannot,
             "seccomp",
@@ -116,6 +108,13 @@ fn give_up(
         )
         .fix("a kernel from 5.13 on with CONFIG_SECCOMP_FILTER")
     })
+}
+
+/// By no magic link: `/proc/self/fd/N` still leads to descriptors that are only closed by the execve.
+fn enter(cwd: &CStr) -> rustix::io::Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat2(CWD, cwd, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
+    fchdir(directory)
 }
 
 fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {

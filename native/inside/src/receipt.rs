@@ -3,15 +3,12 @@
 use glovebox_wire::{Control, Enforcement, Plan, Receipt};
 
 use crate::fault::{Fault, Outcome};
+use crate::sandbox::Terms;
 use crate::who::Who;
 
 /// What was found out while starting.
 pub struct Findings<'a> {
-    pub plan: &'a Plan,
-    pub who: &'a Who,
-    pub landlock_abi: u32,
-    /// SHA-256 of the filter.
-    pub filter: &'a str,
+    pub terms: &'a Terms,
     /// Memory, CPUs and pids, from the limits.
     pub limits: [Enforcement; 3],
 }
@@ -27,9 +24,9 @@ pub fn make(findings: &Findings<'_>) -> Receipt {
             .into_iter()
             .map(|control| enforcement(control, findings))
             .collect(),
-        seccomp: findings.filter.to_owned(),
-        landlock_abi: findings.landlock_abi,
-        host_uid: findings.who.host_uid,
+        seccomp: findings.terms.filter.clone(),
+        landlock_abi: findings.terms.landlock_abi,
+        host_uid: findings.terms.who.host_uid,
     }
 }
 
@@ -53,20 +50,23 @@ pub fn check(receipt: &Receipt, plan: &Plan) -> Outcome<()> {
 }
 
 fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
-    let abi = findings.landlock_abi;
+    let abi = findings.terms.landlock_abi;
     let landlock =
         |since: u32, what: &str| (abi >= since).then(|| format!("landlock abi {abi}{what}"));
     let filter = |what: &str| {
-        let digest = findings.filter.get(..12)?;
+        let digest = findings.terms.filter.get(..12)?;
         Some(format!("seccomp filter {digest}{what}"))
     };
     match control {
+        Control::FsRead | Control::FsWrite if abi == 0 && findings.terms.streams_are_files => {
+            streams_without_landlock(control)
+        }
         Control::FsRead => held(
             control,
             "mount tree of its own",
             [
                 landlock(1, ""),
-                Some(identity(findings.who)),
+                Some(identity(&findings.terms.who)),
                 filter(": no mounts"),
             ],
         ),
@@ -75,7 +75,7 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
             "read-only mounts",
             [
                 landlock(1, ""),
-                Some(identity(findings.who)),
+                Some(identity(&findings.terms.who)),
                 filter(": no mounts"),
             ],
         ),
@@ -106,13 +106,6 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
                 Some("ends with its owner".to_owned()),
             ],
         ),
-        Control::Kernel if findings.filter.is_empty() => Enforcement {
-            control,
-            enforced: false,
-            mechanism: "this build has no system call filter yet".to_owned(),
-            layers: Vec::new(),
-            fix: None,
-        },
         Control::Kernel => held(
             control,
             &filter(": allowlist").unwrap_or_default(),
@@ -135,7 +128,7 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
             "one sized tmpfs for all that is private and writable",
             [],
         ),
-        Control::Time => match findings.plan.limits.time {
+        Control::Time => match findings.terms.plan.limits.time {
             Some(_) => held(control, "timer of the launcher", []),
             None => held(control, "no limit asked for", []),
         },
@@ -143,8 +136,8 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
 }
 
 fn exec(findings: &Findings<'_>) -> Enforcement {
-    let abi = findings.landlock_abi;
-    if findings.plan.exec.is_none() {
+    let abi = findings.terms.landlock_abi;
+    if findings.terms.plan.exec.is_none() {
         let layers = (abi >= 1).then(|| format!("landlock abi {abi}"));
         return held(
             Control::FsExec,
@@ -171,6 +164,16 @@ fn exec(findings: &Findings<'_>) -> Enforcement {
     }
 }
 
+fn streams_without_landlock(control: Control) -> Enforcement {
+    Enforcement {
+        control,
+        enforced: false,
+        mechanism: "a standard stream is a file of the host's, which can be opened again by way of /proc/self/fd, and only Landlock would refuse that".to_owned(),
+        layers: vec!["mount tree of its own".to_owned()],
+        fix: Some("give it a pipe, or boot with landlock in the lsm= list".to_owned()),
+    }
+}
+
 fn identity(who: &Who) -> String {
     if who.by_root {
         format!("host user {} of its own", who.host_uid)
@@ -190,5 +193,83 @@ fn held<const N: usize>(
         mechanism: mechanism.to_owned(),
         layers: layers.into_iter().flatten().collect(),
         fix: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glovebox_wire::Plan;
+
+    fn terms(landlock_abi: u32) -> Terms {
+        let text = include_str!("../../wire/fixtures/plan-full.json");
+        Terms {
+            plan: Plan::parse(text.as_bytes()).expect("the fixture is a plan"),
+            who: Who::find().expect("ids"),
+            landlock_abi,
+            filter: "0123456789abcdef".to_owned(),
+            streams_are_files: false,
+        }
+    }
+
+    fn receipt(terms: &Terms) -> Receipt {
+        let limit = |control| held(control, "cgroup", []);
+        make(&Findings {
+            terms,
+            limits: [
+                limit(Control::Memory),
+                limit(Control::Cpus),
+                limit(Control::Pids),
+            ],
+        })
+    }
+
+    fn line(receipt: &Receipt, control: Control) -> Enforcement {
+        let mut lines = receipt
+            .enforcements
+            .iter()
+            .filter(|line| line.control == control);
+        let found = lines.next().cloned().expect("a line");
+        assert!(lines.next().is_none(), "exactly one");
+        found
+    }
+
+    #[test]
+    fn an_exec_list_without_landlock_stops_the_start_unless_accepted() {
+        let mut without = terms(0);
+        without.plan.allow_degraded = vec![];
+        let receipt_without = receipt(&without);
+        assert!(!line(&receipt_without, Control::FsExec).enforced);
+        let refused = check(&receipt_without, &without.plan);
+        assert!(refused.is_err_and(|fault| fault.message.starts_with("fs.exec")));
+        without.plan.allow_degraded = vec![Control::FsExec];
+        assert!(check(&receipt_without, &without.plan).is_ok());
+    }
+
+    #[test]
+    fn landlock_is_named_with_its_abi_and_only_for_what_it_does() {
+        let old = receipt(&terms(2));
+        assert!(line(&old, Control::FsRead)
+            .layers
+            .contains(&"landlock abi 2".to_owned()));
+        let net = line(&old, Control::Net);
+        assert!(
+            !net.layers.iter().any(|layer| layer.starts_with("landlock")),
+            "TCP came with ABI 4"
+        );
+        let new = receipt(&terms(7));
+        assert!(line(&new, Control::Net)
+            .layers
+            .iter()
+            .any(|layer| layer.starts_with("landlock abi 7")));
+    }
+
+    #[test]
+    fn a_file_as_a_stream_needs_landlock() {
+        let mut with_file = terms(0);
+        with_file.streams_are_files = true;
+        assert!(!line(&receipt(&with_file), Control::FsWrite).enforced);
+        with_file.landlock_abi = 2;
+        assert!(line(&receipt(&with_file), Control::FsWrite).enforced);
     }
 }

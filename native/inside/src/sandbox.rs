@@ -1,6 +1,7 @@
 //! A started sandbox, seen from outside. Dropping it ends it.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use glovebox_wire::Plan;
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -18,13 +19,13 @@ use crate::report::Report;
 use crate::watch::Watch;
 use crate::who::Who;
 
+/// The cgroup namespace comes later, when pid 1 is in the cgroup that becomes its root.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP;
+    | libc::CLONE_NEWUTS;
 
 /// What the launcher keeps of the plan once pid 1 has its copy.
 pub struct Terms {
@@ -33,11 +34,13 @@ pub struct Terms {
     pub landlock_abi: u32,
     /// SHA-256 of the system call filter.
     pub filter: String,
+    /// One of the inherited standard streams is a file of the host's.
+    pub streams_are_files: bool,
 }
 
 pub struct Sandbox<'a> {
     terms: &'a Terms,
-    report: &'a Report,
+    report: &'a Arc<Report>,
     link: Outer,
     /// The pid namespace's first process: when it has ended, so has everything else.
     init: Init,
@@ -52,7 +55,7 @@ impl<'a> Sandbox<'a> {
         terms: &'a Terms,
         limits: Held,
         drawing: Drawing,
-        report: &'a Report,
+        report: &'a Arc<Report>,
     ) -> Outcome<(Sandbox<'a>, OwnedFd)> {
         let (link, inner) = link::pair()?;
         let (hangup, hangup_inside) =
@@ -94,7 +97,7 @@ impl<'a> Sandbox<'a> {
             &mut self.limits,
             watch,
         );
-        let course = following.to_the_end()?;
+        let course = following.until_the_end()?;
         let (_, usage) = self.init.reap()?;
         course.tell(self.terms, self.report, &mut self.limits, usage)
     }

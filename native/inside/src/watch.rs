@@ -43,6 +43,10 @@ pub enum Event {
 pub enum Waker {
     /// A limit was reached.
     Limits,
+    /// The supervisor has failed.
+    Supervisor,
+    /// The sandbox's mounts changed.
+    Mounts,
 }
 
 pub struct Watch<'a> {
@@ -105,7 +109,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Fills `pending`. What was said comes before what ended, because it was said before.
+    /// Fills `pending`. What was said comes before what ended, because it was said before; there may
+    /// be more of it, so an end that was seen waits for the next round.
     fn wait(&mut self) -> Result<(), Errno> {
         let Ready {
             said,
@@ -117,18 +122,8 @@ impl<'a> Watch<'a> {
             tick,
             woken,
         } = self.poll()?;
-        if said {
-            match self.link.hear()? {
-                Some(word) => self.pending.push_back(Event::Said(word)),
-                None => self.link_is_open = false,
-            }
-            return Ok(());
-        }
-        if executed {
-            self.hangup = None;
-            self.pending.push_back(Event::Executed);
-            return Ok(());
-        }
+        // First: some of these are told by one poll only, and must not be lost in what follows.
+        self.pending.extend(woken.into_iter().map(Event::Woken));
         if signal {
             self.pending
                 .extend(next_signal(self.signals).map(Event::Signal));
@@ -152,8 +147,15 @@ impl<'a> Watch<'a> {
             self.take_tick()?;
             self.pending.push_back(Event::Tick);
         }
-        self.pending.extend(woken.into_iter().map(Event::Woken));
-        if ended {
+        if said {
+            match self.link.hear()? {
+                Some(word) => self.pending.push_back(Event::Said(word)),
+                None => self.link_is_open = false,
+            }
+        } else if executed {
+            self.hangup = None;
+            self.pending.push_back(Event::Executed);
+        } else if ended {
             self.pending.push_back(Event::Ended);
         }
         Ok(())

@@ -130,6 +130,19 @@ impl Plan {
         Ok(plan)
     }
 
+    /// A mount sits inside an earlier one, whose files it covers.
+    pub fn has_nested_mounts(&self) -> bool {
+        self.mounts.iter().enumerate().any(|(index, mount)| {
+            let earlier = &self.mounts[..index];
+            earlier.iter().any(|outer| {
+                mount
+                    .target
+                    .strip_prefix(outer.target.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        })
+    }
+
     pub fn accepts_without(&self, control: Control) -> bool {
         self.allow_degraded.contains(&control)
     }

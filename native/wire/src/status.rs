@@ -1,6 +1,6 @@
 use serde_json::{json, Value};
 
-use crate::Enforcement;
+use crate::{Access, Enforcement};
 
 /// Strings that came from the sandbox are cut here.
 pub const MAX_STRING: usize = 4096;
@@ -49,9 +49,13 @@ pub struct Activity {
     pub address: Option<String>,
     /// As the program spelled it.
     pub path: Option<String>,
+    /// What a file was opened for.
+    pub access: Option<Access>,
     pub verdict: Verdict,
     /// The rule that decided.
     pub rule: String,
+    /// How many times in a row; more than one only in a flood.
+    pub count: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +180,15 @@ impl Activity {
         }
         if let Some(path) = &self.path {
             value["path"] = json!(path);
+        }
+        if let Some(access) = self.access {
+            value["access"] = json!(match access {
+                Access::Read => "read",
+                Access::Write => "write",
+            });
+        }
+        if self.count > 1 {
+            value["count"] = json!(self.count);
         }
         value
     }

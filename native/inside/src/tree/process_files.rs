@@ -32,9 +32,9 @@ const DIRECTORIES: [&str; 7] = ["acpi", "asound", "bus", "driver", "fs", "irq", 
 pub fn attach(tree: &Tree) -> Outcome<()> {
     // Read-only as a whole: no id map, no attribute and nothing of /proc/sys can be written, and
     // programs that try to set such things expect that it may fail.
-    // Pid 1, which nothing inside may look into, is not seen either (hidepid, proc(5)).
-    let options = [("hidepid", "2".to_owned())];
-    let proc = new_file_system("proc", &options, INERT | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+    // Not with hidepid: it would also hide from us the memory of whatever made itself undumpable.
+    let attributes = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let proc = new_file_system("proc", &[], attributes)?;
     tree.make_directories(&format!("{SKELETON}/proc"))?;
     attach_mount(&proc, &tree.root, "proc").step(STAGE, || "mount /proc".into())?;
     let masks = Masks::new(tree)?;
