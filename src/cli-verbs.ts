@@ -12,6 +12,17 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'run any program behind the wall, with raw stdio',
     load: async () => import('./commands/exec.ts'),
   },
+  add: { summary: 'add a server to the configuration', load: async () => import('./commands/add.ts') },
+  list: { summary: 'the configured servers', load: async () => import('./commands/list.ts') },
+  show: { summary: 'one configured server with its whole policy', load: async () => import('./commands/show.ts') },
+  remove: { summary: 'take a server out of the configuration', load: async () => import('./commands/remove.ts') },
+  enable: { summary: 'let a server be started again', load: async () => import('./commands/enable.ts') },
+  disable: { summary: 'keep a server from being started', load: async () => import('./commands/disable.ts') },
+  policy: { summary: 'show, check and compare policies', load: async () => import('./commands/policy.ts') },
+  trust: {
+    summary: 'look at a project’s configuration and say yes to it',
+    load: async () => import('./commands/trust.ts'),
+  },
   audit: {
     summary: 'read and verify the record of what happened',
     load: async () => import('./commands/audit.ts'),

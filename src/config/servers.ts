@@ -3,15 +3,17 @@ import { resolve } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
-import { places as placesOf, type Places } from '../system/places.ts'
+import { places as placesOf } from '../system/places.ts'
 import { copiedVariable, defaultsLayer, originIn, placedError, serverLayer } from './layers/file.ts'
 import { flagsLayer } from './layers/flags.ts'
 import { mergeLayers, type Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
 import { policyOf, unusedKeys } from './layers/policy.ts'
+import { listServers } from './overview.ts'
 import type { PolicyFlags } from './policy-flags.ts'
 import { profileFolders } from './profile/folder.ts'
 import { profileLayer, type ChosenProfile } from './profile/layer.ts'
+import { nearest } from './schema/nearest.ts'
 import { wrongServerName } from './schema/rules.ts'
 import { readScopes, type ConfigScope, type Scopes } from './scopes.ts'
 import { requireConfined, type Confinement } from './trust/confine.ts'
@@ -19,6 +21,7 @@ import { requireConfined, type Confinement } from './trust/confine.ts'
 /** A server out of a configuration, ready to be planned. */
 export interface ConfiguredServer {
   readonly name: string
+  readonly enabled: boolean
   readonly command: readonly string[]
   /** Where it is started: the directory of its project, else ours. */
   readonly cwd: string
@@ -42,6 +45,8 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
+  /** Variables stay as they are written: a policy that is only shown needs none. */
+  readonly copiesNothing?: boolean
 }
 
 /**
@@ -53,7 +58,25 @@ export async function loadServer(name: string, options: LoadOptions): Promise<Co
   const places = placesOf(options.env)
   const scopes = await readScopes({ cwd: options.cwd, places }, options.config)
   const owner = ownerOf(name, scopes)
-  return owner && (await configure(name, owner, scopes, places, options))
+  if (owner === undefined) return undefined
+  if (owner.file.config.mcpServers?.[name]?.enabled !== false) return configureServer(name, owner, scopes, options)
+  const path = ['mcpServers', name, 'enabled']
+  throw placedError(owner.file, path, `the server "${name}" is disabled`, `glovebox enable ${name}`)
+}
+
+/**
+ * The configured server of that name, enabled or not, for showing it.
+ * @throws GloveboxError USAGE when there is none
+ */
+export async function findServer(name: string, options: LoadOptions): Promise<ConfiguredServer> {
+  const scopes = await readScopes({ cwd: options.cwd, places: placesOf(options.env) }, options.config)
+  const owner = ownerOf(name, scopes)
+  if (owner !== undefined) return configureServer(name, owner, scopes, options)
+  const names = listServers(scopes).map((server) => server.name)
+  const near = nearest(name, names)
+  throw new GloveboxError('USAGE', `there is no server "${name}"`, {
+    fix: near === undefined ? 'glovebox list shows all servers' : `did you mean "${near}"?`,
+  })
 }
 
 /** The file whose definition of a server counts. @throws GloveboxError REFUSED */
@@ -73,23 +96,19 @@ export function ownerOf(name: string, { project, user, named }: Scopes): ConfigS
   return project
 }
 
-async function configure(
+/**
+ * A server of a file with everything that is laid under and over it, enabled or not.
+ * @throws GloveboxError for what this version cannot honour
+ */
+export async function configureServer(
   name: string,
   owner: ConfigScope,
   scopes: Scopes,
-  places: Places,
   options: LoadOptions,
 ): Promise<ConfiguredServer> {
+  const places = placesOf(options.env)
   const server = owner.file.config.mcpServers?.[name] ?? {}
   const command = commandOf(name, owner)
-  if (server.enabled === false) {
-    throw placedError(
-      owner.file,
-      ['mcpServers', name, 'enabled'],
-      `the server "${name}" is disabled`,
-      `glovebox enable ${name}`,
-    )
-  }
   const folders = profileFolders(owner.profiles, places)
   const defaults = [owner.file.config.defaults, scopes.user?.file.config.defaults]
   const wanted = [options.profile, server.sandbox?.profile, ...defaults.map((sandbox) => sandbox?.profile)]
@@ -109,7 +128,7 @@ async function configure(
     profile.layer,
     ...(scopes.user && owner.scope.kind === 'project' ? [defaultsLayer(scopes.user.file, scopes.user.scope)] : []),
     defaultsLayer(owner.file, owner.scope),
-    serverLayer(owner.file, name, owner.scope, options.env),
+    serverLayer(owner.file, name, owner.scope, options.copiesNothing === true ? undefined : options.env),
     ...manifest,
     ...flags,
   ]
@@ -118,6 +137,7 @@ async function configure(
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
+    enabled: server.enabled ?? true,
     command,
     cwd: owner.scope.kind === 'project' ? owner.directory : options.cwd,
     policy,

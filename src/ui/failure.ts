@@ -1,4 +1,5 @@
 import { GloveboxError, exitCodes, messageOf } from '../errors.ts'
+import { untrusted } from './untrusted.ts'
 import type { Style } from './style.ts'
 
 /** What a command that failed says on stderr, and what it exits with. */
@@ -12,8 +13,13 @@ export function renderFailure(
     const body = { code: known.code, message: known.message, ...(known.fix !== undefined && { fix: known.fix }) }
     return { text: `${JSON.stringify({ error: body })}\n`, exitCode: known.exitCode }
   }
-  const lines = [`${options.style.bad('glovebox:')} ${known.message}`]
-  if (known.fix !== undefined) lines.push(`  ${options.style.dim('fix:')} ${known.fix}`)
+  const lines = [`${options.style.bad('glovebox:')} ${safe(known.message)}`]
+  if (known.fix !== undefined) lines.push(`  ${options.style.dim('fix:')} ${safe(known.fix)}`)
   if (!(error instanceof GloveboxError) && error instanceof Error) lines.push(options.style.dim(error.stack ?? ''))
   return { text: `${lines.join('\n')}\n`, exitCode: known.exitCode ?? exitCodes.failed }
+}
+
+/** Names out of a project's files and of a sandbox are in messages; line breaks are ours. */
+function safe(text: string): string {
+  return text.split('\n').map(untrusted).join('\n')
 }

@@ -22,10 +22,10 @@ export function defaultsLayer(file: ConfigFile, scope: Scope): Layer {
 }
 
 /**
- * A server of a file as a layer; variables that it copies are read out of our environment.
+ * A server of a file as a layer; variables that it copies are read out of our environment, if that is given.
  * @throws GloveboxError POLICY_INVALID when one is not there
  */
-export function serverLayer(file: ConfigFile, name: string, scope: Scope, env: NodeJS.ProcessEnv): Layer {
+export function serverLayer(file: ConfigFile, name: string, scope: Scope, env: NodeJS.ProcessEnv | undefined): Layer {
   const server = file.config.mcpServers?.[name] ?? {}
   const own: KeyPath = ['mcpServers', name]
   return {
@@ -43,9 +43,9 @@ export function copiedVariable(value: string): string | undefined {
   return /^\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(value)?.[1]
 }
 
-function copied(value: string, path: KeyPath, file: ConfigFile, env: NodeJS.ProcessEnv): string {
+function copied(value: string, path: KeyPath, file: ConfigFile, env: NodeJS.ProcessEnv | undefined): string {
   const name = copiedVariable(value)
-  if (name === undefined) return value
+  if (name === undefined || env === undefined) return value
   const found = env[name]
   if (found !== undefined) return found
   const why = `there is no variable ${name} in our environment to copy`

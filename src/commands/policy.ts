@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import { addPolicyFlags } from '../config/policy-flags.ts'
+import { addStartFlags, type StartFlags } from '../config/start.ts'
+
+interface JsonFlag {
+  readonly json?: boolean
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('policy')
+    .summary('show, check and compare policies')
+    .description('What a start may do, and what is wrong with what files say about it.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  glovebox policy show files\n  glovebox policy check\n  glovebox policy diff files other.json#files\n',
+    )
+  const show = command
+    .command('show')
+    .description('the plan of a server or a command, with where each value comes from; starts nothing')
+    .argument('<command...>', 'a configured server, or a command and its arguments')
+    .passThroughOptions()
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .action(showPlan)
+  addStartFlags(addPolicyFlags(show), { servers: true })
+  command
+    .command('check')
+    .description('all that is wrong in configurations and profiles; exit code 2 when something is')
+    .argument('[files...]', 'configurations and .profile files; those that hold here by default')
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .action(check)
+  command
+    .command('diff')
+    .description('the keys in which two policies differ; exit code 1 when they do')
+    .argument('<a>', 'a configured server, or FILE#NAME')
+    .argument('<b>', 'a configured server, or FILE#NAME')
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .action(diff)
+}
+
+async function showPlan(words: string[], flags: StartFlags & JsonFlag): Promise<void> {
+  const [{ startOf }, { prepare }, { renderPlan }] = await Promise.all([
+    import('../config/start.ts'),
+    import('../runtime/prepare.ts'),
+    import('../ui/plan.ts'),
+  ])
+  const { policy, ...start } = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: true })
+  const { timeMs: _request, ...limits } = policy.limits
+  const { plan } = await prepare({ ...start, policy: { ...policy, limits }, terminal: false })
+  process.stdout.write(
+    renderPlan(plan, { ...start, policy, json: flags.json === true, verb: 'policy', stream: process.stdout }),
+  )
+}
+
+async function check(files: string[], { json }: JsonFlag): Promise<void> {
+  const [{ checkFiles }, { renderChecked }, { exitCodes }] = await Promise.all([
+    import('../config/check.ts'),
+    import('../ui/policy.ts'),
+    import('../errors.ts'),
+  ])
+  const checked = await checkFiles(files, { cwd: process.cwd(), env: process.env })
+  process.stdout.write(renderChecked(checked, { json: json === true, stream: process.stdout }))
+  if (checked.findings.length > 0) process.exitCode = exitCodes.usage
+}
+
+async function diff(a: string, b: string, { json }: JsonFlag): Promise<void> {
+  const [{ policyNamed }, { policyDifferences, renderDifferences }, { exitCodes }] = await Promise.all([
+    import('../config/compare.ts'),
+    import('../ui/policy.ts'),
+    import('../errors.ts'),
+  ])
+  const options = { cwd: process.cwd(), env: process.env }
+  const differences = policyDifferences(await policyNamed(a, options), await policyNamed(b, options))
+  process.stdout.write(renderDifferences(differences, { a, b, json: json === true, stream: process.stdout }))
+  if (differences.length > 0) process.exitCode = exitCodes.failed
+}

@@ -1,0 +1,109 @@
+import { isAbsolute, relative, resolve } from 'node:path'
+import { GloveboxError } from '../../errors.ts'
+import { policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import type { Plain } from '../tree.ts'
+import type { ServerEntry } from './servers.ts'
+
+/**
+ * A server as `add` writes it: the command, and for each policy flag its key with the text as it was typed.
+ * `base` is what relative paths of the file belong to; undefined where that is the working directory of each start.
+ * @throws GloveboxError POLICY_INVALID naming the flag
+ */
+export function entryOf(
+  command: readonly string[],
+  flags: PolicyFlags & { readonly profile?: string; readonly disabled?: boolean },
+  options: { cwd: string; base: string | undefined },
+): ServerEntry {
+  checkFlags(flags)
+  const [program = '', ...args] = command
+  const env = envOf(flags.env ?? [])
+  const sandbox = sandboxOf(flags, options)
+  return {
+    command: program,
+    ...(args.length > 0 && { args }),
+    ...(Object.keys(env).length > 0 && { env }),
+    ...(flags.disabled === true && { enabled: false }),
+    ...(Object.keys(sandbox).length > 0 && { sandbox }),
+  }
+}
+
+/** By the same reading as for a start; variables that are copied need not be there yet. */
+function checkFlags(flags: PolicyFlags): void {
+  if ((flags.envFile ?? []).length > 0) {
+    throw new GloveboxError('USAGE', '--env-file: values would be written into the configuration', {
+      fix: 'name the variables with --env NAME: they are copied at each start',
+    })
+  }
+  const copied = (flags.env ?? []).filter((item) => !item.includes('='))
+  policyFromFlags(flags, Object.fromEntries(copied.map((name) => [name, ''])))
+}
+
+function envOf(items: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    items.map((item) => {
+      const at = item.indexOf('=')
+      return at < 0 ? [item, `\${env:${item}}`] : [item.slice(0, at), item.slice(at + 1)]
+    }),
+  )
+}
+
+function sandboxOf(
+  flags: PolicyFlags & { readonly profile?: string },
+  options: { cwd: string; base: string | undefined },
+): Record<string, Plain> {
+  const path = (given: string): string => spellPath(given, options)
+  const volumes = (flags.volume ?? []).map((volume) => ({
+    path: volume.replace(/:(ro|rw)$/, ''),
+    readOnly: volume.endsWith(':ro'),
+  }))
+  const volumePaths = (readOnly: boolean): string[] =>
+    volumes.filter((volume) => volume.readOnly === readOnly).map((volume) => volume.path)
+  const [, directory, mode] = /^(.+):(copy|read|write)$/.exec(flags.workspace ?? '') ?? []
+  return withoutEmpty({
+    driver: flags.driver ?? flags.isolation,
+    profile: flags.profile,
+    workspace: directory === undefined || mode === undefined ? undefined : { path: path(directory), mode },
+    filesystem: withoutEmpty({
+      read: [...(flags.read ?? []), ...volumePaths(true)].map(path),
+      write: [...(flags.write ?? []), ...volumePaths(false)].map(path),
+      deny: (flags.deny ?? []).map(path),
+    }),
+    network: withoutEmpty({ allow: flags.allowNet ?? [], private: flags.allowPrivate ?? [] }),
+    exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),
+    limits: withoutEmpty({
+      memory: flags.memory,
+      cpus: number(flags.cpus ?? flags.vcpus),
+      pids: number(flags.pids),
+      disk: flags.disk,
+      openFiles: number(flags.openFiles),
+      time: flags.time,
+    }),
+    tools: withoutEmpty({ allow: flags.tools ?? [], deny: flags.denyTools ?? [] }),
+    mode: flags.mode,
+    allowDegraded: flags.allowDegraded ?? [],
+  })
+}
+
+/** A path as it means the same from the file as it did from here. */
+function spellPath(given: string, { cwd, base }: { cwd: string; base: string | undefined }): string {
+  if (isAbsolute(given) || given === '~' || given.startsWith('~/')) return given
+  const absolute = resolve(cwd, given)
+  if (base === undefined) return absolute
+  const inside = relative(base, absolute)
+  if (inside === '') return '.'
+  return inside === '..' || inside.startsWith('../') ? absolute : `./${inside}`
+}
+
+function number(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
+}
+
+function withoutEmpty(table: Readonly<Record<string, Plain | undefined>>): Record<string, Plain> {
+  return Object.fromEntries(
+    Object.entries(table).flatMap(([key, value]) => (value === undefined || isEmpty(value) ? [] : [[key, value]])),
+  )
+}
+
+function isEmpty(value: Plain): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}
