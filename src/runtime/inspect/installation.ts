@@ -35,11 +35,13 @@ function realDirectory(path: string): string {
 function pythonLibraries(prefix: string): Need[] {
   const lib = join(prefix, 'lib')
   if (prefix === '/usr' || !existsSync(lib)) return []
-  return readdirSync(lib)
-    .filter((name) => /^(python3(\.\d+)?t?|libpython3.*\.so.*|pypy3.*)$/.test(name))
-    .map((name) => join(lib, name))
-    // `libpython3.so` is a link to the real one, and the source of a mount is never a link.
-    .map((path) => ({ path, source: realpathSync(path), why: 'standard library of the interpreter' }))
+  return (
+    readdirSync(lib)
+      .filter((name) => /^(python3(\.\d+)?t?|libpython3.*\.so.*|pypy3.*)$/.test(name))
+      .map((name) => join(lib, name))
+      // `libpython3.so` is a link to the real one, and the source of a mount is never a link.
+      .map((path) => ({ path, source: realpathSync(path), why: 'standard library of the interpreter' }))
+  )
 }
 
 function existing(path: string, why: string): Need[] {
