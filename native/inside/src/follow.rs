@@ -115,6 +115,7 @@ impl<'s> Following<'s> {
             let table = open_mount_table(ready.pid)?;
             self.watch.add(table, PollFlags::PRI, Waker::Mounts);
         }
+        self.watchdog = self.limits.watchdog(ready.pid)?;
         let supervision = Supervision::start(
             listener,
             ready.pid,
@@ -153,7 +154,6 @@ impl<'s> Following<'s> {
         for (descriptor, flags) in self.limits.watches()? {
             self.watch.add(descriptor, flags, Waker::Limits);
         }
-        self.watchdog = self.limits.watchdog(pid)?;
         if self.watchdog.is_some() {
             self.watch.start_ticks(LOOK_EVERY)?;
         }

@@ -67,6 +67,7 @@ fn start(
     limits.join()?;
     kernel::unshare_cgroup_namespace().step("namespaces", || "make a cgroup namespace".into())?;
     title::hide();
+    kernel::leave_session_keyring();
     link.wait_for(Go::Build)?;
     take_identity(who)?;
     // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is

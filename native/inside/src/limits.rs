@@ -114,16 +114,14 @@ impl Held {
         }
     }
 
-    /// A watchdog over the sandbox of this program, where one is needed.
+    /// A watchdog over the sandbox of this program, where one is needed. To be made before the program
+    /// is executed: a first thread that ends at once takes the way to its root with it.
     pub fn watchdog(&self, program: i32) -> Outcome<Option<Watchdog>> {
         match self.watched {
             None => Ok(None),
-            Some(limit) => match Watchdog::of(program as u32, limit) {
-                Ok(watchdog) => Ok(Some(watchdog)),
-                // The program is through already, and with its end pid 1 takes all the others down.
-                Err(error) if is_gone(&error) => Ok(None),
-                Err(error) => Err(failed("watch the memory", &error)),
-            },
+            Some(limit) => Watchdog::of(program as u32, limit)
+                .map(Some)
+                .map_err(|error| failed("watch the memory", &error)),
         }
     }
 
@@ -210,9 +208,4 @@ fn failed(what: &str, error: &std::io::Error) -> Fault {
         STAGE,
         format!("{what}: {error}"),
     )
-}
-
-/// What `/proc/PID` answers for a process that has been reaped, or is about to be.
-fn is_gone(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }

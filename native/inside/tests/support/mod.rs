@@ -351,3 +351,40 @@ pub fn processes_with(marker: &str) -> Vec<i32> {
     }
     found
 }
+
+/// Host pids of the children of a process.
+pub fn children_of(parent: i32) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{parent}/task")) else {
+        return Vec::new();
+    };
+    let lists = tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .flat_map(str::parse)
+                .collect::<Vec<i32>>()
+        })
+        .collect()
+}
+
+/// The cgroups of a launcher, in whatever hierarchy.
+pub fn leftovers_of(launcher: u32) -> Vec<PathBuf> {
+    let name = format!("glovebox-{launcher}-");
+    let mut found = Vec::new();
+    let mut directories = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            if entry.file_name().to_string_lossy().starts_with(&name) {
+                found.push(entry.path());
+            } else {
+                directories.push(entry.path());
+            }
+        }
+    }
+    found
+}
