@@ -166,6 +166,12 @@ export const unix: readonly Attack[] = [
     touches: 'unix-stream',
   },
   {
+    title: 'no socket of the sandbox can be put where the host would use it',
+    name: 'unix-bind',
+    args: ({ place }) => ({ ws: place.ws }),
+    control: host,
+  },
+  {
     title: 'a pair of datagram sockets sends nothing to a socket of the host',
     name: 'unix-socketpair-datagram',
     args: path('datagram'),

@@ -44,6 +44,12 @@ export const brought: readonly Attack[] = [
     args: ({ place }) => ({ ws: place.ws }),
     control: { on: 'host', as: 'root' },
   },
+  {
+    title: 'a file that gives capabilities cannot be left in the workspace',
+    name: 'capability-plant',
+    args: ({ place }) => ({ ws: place.ws }),
+    control: { on: 'host', as: 'root' },
+  },
   { title: 'nobody becomes root', name: 'become-root', control: { on: 'namespaces' } },
 ]
 

@@ -31,7 +31,9 @@ export interface JailOptions {
   readonly cwd?: string
   /** A program of ours that starts the launcher. */
   readonly through?: readonly string[]
+  /** Done while it runs; the launcher's reports are not read before when it is `paused`. */
   readonly meanwhile?: (pid: number) => Promise<void>
+  readonly paused?: boolean
 }
 
 export type Stdio = 'ignore' | 'pipe' | number
@@ -98,11 +100,13 @@ export async function runJail(place: Place, words: readonly string[], options: J
   const plan = child.stdio[3] as Duplex
   // The launcher may be gone while we write: its status tells why.
   plan.on('error', () => undefined)
-  const told = text(streams[4] as Readable)
+  const status = streams[4] as Readable
+  const early = options.paused === true ? undefined : text(status)
   const said = [streams[1], streams[2]].map(async (stream) => (stream ? text(stream) : ''))
   const ended = once(child, 'close')
   ;(plan as Writable).write(`${JSON.stringify(planFor(place, words, options.plan))}\n`)
   await options.meanwhile?.(child.pid ?? -1)
+  const told = early ?? text(status)
   const [code] = (await ended) as [number | null]
   const [stdout = '', stderr = ''] = await Promise.all(said)
   return { stdout, stderr, code, ...sorted(await told) }

@@ -114,11 +114,13 @@ fn lease(args: &Args, trace: &mut Trace) -> Outcome {
         Ok(fd) => fd,
         Err(errno) => return Outcome::NotTried(errno.to_string()),
     };
-    first([libc::F_RDLCK, libc::F_WRLCK].map(|kind| {
-        trace.must_fail(
-            "F_SETLEASE",
-            sys!(libc::SYS_fcntl, fd, libc::F_SETLEASE, kind),
-        )
+    // The command is an int: the kernel does not look at the upper half.
+    let commands = [i64::from(libc::F_SETLEASE), i64::from(libc::F_SETLEASE) | 1 << 32];
+    first(commands.into_iter().flat_map(|command| {
+        [libc::F_RDLCK, libc::F_WRLCK].map(|kind| {
+            let set = sys!(libc::SYS_fcntl, fd, command, kind);
+            trace.must_fail("F_SETLEASE", set)
+        })
     }))
 }
 

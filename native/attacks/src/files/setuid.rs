@@ -9,6 +9,7 @@ pub const ATTACKS: &[Attack] = &[
     ("setuid-plant", setuid_plant),
     ("become-root", become_root),
     ("chown-away", chown_away),
+    ("capability-plant", capability_plant),
 ];
 
 /// Code of `mark` when the effective user is not the real one.
@@ -41,7 +42,8 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
     // The inherited umask would clear nothing of 06000, but may hide a wrong reading of the mode.
     let _ = sys!(libc::SYS_umask, 0);
     let name = |way: &str| format!("{ws}/suid-{way}");
-    for bits in [0o4755u32, 0o2755, 0o6777] {
+    // A mode has 16 bits: the kernel does not look at the one above, and a filter must not be misled by it.
+    for bits in [0o4755u32, 0o2755, 0o6777, 0o4755 | 1 << 20] {
         for way in [
             "open",
             "openat",
@@ -171,6 +173,28 @@ fn chown_away(args: &Args, trace: &mut Trace) -> Outcome {
             sys!(libc::SYS_chown, word.as_ptr(), uid, uid),
         )
     }));
+    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    outcome
+}
+
+/// Leaves a file in the workspace that would give whoever runs it outside a capability.
+fn capability_plant(args: &Args, trace: &mut Trace) -> Outcome {
+    let path = format!("{}/capable", args.get("ws"));
+    if let Err(errno) = sys::make_file(&path, b"x", 0o755) {
+        return Outcome::NotTried(format!("own file: {errno}"));
+    }
+    let (word, name) = (c(&path), c("security.capability"));
+    // struct vfs_ns_cap_data: revision 3 with the effective bit, CAP_SYS_ADMIN permitted, root of this namespace;
+    // and revision 2, which has no root.
+    let three = [0x0300_0001u32, 1 << 21, 0, 0, 0, 0];
+    let two = [0x0200_0001u32, 1 << 21, 0, 0, 0];
+    let set = |data: *const u32, length: usize| {
+        sys!(libc::SYS_setxattr, word.as_ptr(), name.as_ptr(), data, length, 0)
+    };
+    let outcome = first([
+        trace.must_fail("revision 3", set(three.as_ptr(), 24)),
+        trace.must_fail("revision 2", set(two.as_ptr(), 20)),
+    ]);
     let _ = sys!(libc::SYS_unlink, word.as_ptr());
     outcome
 }

@@ -15,6 +15,7 @@ pub const ATTACKS: &[Attack] = &[
     ("unix-long-path", unix_long_path),
     ("unix-descriptor", unix_descriptor),
     ("unix-take-descriptor", unix_take_descriptor),
+    ("unix-bind", unix_bind),
     ("unix-socketpair-datagram", unix_socketpair_datagram),
 ];
 
@@ -285,4 +286,21 @@ fn unix_take_descriptor(args: &Args, trace: &mut Trace) -> Outcome {
         Ok(count) => got("read through it", &secret[..count as usize]),
         Err(_) => Outcome::Effect("took a descriptor".into()),
     }
+}
+
+/// A socket of ours in a directory that the host uses too: whoever connects to it there would talk to us.
+fn unix_bind(args: &Args, trace: &mut Trace) -> Outcome {
+    let path = format!("{}/ours.sock", args.get("ws"));
+    let address = Address::unix(&path);
+    let Ok(fd) = socket(trace, "socket", libc::AF_UNIX, libc::SOCK_STREAM, 0) else {
+        return Outcome::Nothing;
+    };
+    let bound = sys!(libc::SYS_bind, fd, address.pointer(), address.length());
+    let outcome = trace.must_fail("bind", bound);
+    let word = c(&path);
+    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let made = sys!(libc::SYS_mknodat, -100, word.as_ptr(), libc::S_IFSOCK | 0o600, 0);
+    let node = trace.must_fail("mknod socket", made);
+    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    first([outcome, node])
 }

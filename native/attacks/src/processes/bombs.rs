@@ -12,6 +12,9 @@ pub const ATTACKS: &[Attack] = &[
     ("zombie-bomb", zombie_bomb),
     ("descriptor-bomb", descriptor_bomb),
     ("watch-bomb", watch_bomb),
+    ("watch-hold", watch_hold),
+    ("processor-bomb", processor_bomb),
+    ("flood", flood),
     ("signal-bomb", signal_bomb),
 ];
 
@@ -163,6 +166,67 @@ fn watch_bomb(args: &Args, trace: &mut Trace) -> Outcome {
         }
     }
     reached(trace, "watchers", made, most, refused)
+}
+
+/// Takes every watcher that there is, says so by `ws`/holding, and keeps them until `ws`/enough is there.
+fn watch_hold(args: &Args, trace: &mut Trace) -> Outcome {
+    let mut made = 0;
+    let refused = loop {
+        match sys!(libc::SYS_inotify_init1, libc::O_CLOEXEC) {
+            Ok(_) => made += 1,
+            Err(errno) => break errno,
+        }
+    };
+    let _ = trace.call(format!("watchers: {made}"), Err::<(), _>(refused));
+    let ws = args.get("ws");
+    if let Err(errno) = sys::make_file(&format!("{ws}/holding"), b"", 0o600) {
+        return Outcome::NotTried(format!("holding: {errno}"));
+    }
+    while sys::open(&format!("{ws}/enough"), libc::O_PATH).map(sys::close).is_err() {
+        std::thread::yield_now();
+    }
+    Outcome::Nothing
+}
+
+/// Four processes that compute for `milliseconds`, each asking for every processor. How much they got, the suite sees.
+fn processor_bomb(args: &Args, trace: &mut Trace) -> Outcome {
+    let until = sys::monotonic_ms() + args.number("milliseconds");
+    let children: Vec<_> = (0..4)
+        .filter_map(|_| {
+            let child = sys::fork_with(|| {
+                let all = [u64::MAX; 16];
+                let _ = sys!(libc::SYS_sched_setaffinity, 0, 128, all.as_ptr());
+                let _ = sys!(libc::SYS_setpriority, 0, 0, -20);
+                while sys::monotonic_ms() < until {
+                    std::hint::spin_loop();
+                }
+                0
+            });
+            trace.call("start", child).ok()
+        })
+        .collect();
+    for pid in children {
+        let _ = sys::wait_for(pid);
+    }
+    Outcome::Nothing
+}
+
+/// Refused connections as fast as they go, for `milliseconds`: each is a line of the launcher's report, which
+/// nobody reads meanwhile.
+fn flood(args: &Args, trace: &mut Trace) -> Outcome {
+    let until = sys::monotonic_ms() + args.number("milliseconds");
+    let Some(goal) = crate::network::Address::inet("203.0.113.1", 9) else {
+        return Outcome::NotTried("no address".into());
+    };
+    while sys::monotonic_ms() < until {
+        let fd = match sys!(libc::SYS_socket, goal.family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) {
+            Ok(fd) => fd as i32,
+            Err(errno) => return Outcome::NotTried(errno.to_string()),
+        };
+        let _ = trace.call("connect", sys!(libc::SYS_connect, fd, goal.pointer(), goal.length()));
+        sys::close(fd);
+    }
+    Outcome::Nothing
 }
 
 /// Queued signals are kernel memory; the limit on them is per user.
