@@ -28,6 +28,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     load: async () => import('./commands/audit.ts'),
   },
   import: { summary: 'take over the servers of a client’s file', load: async () => import('./commands/import.ts') },
+  catalog: { summary: 'short names for common servers', load: async () => import('./commands/catalog.ts') },
   package: {
     summary: 'what npx and uvx servers are pinned to and started from',
     load: async () => import('./commands/package.ts'),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Policy } from '../policy/policy.ts'
 import { places as placesOf } from '../system/places.ts'
 import { flagsLayer } from './layers/flags.ts'
-import { mergeLayers } from './layers/layer.ts'
+import { mergeLayers, type Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
 import { policyOf } from './layers/policy.ts'
 import type { PolicyFlags } from './policy-flags.ts'
@@ -19,6 +19,8 @@ export async function policyForCommand(
     readonly flags: PolicyFlags
     readonly profile: string | undefined
     readonly manifest: string | undefined
+    /** What is known of the command, over its profile. */
+    readonly known?: readonly Layer[]
   },
 ): Promise<{ readonly policy: Policy; readonly origins: Origins }> {
   const { cwd, env, flags, manifest } = options
@@ -26,6 +28,6 @@ export async function policyForCommand(
   const profile = profileLayer({ server: undefined, wanted: options.profile, command, folders, home: homedir() })
   const manifests =
     manifest === undefined ? [] : [await (await import('./manifest/manifest.ts')).manifestLayer(resolve(cwd, manifest))]
-  const merged = mergeLayers([profile.layer, ...manifests, flagsLayer(flags, options)])
+  const merged = mergeLayers([profile.layer, ...(options.known ?? []), ...manifests, flagsLayer(flags, options)])
   return { policy: policyOf(merged), origins: merged.origins }
 }

@@ -4,6 +4,7 @@ import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { commandOf } from './command-words.ts'
 import { policyForCommand } from './command-policy.ts'
+import type { Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
 import type { PolicyFlags } from './policy-flags.ts'
 
@@ -57,10 +58,34 @@ export async function startOf(
     if (server !== undefined) return { ...server, name: flags.name ?? server.name }
   }
   if (flags.config !== undefined) throw await notInFile(only, flags.config, options)
-  const command = commandOf(words, flags.command)
   const { profile, manifest } = flags
-  const { policy, origins } = await policyForCommand(command, { cwd, env, flags, profile, manifest })
-  return { name: flags.name, command, cwd, policy, origins, unused: [], review: () => undefined }
+  const known = options.servers && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
+  const command = known?.command ?? commandOf(words, flags.command)
+  const layers = known === undefined ? [] : [known.layer]
+  const { policy, origins } = await policyForCommand(command, { cwd, env, flags, profile, manifest, known: layers })
+  return { name: flags.name ?? known?.name, command, cwd, policy, origins, unused: [], review: () => undefined }
+}
+
+/** A short name of the catalogue, with the policy that its entry has. A program of that name is meant by its path. */
+async function inCatalog(
+  words: readonly string[],
+  { env: given = [] }: StartFlags,
+  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<{ name: string; command: readonly string[]; layer: Layer } | undefined> {
+  const { fromCatalog } = await import('../packages/catalog/from-words.ts')
+  const server = await fromCatalog(words, { cwd, env, given })
+  if (server === undefined) return undefined
+  const { name, command, sandbox } = server
+  const where = `catalog/${name}.json`
+  // The limits that were enough are the catalogue's, not this user's wish: they may fall to a second mechanism.
+  const { limits = {}, ...rest } = sandbox
+  const layer: Layer = {
+    sandbox: rest,
+    env: server.env,
+    defaultLimits: limits,
+    originOf: () => ({ kind: 'profile', where }),
+  }
+  return { name, command, layer }
 }
 
 async function configured(name: string, flags: StartFlags, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {

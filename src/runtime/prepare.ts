@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { loadDriver } from '../drivers/registry.ts'
 import type { Driver } from '../drivers/driver.ts'
+import { programOf } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { resolvePlan } from '../policy/resolve.ts'
@@ -13,6 +14,7 @@ export interface Prepared {
 
 /**
  * A policy and a command, resolved on this host and with the driver loaded: all that is decided before anything starts.
+ * A package runner's command becomes that of its pinned package, which is installed when it is not yet.
  * @throws GloveboxError for whatever the policy or the host does not allow
  */
 export async function prepare(options: {
@@ -25,9 +27,12 @@ export async function prepare(options: {
   /** Throws when the plan does more than its configuration is trusted with. */
   review?: (plan: Plan) => void
 }): Promise<Prepared> {
-  const { policy, command, terminal } = options
-  const facts = inspectHost(policy, command, process.env, options.cwd ?? process.cwd())
-  const plan = resolvePlan(options.name ?? basename(command[0] ?? ''), policy, facts, { env: process.env, terminal })
+  const { policy, terminal } = options
+  const cwd = options.cwd ?? process.cwd()
+  const { command, name } = await programOf(options.command, { cwd, env: process.env })
+  const facts = inspectHost(policy, command, process.env, cwd)
+  const server = options.name ?? name ?? basename(command[0] ?? '')
+  const plan = resolvePlan(server, policy, facts, { env: process.env, terminal })
   options.review?.(plan)
   return { plan, driver: await loadDriver(policy.driver) }
 }
