@@ -89,11 +89,9 @@ fn a_terminated_launcher_ends_everything_and_says_so() {
     as_everyone(|starter| {
         let marker = marker("term", starter);
         let jail = start_stubborn(starter, &marker);
+        let launcher = jail.child.id() as i32;
         // SAFETY: signals the launcher, a child of ours.
-        assert_eq!(
-            unsafe { libc::kill(jail.child.id() as i32, libc::SIGTERM) },
-            0
-        );
+        assert_eq!(unsafe { libc::kill(launcher, libc::SIGTERM) }, 0);
         let outcome = jail.finish();
         assert_eq!(outcome.event("exit")["signal"], 9, "{outcome:?}");
         nothing_is_left(&marker);
