@@ -60,6 +60,8 @@ function removeIn(text: string, root: Node, path: readonly string[]): Splice[] |
   const splices: Splice[] = []
   if (comma === undefined && before !== undefined) {
     const last = commaAfter(text, end(before))
+    if (last !== undefined && !text.slice(last, end(found)).includes('\n'))
+      return [{ from: last, to: end(found), text: '' }]
     if (last !== undefined) splices.push({ from: last, to: last + 1, text: '' })
   }
   const [from, to] = wholeLines(text, found.offset, comma === undefined ? end(found) : comma + 1)

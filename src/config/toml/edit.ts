@@ -71,8 +71,19 @@ function remove(text: string, items: readonly TomlItem[], path: readonly string[
   }
   if (spans.length === 0) return undefined
   let result = text
-  for (const [from, to] of spans.toSorted(([a], [b]) => b - a)) result = result.slice(0, from) + result.slice(to)
+  for (const [from, to] of merged(spans).toReversed()) result = result.slice(0, from) + result.slice(to)
   return result
+}
+
+/** In order, and those that touch as one. */
+function merged(spans: readonly (readonly [number, number])[]): [number, number][] {
+  const all: [number, number][] = []
+  for (const [from, to] of spans.toSorted(([a], [b]) => a - b)) {
+    const last = all.at(-1)
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to)
+    else all.push([from, to])
+  }
+  return all
 }
 
 /** The blank line in front goes with a section. */

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { homedir } from 'node:os'
+import { test } from 'node:test'
+import { GloveboxError } from '../../errors.ts'
+import type { SandboxConfig } from '../schema/sandbox.ts'
+import { spellPath } from '../tree.ts'
+import { mergeLayers, withAbsolutePaths, type Layer } from './layer.ts'
+import type { Origin } from './origin.ts'
+import { policyOf, unusedKeys } from './policy.ts'
+
+const layer = (kind: Origin['kind'], sandbox: SandboxConfig, more: Partial<Layer> = {}): Layer => ({
+  sandbox,
+  env: {},
+  originOf: (path) => ({ kind, where: `${kind} ${spellPath(path)}` }),
+  ...more,
+})
+
+test('lists grow from layer to layer, and each item knows where it comes from', () => {
+  const { sandbox, origins } = mergeLayers([
+    layer('user', { filesystem: { read: ['/a', '/b'] }, tools: { deny: ['x'] } }),
+    layer('flag', { filesystem: { read: ['/c', '/a'] } }),
+  ])
+  assert.deepEqual(sandbox.filesystem?.read, ['/a', '/b', '/c'])
+  assert.deepEqual(sandbox.tools?.deny, ['x'])
+  assert.deepEqual(
+    [0, 1, 2].map((index) => origins.get(`filesystem.read[${index}]`)?.where),
+    ['flag filesystem.read[1]', 'user filesystem.read[1]', 'flag filesystem.read[0]'],
+  )
+})
+
+test('a single value is that of the strongest layer, as a whole', () => {
+  const { sandbox, origins } = mergeLayers([
+    layer('user', {
+      driver: 'microvm',
+      exec: ['git'],
+      tools: { allow: ['a'] },
+      workspace: { path: '/w', mode: 'write' },
+    }),
+    layer('project', { exec: ['node'], tools: { allow: ['b'] }, workspace: { path: '/v', mode: 'read' } }),
+  ])
+  assert.equal(sandbox.driver, 'microvm')
+  assert.deepEqual(sandbox.exec, ['node'])
+  assert.deepEqual(sandbox.tools?.allow, ['b'])
+  assert.deepEqual(sandbox.workspace, { path: '/v', mode: 'read' })
+  assert.equal(origins.get('driver')?.kind, 'user')
+  assert.equal(origins.get('exec')?.kind, 'project')
+})
+
+test('limits that nobody wrote down stay defaults, which may fall to a second mechanism', () => {
+  const policy = policyOf(
+    mergeLayers([
+      layer('profile', {}, { defaultLimits: { memory: 2 ** 31, pids: 512 } }),
+      layer('file', { limits: { pids: 9 } }),
+    ]),
+  )
+  assert.deepEqual(policy.limits, { pids: 9 })
+  assert.deepEqual(policy.defaults, { memoryBytes: 2 ** 31, pids: 512 })
+})
+
+test('variables of a stronger layer win, whatever they are called', () => {
+  const weak = layer('profile', {}, { env: { A: '1', B: '1' } })
+  const strong = layer(
+    'flag',
+    {},
+    {
+      env: Object.fromEntries([
+        ['B', '2'],
+        ['__proto__', '3'],
+      ]),
+    },
+  )
+  assert.deepEqual(Object.entries(policyOf(mergeLayers([weak, strong])).env), [
+    ['A', '1'],
+    ['B', '2'],
+    ['__proto__', '3'],
+  ])
+})
+
+test('nothing at all is the default policy', async () => {
+  const { defaultPolicy } = await import('../../policy/policy.ts')
+  const { env, ...policy } = policyOf(mergeLayers([]))
+  assert.deepEqual({ ...policy, env: { ...env } }, defaultPolicy)
+})
+
+test('paths belong to the directory of their file, or to the home', () => {
+  const sandbox: SandboxConfig = {
+    workspace: { path: '.', mode: 'read' },
+    filesystem: { read: ['data', '~/x', '~'], write: ['/abs/../w'], deny: ['../out'] },
+    exec: ['node', './bin/tool'],
+  }
+  assert.deepEqual(withAbsolutePaths(sandbox, '/srv/project'), {
+    workspace: { path: '/srv/project', mode: 'read' },
+    filesystem: { read: ['/srv/project/data', `${homedir()}/x`, homedir()], write: ['/w'], deny: ['/srv/out'] },
+    exec: ['node', '/srv/project/bin/tool'],
+  })
+})
+
+test('a key that this version cannot honour stops the start, naming the key and its place', () => {
+  const cases: [SandboxConfig, RegExp][] = [
+    [{ network: { deny: ['a.example'] } }, /network\.deny/],
+    [{ network: { resolvers: ['9.9.9.9'] } }, /network\.resolvers/],
+    [{ secrets: { TOKEN: { from: 'env:TOKEN' } } }, /secrets\.TOKEN/],
+    [{ tools: { each: { risky: { lifetime: 'call' } } } }, /tools\.each\.risky/],
+    [{ limits: { output: 50_000 } }, /limits\.output/],
+    [{ lifetime: 'call' }, /lifetime/],
+    [{ group: 'one' }, /group/],
+    [{ workspace: { path: '/w' } }, /workspace: a copied workspace/],
+  ]
+  for (const [sandbox, key] of cases) {
+    assert.throws(
+      () => policyOf(mergeLayers([layer('project', sandbox)])),
+      (error) => {
+        assert.ok(error instanceof GloveboxError)
+        assert.equal(error.code, 'HOST_CANNOT')
+        assert.match(error.message, key)
+        assert.match(error.message, /^project /)
+        assert.ok(error.fix)
+        return true
+      },
+    )
+  }
+})
+
+test('empty lists and tables of such keys ask for nothing', () => {
+  const sandbox: SandboxConfig = {
+    network: { allow: [], deny: [], resolvers: [] },
+    secrets: {},
+    tools: { each: {} },
+    lifetime: 'shared',
+  }
+  assert.equal(policyOf(mergeLayers([layer('file', sandbox)])).driver, 'jail')
+})
+
+test('placement keys are legal everywhere and told as unused', () => {
+  assert.deepEqual(unusedKeys({ template: 'boot', pool: 2, limits: { idle: 1000 } }), [
+    'template',
+    'pool',
+    'limits.idle',
+  ])
+})

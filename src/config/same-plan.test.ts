@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { configHome } from '../../test/support/config-home.ts'
+import type { Policy } from '../policy/policy.ts'
+import { startOf } from './start.ts'
+
+const home = configHome()
+after(home.remove)
+
+/** One meaning: a directory to read, 64 MiB, 32 processes, a variable, no profile of its own. */
+const data = path.join(home.root, 'data')
+home.put('data/note.txt', 'note')
+
+async function policyOf(words: readonly string[], flags: object): Promise<Policy> {
+  const { policy } = await startOf(words, flags, { cwd: home.project, env: home.env, servers: true })
+  return policy
+}
+
+const written: Readonly<Record<string, string>> = {
+  'one.json': `{ "mcpServers": { "s": { "command": "true", "env": { "K": "v" },
+    "sandbox": { "filesystem": { "read": ["${data}"] }, "limits": { "memory": "64M" }, "tools": { "allow": ["read_*"] } } } } }`,
+  'one.toml': `[mcpServers.s]
+command = "true"
+env = { K = "v" }
+[mcpServers.s.sandbox]
+filesystem.read = ["${data}"]
+limits.memory = 64
+tools.allow = ["read_*"]
+`,
+  'one.yaml': `mcpServers:
+  s:
+    command: "true"
+    env: { K: v }
+    sandbox:
+      filesystem:
+        read:
+          - ${data}
+      limits: { memory: 64M }
+      tools: { allow: ["read_*"] }
+`,
+}
+
+test('the same meaning in three spellings, a profile, a manifest and flags is one policy', async () => {
+  for (const [name, text] of Object.entries(written)) home.put(name, text)
+  home.put('places/config/profiles/tight.profile', `read-only ${data}\nrlimit-as 64m\nenv K=v\n`)
+  const manifest = home.put(
+    'manifest.json',
+    JSON.stringify({
+      max_memory_mb: 64,
+      readonly_mounts: [data, '/usr/lib'],
+      env_vars: { K: 'v' },
+      allowed_tools: ['read_*'],
+    }),
+  )
+  const flags = await policyOf(['true'], { read: [data], memory: '64M', env: ['K=v'], tools: ['read_*'] })
+  assert.equal(flags.limits.memoryBytes, 64 * 1024 ** 2)
+  assert.deepEqual(flags.filesystem.read, [data])
+  for (const name of Object.keys(written)) {
+    assert.deepEqual(await policyOf(['s'], { config: path.join(home.root, name) }), flags, name)
+  }
+  assert.deepEqual(await policyOf(['true'], { manifest }), flags, 'manifest')
+  assert.deepEqual(await policyOf(['true'], { profile: 'tight', tools: ['read_*'] }), flags, 'profile')
+})
