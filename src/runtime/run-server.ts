@@ -73,6 +73,8 @@ async function converse(
   } finally {
     await sandbox.wall.stop(0)
     client.input.destroy()
+    // What a client that does not read has not taken by now would keep us alive for ever.
+    client.output.destroy()
   }
 }
 
