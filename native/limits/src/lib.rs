@@ -14,6 +14,7 @@ mod limits;
 mod place;
 mod request;
 mod second;
+mod sockets;
 mod stale;
 mod v1;
 mod v2;

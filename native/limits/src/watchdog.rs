@@ -1,5 +1,6 @@
-//! The sum of a sandbox's memory where no cgroup counts it: anonymous pages of its processes, its
-//! tmpfs, and shared anonymous memory. Whoever runs it ends the sandbox when the sum passes the limit.
+//! The sum of a sandbox's memory where no cgroup counts it: what its processes have for themselves,
+//! its tmpfs, shared anonymous memory, and the buffers of its sockets. Whoever runs it ends the
+//! sandbox when the sum passes the limit.
 //!
 //! Shared anonymous memory belongs to no process: a page stays after its last page table entry is
 //! gone, so the kernel's counters per process miss it. Its size is taken from the mappings instead,
@@ -9,11 +10,23 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+
+use crate::sockets::Sockets;
 
 /// Checks between two scans of mappings without a reason: 2 s at one check each 50 ms.
 const SCAN_EVERY: u32 = 40;
+
+/// Where the kernel cannot tell what sockets hold: so many are nothing, and each further one counts
+/// as full both ways (`net.core.wmem_default`).
+const SOCKETS: u64 = 64;
+const SOCKET_HOLDS: u64 = 2 * 208 * 1024;
+
+/// A pipe keeps two pages when its user has used up the share of pages for pipes. Nobody can ask
+/// what is in them, so descriptors beyond so many count as full pipes.
+const DESCRIPTORS: u64 = 4096;
+const DESCRIPTOR_HOLDS: u64 = 8192;
 
 /// Growth of the machine's shared memory that is a reason to scan.
 const GROWTH: u64 = 8 << 20;
@@ -24,6 +37,7 @@ pub struct Watchdog {
     /// The sandbox's own `/proc`.
     proc: OwnedFd,
     tmpfs: Vec<OwnedFd>,
+    sockets: Option<Sockets>,
     /// `major:minor`, as in `/proc/PID/maps`, of what holds shared anonymous memory.
     shared_device: String,
     shared_bytes: u64,
@@ -65,7 +79,18 @@ impl Watchdog {
                 tmpfs.push(directory);
             }
         }
-        Self::new(proc, tmpfs, limit)
+        let sockets = match Sockets::of(program) {
+            Ok(sockets) => Some(sockets),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
+                return Err(error)
+            }
+            // Then they are counted, which needs no rights.
+            Err(_) => None,
+        };
+        Ok(Self {
+            sockets,
+            ..Self::new(proc, tmpfs, limit)?
+        })
     }
 
     pub fn new(proc: OwnedFd, tmpfs: Vec<OwnedFd>, limit: u64) -> io::Result<Self> {
@@ -73,6 +98,7 @@ impl Watchdog {
             limit,
             proc,
             tmpfs,
+            sockets: None,
             shared_device: shared_device()?,
             shared_bytes: 0,
             machine_shared: 0,
@@ -89,17 +115,38 @@ impl Watchdog {
     /// What the sandbox holds now.
     pub fn bytes(&mut self) -> io::Result<u64> {
         let pids = self.pids()?;
-        let mut sum = 0;
+        let (mut sum, mut descriptors) = (0, 0);
         for pid in &pids {
             sum += self
                 .read(pid, "status")?
                 .map_or(0, |status| private_bytes(&status));
+            descriptors += self.descriptors(pid)?;
         }
         for tmpfs in &self.tmpfs {
             let stat = rustix::fs::fstatfs(tmpfs)?;
             sum += (stat.f_blocks - stat.f_bfree) * stat.f_bsize as u64;
         }
-        Ok(sum + self.shared(&pids)?)
+        sum += descriptors.saturating_sub(DESCRIPTORS) * DESCRIPTOR_HOLDS;
+        Ok(sum + self.shared(&pids)? + self.in_sockets()?)
+    }
+
+    fn in_sockets(&self) -> io::Result<u64> {
+        if let Some(bytes) = self.sockets.as_ref().map_or(Ok(None), Sockets::bytes)? {
+            return Ok(bytes);
+        }
+        let count = self
+            .read("1", "net/sockstat")?
+            .map_or(0, |text| sockets_used(&text));
+        Ok(count.saturating_sub(SOCKETS) * SOCKET_HOLDS)
+    }
+
+    /// Open descriptors; 0 before Linux 6.2, where the size of the directory does not say.
+    fn descriptors(&self, pid: &str) -> io::Result<u64> {
+        match rustix::fs::statat(&self.proc, format!("{pid}/fd"), AtFlags::empty()) {
+            Ok(stat) => Ok(stat.st_size as u64),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn shared(&mut self, pids: &[String]) -> io::Result<u64> {
@@ -169,20 +216,28 @@ fn shared_device() -> io::Result<String> {
     ))
 }
 
-/// Anonymous pages in memory and in swap, from `/proc/PID/status`.
+/// Anonymous pages in memory and in swap, and page tables, from `/proc/PID/status`.
 fn private_bytes(status: &str) -> u64 {
-    let field = |line: &str| {
+    let counted = |line: &&str| {
+        ["RssAnon:", "VmSwap:", "VmPTE:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+    };
+    let kib = |line: &str| {
         line.split_ascii_whitespace()
             .nth(1)
             .and_then(|number| number.parse::<u64>().ok())
             .unwrap_or(0)
     };
-    status
+    status.lines().filter(counted).map(kib).sum::<u64>() * 1024
+}
+
+/// The first line of `/proc/net/sockstat`: `sockets: used 17`.
+fn sockets_used(text: &str) -> u64 {
+    let number = text
         .lines()
-        .filter(|line| line.starts_with("RssAnon:") || line.starts_with("VmSwap:"))
-        .map(field)
-        .sum::<u64>()
-        * 1024
+        .find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok());
+    number.unwrap_or(0)
 }
 
 /// Adds the shared regions of `/proc/PID/maps` (proc(5)) on `device`, by inode, each with the furthest byte that is mapped of it.
@@ -212,9 +267,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anonymous_and_swapped_pages_are_counted() {
-        let status = "Name:\tx\nVmRSS:\t  900 kB\nRssAnon:\t     100 kB\nRssFile:\t 700 kB\nRssShmem:\t 100 kB\nVmSwap:\t      20 kB\n";
-        assert_eq!(private_bytes(status), 120 * 1024);
+    fn anonymous_and_swapped_pages_and_their_tables_are_counted() {
+        let status = "Name:\tx\nVmRSS:\t  900 kB\nRssAnon:\t     100 kB\nRssFile:\t 700 kB\nRssShmem:\t 100 kB\nVmSwap:\t      20 kB\nVmPTE:\t       4 kB\n";
+        assert_eq!(private_bytes(status), 124 * 1024);
+    }
+
+    #[test]
+    fn sockets_are_counted_where_their_buffers_cannot_be() {
+        assert_eq!(
+            sockets_used("sockets: used 153\nTCP: inuse 17 orphan 0\n"),
+            153
+        );
+        assert_eq!(sockets_used(""), 0);
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn a_delegated_subtree_serves_its_user_and_is_taken_back() {
 }
 
 #[test]
-fn the_watchdog_sees_private_shared_and_forgotten_memory() {
+fn the_watchdog_sees_private_and_forgotten_memory() {
     // Shared pages that no page table shows any more are still there.
     let forgotten = |bytes: usize| {
         // SAFETY: a new mapping of our own.

@@ -24,10 +24,7 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
         SYS_clone,
         without_bits(0, NEW_NAMESPACES, Rule::Allow, refuse()),
     );
-    table.rule(
-        SYS_fcntl,
-        on(1).case(LEASES, refuse()).otherwise(Rule::Allow),
-    );
+    table.rule(SYS_fcntl, fcntl_rule(options));
     table.rule(SYS_openat, open_rule(options, 2, 3));
     table.rule(SYS_mknodat, mknod_rule(2));
     table.rule(SYS_fchmod, mode_rule(1, Rule::Allow));
@@ -65,12 +62,18 @@ const TMPFILE_BIT: u32 = 0o20_000_000;
 
 const SET_ID_BITS: u32 = S_ISUID | S_ISGID;
 
-/// A lease makes the next open of the file, by anybody on the host, wait for us.
-/// (`F_NOTIFY` is its neighbour, which inotify replaced.)
-const LEASES: [u32; 2] = [F_SETLEASE as u32, F_NOTIFY as u32];
-
 pub fn refuse() -> Rule {
     Rule::Errno(EPERM)
+}
+
+/// A lease makes the next open of the file, by anybody on the host, wait for us; F_NOTIFY is its
+/// neighbour, which inotify replaced. Larger pipes are memory that only a cgroup counts.
+fn fcntl_rule(options: &FilterOptions) -> Rule {
+    let mut refused = vec![F_SETLEASE as u32, F_NOTIFY as u32];
+    if !options.memory_accounted {
+        refused.push(F_SETPIPE_SZ as u32);
+    }
+    on(1).case(refused, refuse()).otherwise(Rule::Allow)
 }
 
 /// Files that run with their owner's rights: `nosuid` makes them harmless inside, but a directory
