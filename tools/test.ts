@@ -2,6 +2,7 @@ import { paint } from './paint.ts'
 import { ordinaryUser } from '../test/support/as-user.ts'
 import { checks } from './checks.ts'
 import { finish, report } from './outcome.ts'
+import { liveChildren } from './testing/live.ts'
 import { runCargoSuite, runNodeSuite, runProgramSuite } from './testing/run-suite.ts'
 import { suites, type Suite } from './testing/suites.ts'
 import { inWords, nothing, sum, type Tally } from './testing/tally.ts'
@@ -18,6 +19,7 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+const live = liveChildren()
 const tallies: Tally[] = []
 if (isCi && asked.length === 0) tallies.push(await runChecks())
 for (const suite of known) {
@@ -29,17 +31,17 @@ async function runSuite(suite: Suite): Promise<Tally[]> {
   if (suite.kind === 'node' && suite.files.length === 0) return []
   const own = await timed(suite.name, async () => runHere(suite))
   if (suite.kind !== 'node' || !suite.asUserToo || process.getuid?.() !== 0) return [own]
-  return [own, await timed(`${suite.name}, as an ordinary user`, async () => runNodeSuite(suite, ordinaryUser()))]
+  return [own, await timed(`${suite.name}, as an ordinary user`, async () => runNodeSuite(suite, live, ordinaryUser()))]
 }
 
 async function runHere(suite: Suite): Promise<Tally> {
   switch (suite.kind) {
     case 'node':
-      return runNodeSuite(suite)
+      return runNodeSuite(suite, live)
     case 'cargo':
-      return runCargoSuite(process.env['CARGO'] ?? 'cargo')
+      return runCargoSuite(process.env['CARGO'] ?? 'cargo', live)
     case 'program':
-      return runProgramSuite(suite)
+      return runProgramSuite(suite, live)
   }
 }
 

@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
-import { inWords, nothing, sum, type Tally } from './tally.ts'
+import { nothing, sum, type Tally } from './tally.ts'
 
+type SummaryData = Extract<TestEvent, { type: 'test:summary' }>['data']
 type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>
 
 /**
@@ -19,7 +20,7 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
       files.set(file, sum([files.get(file) ?? nothing, tallyOf(event)]))
       if (event.type === 'test:fail' && !isParent(event)) yield failure(event)
     }
-    if (event.type === 'test:summary' && event.data.file !== undefined) yield fileLine(event.data, files)
+    if (event.type === 'test:summary' && event.data.file !== undefined) yield fileLine(event.data)
   }
   const target = process.env['GLOVEBOX_TALLY']
   if (target !== undefined) writeFileSync(target, JSON.stringify(sum([...files.values()])))
@@ -52,13 +53,13 @@ function failure(event: Extract<Result, { type: 'test:fail' }>): string {
   return `\n✗ ${event.data.name}\n  ${shown(event.data.file)}${place}\n${indented(inspect(cause, { depth: 6 }))}\n\n`
 }
 
-function fileLine(
-  { file, duration_ms }: { file?: string | undefined; duration_ms: number },
-  files: Map<string, Tally>,
-): string {
-  const tally = files.get(file ?? '') ?? nothing
-  const mark = tally.failed > 0 ? '✗' : '✓'
-  return `  ${mark} ${shown(file).padEnd(46)} ${inWords(tally)}  ${(duration_ms / 1000).toFixed(1)} s\n`
+/** The runner's own counts: the tests of a file may have been made by a helper in another one. */
+function fileLine({ file, counts, duration_ms }: SummaryData): string {
+  const { tests, passed, skipped, todo } = counts
+  const failed = tests - passed - skipped - todo
+  const mark = failed > 0 ? '✗' : '✓'
+  const words = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+  return `  ${mark} ${shown(file).padEnd(46)} ${words}  ${(duration_ms / 1000).toFixed(1)} s\n`
 }
 
 function shown(file: string | undefined): string {
