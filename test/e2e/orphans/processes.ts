@@ -1,8 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface Process {
   readonly pid: number
   readonly parent: number
+  /** As the kernel has it, at most 15 bytes (proc(5)). */
+  readonly name: string
+  /** What it runs; empty for one that we may not ask. */
+  readonly file: string
   /** Arguments, joined by spaces. */
   readonly command: string
 }
@@ -11,17 +15,25 @@ export interface Process {
 export const roles = ['client', 'glovebox', 'launcher', 'init', 'server', 'child'] as const
 export type Role = (typeof roles)[number]
 
-/** All processes of this host that have the marker among their arguments: each of ours in a round has it. */
+/**
+ * All processes of this host that bear the marker: among their arguments, or as the file that they run.
+ * The sandbox's pid 1 wipes its arguments, and only root may ask what file it runs: who may not, knows it by its parent.
+ */
 export function marked(marker: string): Process[] {
-  return readdirSync('/proc')
+  const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => read(Number(name)) ?? [])
-    .filter(({ command }) => command.includes(marker))
+  const bearers = all.filter(({ command, file }) => command.includes(marker) || file.includes(marker))
+  const launchers = new Set(bearers.filter(isInside).map(({ pid }) => pid))
+  return [...bearers, ...all.filter((process) => !bearers.includes(process) && launchers.has(process.parent))]
 }
 
-/** The one that plays a role now; a marker names the launcher's own path, its arguments and those of all below it. */
+function isInside({ name }: Process): boolean {
+  return name === 'glovebox-inside'
+}
+
+/** The one that plays a role now. */
 export function inRole(processes: readonly Process[], role: Role): Process | undefined {
-  const isInside = ({ command }: Process): boolean => command.includes('/glovebox-inside')
   const insides = new Set(processes.filter(isInside).map(({ pid }) => pid))
   return processes.find((process) => {
     switch (role) {
@@ -47,11 +59,25 @@ function read(pid: number): Process | undefined {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
     // The name, in parentheses, may have spaces and parentheses; the parent's pid is the second field after it (proc(5)).
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-    return { pid, parent, command }
+    const end = stat.lastIndexOf(')')
+    const [state, parent] = stat.slice(end + 2).split(' ')
+    if (state === 'Z' || state === 'X') return undefined
+    return { pid, parent: Number(parent), name: stat.slice(stat.indexOf('(') + 1, end), file: fileOf(pid), command }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
-      return undefined
+    if (hasCode(error, ['ENOENT', 'ESRCH'])) return undefined
     throw error
   }
+}
+
+function fileOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`)
+  } catch (error) {
+    if (hasCode(error, ['EACCES', 'EPERM', 'ENOENT', 'ESRCH'])) return ''
+    throw error
+  }
+}
+
+function hasCode(error: unknown, codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }

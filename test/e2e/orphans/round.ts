@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, symlinkSync, unlinkSync } from 'node:fs'
+import { copyFileSync, mkdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import type { Runner } from '../../support/as-user.ts'
 import type { Process, Role } from './processes.ts'
@@ -30,7 +30,7 @@ export function planRounds(random: () => number, count: number): Round[] {
 
 /** Plays one round and throws when something of it is left. */
 export async function playRound(runner: Runner, round: Round): Promise<void> {
-  const inside = await named(runner, round.marker)
+  const inside = named(runner, round.marker)
   const client = runner.spawn(runner.node, [path.join(runner.root, 'test/e2e/orphans/client.ts'), round.marker], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...runner.env, GLOVEBOX_INSIDE: inside },
@@ -45,13 +45,13 @@ export async function playRound(runner: Runner, round: Round): Promise<void> {
   unlinkSync(inside)
 }
 
-/** A name of the launcher's with the marker in it: it inherits no environment, and its plan comes by a pipe. */
-async function named(runner: Runner, marker: string): Promise<string> {
+/** A launcher with the marker in its path: it inherits no environment, and its plan comes by a pipe. */
+function named(runner: Runner, marker: string): string {
   const directory = path.join(runner.tmp, 'launchers', marker)
   mkdirSync(directory, { recursive: true, mode: 0o755 })
-  const link = path.join(directory, 'glovebox-inside')
-  symlinkSync(runner.inside, link)
-  return link
+  const copy = path.join(directory, 'glovebox-inside')
+  copyFileSync(runner.inside, copy)
+  return copy
 }
 
 async function act({ act, marker }: Round): Promise<void> {
@@ -64,7 +64,7 @@ async function act({ act, marker }: Round): Promise<void> {
 
 /** `undefined` when the round was over before anybody played the role. */
 async function waitForRole(marker: string, role: Role): Promise<Process | undefined> {
-  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await pause(2)) {
+  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await pause(5)) {
     const processes = marked(marker)
     const found = inRole(processes, role)
     if (found !== undefined || processes.length === 0) return found
@@ -83,7 +83,7 @@ function signal(target: Process | undefined, name: NodeJS.Signals): void {
 }
 
 async function allGone(round: Round, said: () => string): Promise<void> {
-  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await pause(5)) {
+  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await pause(25)) {
     if (marked(round.marker).length === 0) return
   }
   const left = describe(marked(round.marker))

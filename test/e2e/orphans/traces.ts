@@ -13,11 +13,18 @@ export function tracesOn(runner: Runner): Traces {
   return { mounts: mounts(), files: files(runner), cgroups: staleCgroups() }
 }
 
+/** What is there now and was not there before. */
+export function newTraces(runner: Runner, before: Traces): Traces {
+  const now = tracesOn(runner)
+  const added = (kind: keyof Traces): string[] => now[kind].filter((trace) => !before[kind].includes(trace))
+  return { mounts: added('mounts'), files: added('files'), cgroups: added('cgroups') }
+}
+
 function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').toSorted()
 }
 
-/** Temporary places: the runner's own, which nobody else writes to, and what bears our name in those of all. */
+/** Temporary places: the runner's own, which nobody else writes to, and what is named by the id of a sandbox in those of all. */
 function files(runner: Runner): string[] {
   const own = [runner.tmp, runner.env['XDG_RUNTIME_DIR'] ?? ''].flatMap((directory) =>
     readdirSync(directory)
@@ -25,7 +32,7 @@ function files(runner: Runner): string[] {
       .map((name) => path.join(directory, name)),
   )
   const shared = ['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap((directory) =>
-    globSync(path.join(directory, '{gbx-,glovebox-inside}*')),
+    globSync(path.join(directory, 'gbx-*')),
   )
   return [...own, ...shared].toSorted()
 }
