@@ -27,6 +27,8 @@ export function table<T extends object>(
   options: {
     readonly required?: readonly (keyof T & string)[]
     readonly schema?: JsonSchema
+    /** For keys that people bring from elsewhere: what to do instead. */
+    readonly hints?: Readonly<Record<string, string>>
     readonly check?: (value: T, tree: Table, reading: Reading) => void
   } = {},
 ): Shape<T> {
@@ -37,12 +39,16 @@ export function table<T extends object>(
     schema: tableSchema(byName, required, options.schema),
     definitions: Object.assign({}, ...Object.values(byName).map(({ shape }) => shape.definitions)),
     read(tree, reading) {
-      if (tree.kind !== 'table') return mistaken(tree, reading, 'a table of keys')
+      if (tree.kind !== 'table') {
+        return mistaken(tree, reading, 'a table', `write a table; ${keysInWords(names)}`)
+      }
+      const hints = options.hints ?? {}
       const value: Record<string, unknown> = {}
       for (const { key, keyAt, value: item } of tree.entries) {
         if (!Object.hasOwn(byName, key)) {
           const near = nearest(key, names)
-          const fix = near === undefined ? keysInWords(names) : `did you mean "${near}"?`
+          const hint = Object.hasOwn(hints, key) ? hints[key] : undefined
+          const fix = hint ?? (near === undefined ? keysInWords(names) : `did you mean "${near}"?`)
           reading.problem(keyAt, `there is no key ${quoted(key)} here`, fix)
           continue
         }
@@ -90,7 +96,7 @@ export function list<T>(item: Shape<T>): Shape<readonly T[]> {
     schema: { type: 'array', items: item.schema },
     definitions: item.definitions,
     read(tree, reading) {
-      if (tree.kind !== 'list') return mistaken(tree, reading, 'a list')
+      if (tree.kind !== 'list') return mistaken(tree, reading, 'a list', 'write a list, such as ["one", "two"]')
       return tree.items.flatMap((element, index) => {
         const value = item.read(element, reading.at(index))
         return value === undefined ? [] : [value]
@@ -112,7 +118,7 @@ export function record<T>(
     schema: { type: 'object', additionalProperties: item.schema, ...names },
     definitions: item.definitions,
     read(tree: Tree, reading: Reading) {
-      if (tree.kind !== 'table') return mistaken(tree, reading, 'a table of keys')
+      if (tree.kind !== 'table') return mistaken(tree, reading, 'a table', 'write a table: a name of your choice for each entry')
       const value: Record<string, T> = Object.create(null)
       for (const { key, keyAt, value: element } of tree.entries) {
         const wrong = options.checkKey?.(key)

@@ -36,14 +36,23 @@ export interface MicrovmConfig {
 
 const argument = text({ what: 'a text', check: unexpanded })
 
-const variables = (about: string): Shape<Readonly<Record<string, string>>> =>
-  record(
-    text({
-      what: `a text (${about})`,
-      check: (value) => (/^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$/.test(value) ? undefined : unexpanded(value)),
-    }),
-    { pattern: variablePattern, checkKey: wrongVariable },
-  )
+const variables: Shape<Readonly<Record<string, string>>> = record(
+  text({
+    check: (value) => (/^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$/.test(value) ? undefined : unexpanded(value)),
+  }),
+  { pattern: variablePattern, checkKey: wrongVariable },
+)
+
+const serverKeys: ReadonlySet<string> = new Set([
+  'type',
+  'command',
+  'args',
+  'env',
+  'url',
+  'headers',
+  'enabled',
+  'sandbox',
+])
 
 const serverShape = named(
   'server',
@@ -62,7 +71,7 @@ const serverShape = named(
       ),
       args: field(list(argument), 'Its arguments, each by itself.', []),
       env: field(
-        variables('numbers go in quotes'),
+        variables,
         'Variables of its environment. `"${env:NAME}"` alone copies a variable of ours; nothing else is replaced.',
         {},
       ),
@@ -83,12 +92,23 @@ const serverShape = named(
     },
     {
       schema: { anyOf: [{ required: ['command'] }, { required: ['url'] }] },
+      hints: {
+        disabled: 'write "enabled": false',
+        serverUrl: 'write "url"',
+        httpUrl: 'write "url"',
+        transport: 'write "type"',
+        cwd: 'leave it out: a server starts in the directory of its project',
+        timeout: 'write "sandbox": { "limits": { "time": "60s" } }',
+        autoApprove: 'leave it out: tools are chosen by "sandbox": { "tools": … }',
+        alwaysAllow: 'leave it out: tools are chosen by "sandbox": { "tools": … }',
+      },
       check(server, tree, reading) {
         const has = (key: string): boolean => tree.entries.some((entry) => entry.key === key)
         if (has('command') && has('url')) {
           reading.problem(tree.at, 'a server has a command or a URL, not both', 'remove one of them')
         }
-        if (!has('command') && !has('url')) {
+        // A key that is misspelt has been told already.
+        if (!has('command') && !has('url') && tree.entries.every(({ key }) => serverKeys.has(key))) {
           reading.problem(tree.at, 'this server has neither a command nor a URL', 'add "command"')
         }
         const local = server.type === undefined ? undefined : server.type === 'stdio'

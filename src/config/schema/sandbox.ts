@@ -76,6 +76,15 @@ const driverShape = choice(['jail', 'container', 'microvm', 'kubernetes'], {
   container: 'a container of Docker or Podman',
   microvm: 'a virtual machine of its own',
   kubernetes: 'a pod in a cluster',
+}, {
+  docker: 'container',
+  podman: 'container',
+  vm: 'microvm',
+  qemu: 'microvm',
+  firecracker: 'microvm',
+  k8s: 'kubernetes',
+  native: 'jail',
+  sandbox: 'jail',
 })
 
 const lifetimeShape = choice(['shared', 'session', 'call'], {
@@ -154,6 +163,21 @@ const toolsShape = table<ToolsConfig>({
   ),
 })
 
+/** Keys that belong one level further in, and those of others. */
+const elsewhere: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['memory', 'cpus', 'pids', 'disk', 'openFiles', 'time', 'idle', 'output', 'message'].map((key) => [
+      key,
+      `it belongs into "limits": { "${key}": … }`,
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['read', 'write', 'deny'].map((key) => [key, `it belongs into "filesystem": { "${key}": [] }`]),
+  ),
+  env: 'it belongs beside "command", not into "sandbox"',
+  isolation: 'write "driver"',
+}
+
 export const sandboxShape: Shape<SandboxConfig> = named(
   'sandbox',
   table<SandboxConfig>({
@@ -214,5 +238,5 @@ export const sandboxShape: Shape<SandboxConfig> = named(
       'Controls that may be missing on this host. Told in the receipt and in the record of every start.',
       [],
     ),
-  }),
+  }, { hints: elsewhere }),
 )

@@ -13,7 +13,11 @@ export function text(
 ): Shape<string> {
   const what = options.what ?? 'a text'
   return leafShape({ type: 'string', ...options.schema }, (tree, reading) => {
-    if (tree.kind !== 'leaf' || typeof tree.value !== 'string') return mistaken(tree, reading, what)
+    if (tree.kind !== 'leaf' || typeof tree.value !== 'string') {
+      // Not with its value: a variable may be a secret.
+      const inQuotes = tree.kind === 'leaf' && tree.value !== null ? 'put it in quotes' : undefined
+      return mistaken(tree, reading, what, inQuotes)
+    }
     if (tree.value.includes('\0')) {
       return reading.problem(tree.at, 'there is a NUL character in this text', 'remove it')
     }
@@ -22,10 +26,11 @@ export function text(
   })
 }
 
-/** One word of a few. */
+/** One word of a few. `meant` knows words that people bring from elsewhere. */
 export function choice<const T extends string>(
   values: readonly T[],
   descriptions?: Readonly<Record<T, string>>,
+  meant: Readonly<Record<string, T>> = {},
 ): Shape<T> {
   const schema: JsonSchema = {
     enum: values,
@@ -37,7 +42,7 @@ export function choice<const T extends string>(
     const given = tree.value
     const value = values.find((candidate) => candidate === given)
     if (value !== undefined) return value
-    const near = nearest(given, values)
+    const near = Object.hasOwn(meant, given) ? meant[given] : nearest(given, values)
     const fix = near === undefined ? `one of ${all}` : `did you mean "${near}"? All: ${all}`
     return reading.problem(tree.at, `${quoted(given)} is not one of the values`, fix)
   })
@@ -55,7 +60,10 @@ export function number(options: { min: number; max: number; whole?: boolean }): 
   const { min, max, whole = false } = options
   const what = `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`
   return leafShape({ type: whole ? 'integer' : 'number', minimum: min, maximum: max }, (tree, reading) => {
-    if (tree.kind !== 'leaf' || typeof tree.value !== 'number') return mistaken(tree, reading, what)
+    if (tree.kind !== 'leaf' || typeof tree.value !== 'number') {
+      const isQuoted = tree.kind === 'leaf' && typeof tree.value === 'string' && /^\d+(\.\d+)?$/.test(tree.value)
+      return mistaken(tree, reading, what, isQuoted ? `write it without quotes: ${tree.value}` : undefined)
+    }
     const { value } = tree
     if (value >= min && value <= max && (!whole || Number.isSafeInteger(value))) return value
     return reading.problem(tree.at, `${value} is not ${what}`, `write ${what}`)
@@ -108,6 +116,11 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
 }
 
 /** Tells that something else belongs here. */
-export function mistaken(tree: Parameters<typeof kindOf>[0], reading: Reading, what: string): undefined {
-  return reading.problem(tree.at, `${kindOf(tree)} stands where ${what} belongs`, `write ${what}`)
+export function mistaken(
+  tree: Parameters<typeof kindOf>[0],
+  reading: Reading,
+  what: string,
+  fix: string = `write ${what}`,
+): undefined {
+  return reading.problem(tree.at, `${kindOf(tree)} stands where ${what} belongs`, fix)
 }
