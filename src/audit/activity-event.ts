@@ -7,6 +7,12 @@ type Activity = ActivityFact['activity']
 
 /** What a program inside tried. Names, paths and addresses are what the sandbox says: hostile text, kept as it is. */
 export function activityEvent(activity: Activity, origin: Origin): Mapped {
+  const mapped = ofKind(activity, origin)
+  // In a flood one event stands for many: OCSF's `count`.
+  return activity.count === undefined ? mapped : { ...mapped, fields: { count: activity.count, ...mapped.fields } }
+}
+
+function ofKind(activity: Activity, origin: Origin): Mapped {
   const { kind } = activity
   if (kind === 'exec') return execEvent(activity, origin)
   if (kind === 'open') return openEvent(activity, origin)
@@ -63,7 +69,7 @@ function openEvent(activity: Activity, origin: Origin): Mapped {
     class: classes.file,
     activity: { id: 14 },
     severity: severityOf(activity.verdict),
-    message: `${activity.program}: open ${path}`,
+    message: `${activity.program}: open ${path}${activity.access === 'write' ? ' to write' : ''}`,
     code: 'open',
     fields: {
       ...outcome(activity.verdict),
@@ -71,7 +77,7 @@ function openEvent(activity: Activity, origin: Origin): Mapped {
       file: file(path, unknownFile),
       actor: actor(activity, origin),
     },
-    unmapped: {},
+    unmapped: activity.access === undefined ? {} : { access: activity.access },
   }
 }
 

@@ -41,7 +41,8 @@ function verdictOf(event: Readonly<Record<string, unknown>>): RowVerdict {
 
 function whatOf(event: Readonly<Record<string, unknown>>): string {
   const detail = textAt(event, 'status_detail')
-  return textAt(event, 'raw_data') || [textAt(event, 'message'), detail].filter((part) => part !== '').join(': ')
+  const text = textAt(event, 'raw_data') || [textAt(event, 'message'), detail].filter((part) => part !== '').join(': ')
+  return typeof event['count'] === 'number' ? `${text} (${event['count']} times)` : text
 }
 
 function objectAt(event: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {

@@ -42,6 +42,7 @@ test('the table says when, whose, what, the verdict and the rule', async () => {
         address: '203.0.113.7:443',
         verdict: 'denied',
         rule: 'network.default-deny',
+        count: 7,
       },
     })
     log.record({ fact: 'start-failed', code: 'HOST_CANNOT', message: 'no cgroup' })
@@ -49,7 +50,7 @@ test('the table says when, whose, what, the verdict and the rule', async () => {
     assert.match(header ?? '', /^TIME +SERVER +SANDBOX +EVENT +VERDICT +RULE +WHAT$/)
     assert.match(
       connect ?? '',
-      /^2026-11-21 07:05:09 +files +gbx-1 +connect +denied +network\.default-deny +node: connect 203\.0\.113\.7:443$/,
+      /^2026-11-21 07:05:09 +files +gbx-1 +connect +denied +network\.default-deny +node: connect 203\.0\.113\.7:443 \(7 times\)$/,
     )
     assert.match(failed ?? '', / start-failed +failed +did not start: no cgroup$/)
     assert.deepEqual(rest, [''])
