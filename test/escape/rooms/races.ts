@@ -3,7 +3,8 @@ import type { Attack, Scene } from '../support/attack.ts'
 
 /** Shares of the rounds of one identity: with both identities a million where time is given. */
 const rounds = isLong() ? 500_000 : 20_000
-const outside = 4000
+/** A control run ends with its first success. */
+const outside = 2_000_000
 /** A round that starts a program takes a hundred times as long. */
 const programRounds = isLong() ? 20_000 : 600
 
@@ -59,7 +60,7 @@ export const programs: readonly Attack[] = [
     name: 'race-exec',
     args: ({ place, side }) => ({
       target: place.forbidden,
-      rounds: side === 'jail' ? programRounds : 600,
+      rounds: side === 'jail' ? programRounds : 20_000,
       seconds: 180,
     }),
     control: { on: 'host' },

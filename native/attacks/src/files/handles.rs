@@ -115,7 +115,10 @@ fn lease(args: &Args, trace: &mut Trace) -> Outcome {
         Err(errno) => return Outcome::NotTried(errno.to_string()),
     };
     // The command is an int: the kernel does not look at the upper half.
-    let commands = [i64::from(libc::F_SETLEASE), i64::from(libc::F_SETLEASE) | 1 << 32];
+    let commands = [
+        i64::from(libc::F_SETLEASE),
+        i64::from(libc::F_SETLEASE) | 1 << 32,
+    ];
     first(commands.into_iter().flat_map(|command| {
         [libc::F_RDLCK, libc::F_WRLCK].map(|kind| {
             let set = sys!(libc::SYS_fcntl, fd, command, kind);

@@ -189,7 +189,14 @@ fn capability_plant(args: &Args, trace: &mut Trace) -> Outcome {
     let three = [0x0300_0001u32, 1 << 21, 0, 0, 0, 0];
     let two = [0x0200_0001u32, 1 << 21, 0, 0, 0];
     let set = |data: *const u32, length: usize| {
-        sys!(libc::SYS_setxattr, word.as_ptr(), name.as_ptr(), data, length, 0)
+        sys!(
+            libc::SYS_setxattr,
+            word.as_ptr(),
+            name.as_ptr(),
+            data,
+            length,
+            0
+        )
     };
     let outcome = first([
         trace.must_fail("revision 3", set(three.as_ptr(), 24)),

@@ -1,6 +1,7 @@
 //! What the kernel offers and a sandbox must not use.
 
 mod entry;
+mod facilities;
 mod namespaces;
 mod posture;
 mod privileged;
@@ -12,6 +13,7 @@ pub fn attacks() -> Vec<Attack> {
     [
         namespaces::ATTACKS,
         privileged::ATTACKS,
+        facilities::ATTACKS,
         entry::ATTACKS,
         surface::ATTACKS,
         posture::ATTACKS,

@@ -1,6 +1,7 @@
 //! Getting a byte out, or a descriptor in.
 
 mod address;
+mod datagrams;
 mod families;
 mod inet;
 mod netlink;
@@ -14,6 +15,7 @@ pub use address::Address;
 pub fn attacks() -> Vec<Attack> {
     [
         inet::ATTACKS,
+        datagrams::ATTACKS,
         unix::ATTACKS,
         families::ATTACKS,
         netlink::ATTACKS,

@@ -299,7 +299,13 @@ fn unix_bind(args: &Args, trace: &mut Trace) -> Outcome {
     let outcome = trace.must_fail("bind", bound);
     let word = c(&path);
     let _ = sys!(libc::SYS_unlink, word.as_ptr());
-    let made = sys!(libc::SYS_mknodat, -100, word.as_ptr(), libc::S_IFSOCK | 0o600, 0);
+    let made = sys!(
+        libc::SYS_mknodat,
+        -100,
+        word.as_ptr(),
+        libc::S_IFSOCK | 0o600,
+        0
+    );
     let node = trace.must_fail("mknod socket", made);
     let _ = sys!(libc::SYS_unlink, word.as_ptr());
     first([outcome, node])

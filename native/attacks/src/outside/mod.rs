@@ -3,6 +3,7 @@
 pub mod flip;
 pub mod keyed;
 pub mod locked;
+mod objects;
 pub mod terminal;
 pub mod throwaway;
 pub mod victim;

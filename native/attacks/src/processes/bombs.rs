@@ -182,7 +182,10 @@ fn watch_hold(args: &Args, trace: &mut Trace) -> Outcome {
     if let Err(errno) = sys::make_file(&format!("{ws}/holding"), b"", 0o600) {
         return Outcome::NotTried(format!("holding: {errno}"));
     }
-    while sys::open(&format!("{ws}/enough"), libc::O_PATH).map(sys::close).is_err() {
+    while sys::open(&format!("{ws}/enough"), libc::O_PATH)
+        .map(sys::close)
+        .is_err()
+    {
         std::thread::yield_now();
     }
     Outcome::Nothing
@@ -219,11 +222,19 @@ fn flood(args: &Args, trace: &mut Trace) -> Outcome {
         return Outcome::NotTried("no address".into());
     };
     while sys::monotonic_ms() < until {
-        let fd = match sys!(libc::SYS_socket, goal.family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) {
+        let fd = match sys!(
+            libc::SYS_socket,
+            goal.family,
+            libc::SOCK_STREAM | libc::SOCK_CLOEXEC,
+            0
+        ) {
             Ok(fd) => fd as i32,
             Err(errno) => return Outcome::NotTried(errno.to_string()),
         };
-        let _ = trace.call("connect", sys!(libc::SYS_connect, fd, goal.pointer(), goal.length()));
+        let _ = trace.call(
+            "connect",
+            sys!(libc::SYS_connect, fd, goal.pointer(), goal.length()),
+        );
         sys::close(fd);
     }
     Outcome::Nothing

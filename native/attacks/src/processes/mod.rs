@@ -2,6 +2,7 @@
 
 mod bombs;
 mod memory;
+mod objects;
 mod outward;
 mod survivors;
 mod terminal;
@@ -11,6 +12,7 @@ use crate::report::Attack;
 pub fn attacks() -> Vec<Attack> {
     [
         outward::ATTACKS,
+        objects::ATTACKS,
         bombs::ATTACKS,
         memory::ATTACKS,
         survivors::ATTACKS,

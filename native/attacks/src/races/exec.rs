@@ -30,6 +30,9 @@ fn race_exec(args: &Args, trace: &mut Trace) -> Outcome {
     });
     let (mut ran, mut refused, mut wrong) = (0, 0, 0);
     for _ in 0..args.number("rounds") {
+        if wrong > 0 {
+            break;
+        }
         match spawn(&memory) {
             Some(Ended::Code(FORBIDDEN)) => wrong += 1,
             Some(Ended::Code(crate::files::MARK)) => ran += 1,

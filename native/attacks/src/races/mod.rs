@@ -2,6 +2,7 @@
 
 mod connect;
 mod exec;
+mod pressure;
 mod supervisor;
 
 use crate::report::Attack;
