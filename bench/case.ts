@@ -22,6 +22,10 @@ export interface Target {
 export interface Options {
   /** Rounds of the cases that start processes; the others scale with it. */
   readonly runs: number
+  /** The command that `glovebox` is: a Node and the stub. */
+  readonly glovebox: readonly string[]
+  /** What every program that is measured gets, and no more: `NODE_EXTRA_CA_CERTS` alone costs a Node 30 ms. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 /** A case of the benchmark: measures its figures, in turns with their baselines. */

@@ -10,7 +10,7 @@ export class LineClient implements AsyncDisposable {
   #said = ''
   #ended: string | undefined
 
-  constructor(words: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  constructor(words: readonly string[], env: NodeJS.ProcessEnv) {
     const [program = '', ...args] = words
     this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.child.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()))

@@ -7,19 +7,25 @@ import { help } from './cases/help.ts'
 import { initialize } from './cases/initialize.ts'
 import { messages } from './cases/messages.ts'
 import { start } from './cases/start.ts'
+import { prepared } from './installed.ts'
 import { commit, machine, root } from './machine.ts'
 import { reportOf } from './report.ts'
 import { asOrdinaryUser } from './twice.ts'
 
 /**
  * `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run.
- * As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
+ * The program is measured as a package has it; `--clone` measures the clone's own sources. As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
  */
 const cases: Readonly<Record<string, Case>> = { start, initialize, calls, messages, help }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '200' }, save: { type: 'boolean' }, json: { type: 'boolean' } },
+  options: {
+    runs: { type: 'string', default: '200' },
+    save: { type: 'boolean' },
+    json: { type: 'boolean' },
+    clone: { type: 'boolean' },
+  },
 })
 const runs = Number(values.runs)
 const unknown = positionals.filter((name) => !(name in cases))
@@ -28,6 +34,7 @@ if (unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
   process.exit(2)
 }
 
+using program = prepared(values.clone === true)
 const figures: Figure[] = []
 for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
   figures.push(...(await measured(name)))
@@ -36,7 +43,7 @@ if (values.json === true) process.stdout.write(`${JSON.stringify(figures)}\n`)
 if (values.save === true) save(figures)
 
 async function measured(name: string): Promise<Figure[]> {
-  const found = (await cases[name]?.({ runs })) ?? []
+  const found = (await cases[name]?.({ runs, ...program })) ?? []
   const asUser = name === 'start' && process.getuid?.() === 0 ? await asOrdinaryUser(name, runs) : []
   const all = [...found, ...asUser]
   if (values.json !== true) for (const figure of all) process.stdout.write(reportOf(figure))

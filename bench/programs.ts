@@ -4,17 +4,14 @@ import { root } from './machine.ts'
 
 const server = path.join(root, 'node_modules/@modelcontextprotocol/server-filesystem/dist/index.js')
 
-/** The command that `glovebox …` stands for in a clone. */
-export const glovebox: readonly string[] = [process.execPath, path.join(root, 'bin/glovebox.cjs')]
-
 /** A real server on this directory, bare and behind the wall. */
-export function filesystemServer(directory: string): { bare: string[]; walled: string[] } {
+export function filesystemServer(glovebox: readonly string[], directory: string): { bare: string[]; walled: string[] } {
   const bare = [process.execPath, server, directory]
   return { bare, walled: [...glovebox, 'run', '--read', directory, '--', ...bare] }
 }
 
 /** A server that only answers, so that what is between it and the client is what is measured. */
-export function echoServer(): { bare: string[]; walled: string[] } {
+export function echoServer(glovebox: readonly string[]): { bare: string[]; walled: string[] } {
   const bare = [process.execPath, path.join(root, 'bench/echo-server.mjs')]
   return { bare, walled: [...glovebox, 'run', '--', ...bare] }
 }

@@ -16,11 +16,11 @@ const rounds = 5
 const tool = { name: 'list_allowed_directories', arguments: {} }
 
 /** A tool call of a real server over stdio, bare and through the guard; and what the process between them weighs. */
-export async function calls({ runs }: Options): Promise<Figure[]> {
+export async function calls(options: Options): Promise<Figure[]> {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-bench-'))
   try {
     const seen: Round[] = []
-    for (let round = 0; round < rounds; round++) seen.push(await oneRound(directory, runs * 5))
+    for (let round = 0; round < rounds; round++) seen.push(await oneRound(directory, options))
     return [callFigure(seen, 'median', 0.15), callFigure(seen, 'p99', 1), memoryFigure(seen)]
   } finally {
     rmSync(directory, { recursive: true })
@@ -28,14 +28,14 @@ export async function calls({ runs }: Options): Promise<Figure[]> {
 }
 
 /** Both servers are up all the time, and one call goes to the one, the next to the other. */
-async function oneRound(directory: string, count: number): Promise<Round> {
-  const { bare, walled } = filesystemServer(directory)
-  await using bareClient = new LineClient(bare)
-  await using walledClient = new LineClient(walled)
+async function oneRound(directory: string, { glovebox, env, runs }: Options): Promise<Round> {
+  const { bare, walled } = filesystemServer(glovebox, directory)
+  await using bareClient = new LineClient(bare, env)
+  await using walledClient = new LineClient(walled, env)
   await bareClient.initialize()
   await walledClient.initialize()
   const times = { bare: [] as number[], walled: [] as number[] }
-  for (let call = 0; call < count; call++) {
+  for (let call = 0; call < runs * 5; call++) {
     times.bare.push(await timeCall(bareClient))
     times.walled.push(await timeCall(walledClient))
   }

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import type { Figure, Options } from '../case.ts'
-import { glovebox } from '../programs.ts'
 import { summarize } from '../stats.ts'
 
 /** What the command itself costs before it does anything. */
-export async function help({ runs }: Options): Promise<Figure[]> {
+export async function help({ runs, glovebox, env }: Options): Promise<Figure[]> {
   const alternatives = {
     'node, an empty program': [process.execPath, '-e', '0'],
     'glovebox --help': [...glovebox, '--help'],
@@ -12,7 +11,7 @@ export async function help({ runs }: Options): Promise<Figure[]> {
   const times = Object.fromEntries(Object.keys(alternatives).map((name) => [name, [] as number[]]))
   for (let round = -3; round < runs; round++) {
     for (const [name, words] of Object.entries(alternatives)) {
-      const took = time(words)
+      const took = time(words, env)
       if (round >= 0) times[name]?.push(took)
     }
   }
@@ -21,9 +20,9 @@ export async function help({ runs }: Options): Promise<Figure[]> {
   return [{ name: 'glovebox --help', unit: 'ms', ways, target: { words: 'at most 60 ms', met } }]
 }
 
-function time([program = '', ...args]: readonly string[]): number {
+function time([program = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): number {
   const started = performance.now()
-  const run = spawnSync(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const run = spawnSync(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   if (run.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${run.status}`)
   return performance.now() - started
 }

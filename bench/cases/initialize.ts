@@ -7,16 +7,16 @@ import { filesystemServer } from '../programs.ts'
 import { summarize } from '../stats.ts'
 
 /** From the start of the client's child to the answer to `initialize`: what a person waits for. */
-export async function initialize({ runs }: Options): Promise<Figure[]> {
+export async function initialize({ runs, glovebox, env }: Options): Promise<Figure[]> {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-bench-'))
   try {
-    const { bare, walled } = filesystemServer(directory)
+    const { bare, walled } = filesystemServer(glovebox, directory)
     const times = { bare: [] as number[], walled: [] as number[] }
-    await startOnce(bare)
-    await startOnce(walled)
+    await startOnce(bare, env)
+    await startOnce(walled, env)
     for (let round = 0; round < runs; round++) {
-      times.bare.push(await startOnce(bare))
-      times.walled.push(await startOnce(walled))
+      times.bare.push(await startOnce(bare, env))
+      times.walled.push(await startOnce(walled, env))
     }
     const ways = [
       { name: 'node server', summary: summarize(times.bare) },
@@ -29,9 +29,9 @@ export async function initialize({ runs }: Options): Promise<Figure[]> {
   }
 }
 
-async function startOnce(words: readonly string[]): Promise<number> {
+async function startOnce(words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const started = performance.now()
-  await using client = new LineClient(words)
+  await using client = new LineClient(words, env)
   await client.initialize()
   return performance.now() - started
 }

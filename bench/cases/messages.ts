@@ -8,12 +8,12 @@ const window = 64
 const rounds = 5
 
 /** Small messages a second, requests and answers both counted, with a server that only echoes. */
-export async function messages({ runs }: Options): Promise<Figure[]> {
-  const { bare, walled } = echoServer()
+export async function messages({ runs, glovebox, env }: Options): Promise<Figure[]> {
+  const { bare, walled } = echoServer(glovebox)
   const rates = { bare: [] as number[], walled: [] as number[] }
   for (let round = 0; round < rounds; round++) {
-    rates.bare.push(await rate(bare, runs * 250))
-    rates.walled.push(await rate(walled, runs * 250))
+    rates.bare.push(await rate(bare, env, runs * 250))
+    rates.walled.push(await rate(walled, env, runs * 250))
   }
   const walledSummary = summarize(rates.walled)
   return [
@@ -29,8 +29,8 @@ export async function messages({ runs }: Options): Promise<Figure[]> {
   ]
 }
 
-async function rate(words: readonly string[], requests: number): Promise<number> {
-  await using client = new LineClient(words)
+async function rate(words: readonly string[], env: NodeJS.ProcessEnv, requests: number): Promise<number> {
+  await using client = new LineClient(words, env)
   await client.initialize()
   let left = requests
   const worker = async (): Promise<void> => {

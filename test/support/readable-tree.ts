@@ -18,6 +18,8 @@ const needed = [
   'dist',
   'test',
   'fuzz',
+  'bench',
+  'catalog',
   'profiles',
   'schema',
   'tools/testing',
