@@ -1,8 +1,9 @@
+import { dirname } from 'node:path'
+import type { GloveboxError } from '../errors.ts'
 import type { AppendFile } from './append-file.ts'
-import type { Head, Heads } from './heads.ts'
+import type { Head, Heads, Kept } from './heads.ts'
 import { headsPath } from './heads.ts'
 import { unwritable } from './unwritable.ts'
-import { dirname } from 'node:path'
 
 /** From the first unsynced event to the begin of its sync; the disk has the rest of the promised 100. */
 const delayMs = 50
@@ -47,9 +48,9 @@ export function createBatch(file: AppendFile, heads: Heads): Batch {
 
   const keep = (head: Head): void => {
     try {
-      if (heads.put(head, briefMs)) kept = head
+      if (heads.put(head, briefMs) === 'kept') kept = head
     } catch (error) {
-      failure ??= unwritable(headsPath(dirname(file.path)), error)
+      failure ??= headsFailure(file, error)
     }
   }
 
@@ -68,13 +69,17 @@ export function createBatch(file: AppendFile, heads: Heads): Batch {
 
   const finish = (): void => {
     if (latest === undefined) return
-    const path = headsPath(dirname(file.path))
+    const outcome = putLast({ ...latest, closed: true })
+    if (outcome === 'full') throw headsFailure(file, Object.assign(new Error('disk full'), { code: 'ENOSPC' }))
+    if (outcome === 'busy') throw headsFailure(file, new Error(`other processes held its lock for ${patientMs} ms`))
+  }
+
+  const putLast = (head: Head): Kept => {
     try {
-      if (heads.put({ ...latest, closed: true }, patientMs)) return
+      return heads.put(head, patientMs)
     } catch (error) {
-      throw unwritable(path, error)
+      throw headsFailure(file, error)
     }
-    throw unwritable(path, new Error('other processes held its lock for 5 s'))
   }
 
   const add = (head: Head): void => {
@@ -87,4 +92,8 @@ export function createBatch(file: AppendFile, heads: Heads): Batch {
   }
 
   return { add, check, close }
+}
+
+function headsFailure(file: AppendFile, cause: unknown): GloveboxError {
+  return unwritable(headsPath(dirname(file.path)), cause)
 }

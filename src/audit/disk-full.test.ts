@@ -11,7 +11,12 @@ interface Report {
   readonly refused: { readonly code: string; readonly message: string; readonly fix: string }
   readonly refusedStart?: { readonly code: string; readonly message: string; readonly fix: string }
   readonly before: number
-  readonly whileFull: { readonly events: number; readonly tornBytes: number; readonly state: string }
+  readonly whileFull: {
+    readonly events: number
+    readonly tornBytes: number
+    readonly state: string
+    readonly heads: string
+  }
   readonly after: { readonly events: number; readonly state: string; readonly unwritten: number | null }
 }
 
@@ -34,7 +39,7 @@ for (const runner of runners()) {
     assert.match(report.refused.fix, /free some space .* GLOVEBOX_HOME/)
     assert.equal(report.refusedStart?.code, 'AUDIT_UNWRITABLE')
     assert.match(report.refusedStart.message, /no space is left/)
-    assert.deepEqual(report.whileFull, { events: report.before, tornBytes: 0, state: 'ok' })
+    assert.deepEqual(report.whileFull, { events: report.before, tornBytes: 0, state: 'ok', heads: 'full' })
     assert.deepEqual(report.after, { events: report.before + 2, state: 'ok', unwritten: 1 })
   })
 
@@ -44,7 +49,7 @@ for (const runner of runners()) {
     assert.equal(report.refused.code, 'AUDIT_UNWRITABLE')
     assert.match(report.refused.message, /limit on the size of a file/)
     assert.match(report.refused.fix, /ulimit/)
-    assert.deepEqual(report.whileFull, { events: report.before, tornBytes: 0, state: 'ok' })
+    assert.deepEqual(report.whileFull, { events: report.before, tornBytes: 0, state: 'ok', heads: 'kept' })
   })
 
   test(`a directory that may not be written stops a start (${runner.name})`, () => {

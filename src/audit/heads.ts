@@ -13,9 +13,11 @@ export interface Head {
   readonly closed: boolean
 }
 
+export type Kept = 'kept' | 'busy' | 'full'
+
 export interface Heads {
-  /** Waits at most `waitMs` for other writers; false when they held the lock for longer. */
-  put(head: Head, waitMs: number): boolean
+  /** Waits at most `waitMs` for other writers. What is `busy` or `full` now can be kept later; anything else is thrown. */
+  put(head: Head, waitMs: number): Kept
   close(): void
 }
 
@@ -46,8 +48,8 @@ export function headsPath(directory: string): string {
 export function openHeads(directory: string): Heads {
   let open: { readonly database: Sqlite.DatabaseSync; readonly statement: Sqlite.StatementSync } | undefined
 
-  const put = (head: Head, waitMs: number): boolean =>
-    unlessBusy(() => {
+  const put = (head: Head, waitMs: number): Kept =>
+    attempt(() => {
       open ??= openDatabase(headsPath(directory), waitMs)
       open.database.exec(`PRAGMA busy_timeout = ${waitMs}`)
       open.statement.run(head.sandbox, head.events, head.bytes, head.hash, head.closed ? 1 : 0)
@@ -104,19 +106,23 @@ function openDatabase(
   }
 }
 
-// https://sqlite.org/rescode.html
-const sqliteBusy = 5
-const sqliteLocked = 6
+// https://sqlite.org/rescode.html: busy, locked, full
+const transient: ReadonlyMap<number, Kept> = new Map([
+  [5, 'busy'],
+  [6, 'busy'],
+  [13, 'full'],
+])
 
-function unlessBusy(act: () => void): boolean {
+function attempt(act: () => void): Kept {
   try {
     act()
-    return true
+    return 'kept'
   } catch (error) {
     // Extended codes have the primary one in their low byte.
     const primary = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-    if (primary === sqliteBusy || primary === sqliteLocked) return false
-    throw error
+    const kept = transient.get(primary)
+    if (kept === undefined) throw error
+    return kept
   }
 }
 

@@ -1,17 +1,24 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
 
 /** The error of a record that cannot be kept, with the way out. */
 export function unwritable(path: string, cause: unknown): GloveboxError {
   const code = codeOf(cause)
   return new GloveboxError('AUDIT_UNWRITABLE', `the audit record ${path} cannot be written: ${reason(code, cause)}`, {
-    fix: fix(code, dirname(path)),
+    fix: isNoDatabase(cause)
+      ? `move ${path} away: the next start begins a new ${basename(path)}`
+      : fix(code, dirname(path)),
     cause,
   })
 }
 
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB (https://sqlite.org/rescode.html) */
+function isNoDatabase(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && [11, 26].includes(Number(cause.errcode) & 0xff)
 }
 
 const reasons: Readonly<Record<string, string>> = {

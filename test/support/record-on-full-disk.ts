@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { openAudit } from '../../src/audit/audit-log.ts'
+import { openHeads } from '../../src/audit/heads.ts'
 import { GloveboxError } from '../../src/errors.ts'
 import { verifyDirectory } from '../../src/audit/verify.ts'
 import { call, eventually } from './record.ts'
@@ -12,6 +13,8 @@ import { call, eventually } from './record.ts'
 const [base = '', mode = ''] = process.argv.slice(2)
 const directory = path.join(base, 'audit')
 const filler = path.join(base, 'filler')
+
+const aHead = { sandbox: 'gbx-3', events: 1, bytes: 1, hash: '', closed: false }
 
 if (mode === 'deny')
   process.stdout.write(
@@ -34,7 +37,7 @@ async function fillUp(): Promise<object> {
     for (;;) say()
   })
   const { events, tornBytes, state } = verifyDirectory(directory)[0] ?? {}
-  const whileFull = { events, tornBytes, state }
+  const whileFull = { events, tornBytes, state, heads: openHeads(directory).put(aHead, 2) }
   if (mode === 'limit') return { refused, before, whileFull }
   const refusedStart = refusal(() => openAudit({ directory, sandbox: 'gbx-2', server: 'files' }))
   rmSync(filler)
