@@ -2,9 +2,10 @@
 /*
  * What every npm script runs first: whatever a fresh clone needs in order to build, test and show itself.
  *
- *     node tools/setup.cjs [--yes] [--without-build] SCRIPT [ARGUMENTS]
+ *     node tools/setup.cjs [--yes] [--build=launcher|all|none] SCRIPT [ARGUMENTS]
  *
- * sets up (the toolchains only, with --without-build), then runs SCRIPT with a Node that is new enough. Says nothing when there is nothing to do.
+ * sets up, then runs SCRIPT with a Node that is new enough. Says nothing when there is nothing to do.
+ * Of the Rust workspace it builds the launcher alone, all of it (the tests' and the benchmark's own programs), or nothing.
  * This file and tools/setup/ are in the syntax of Node 12, because the Node that starts them is the machine's own.
  */
 const path = require('path')
@@ -20,9 +21,9 @@ const root = path.resolve(__dirname, '..')
 
 async function main(argv) {
   const yes = argv.includes('--yes')
-  const withoutBuild = argv.includes('--without-build')
-  const [script, ...args] = argv.filter((word) => word !== '--yes' && word !== '--without-build')
-  const project = { root, yes, withoutBuild, env: childEnvironment(root, process.env) }
+  const build = (argv.find((word) => word.startsWith('--build=')) || '--build=launcher').slice('--build='.length)
+  const [script, ...args] = argv.filter((word) => word !== '--yes' && !word.startsWith('--build='))
+  const project = { root, yes, build, env: childEnvironment(root, process.env) }
 
   await withLock(root, async () => {
     await ensureNode(project)

@@ -69,7 +69,9 @@ async function timed(name: string, work: () => Promise<Tally>): Promise<Tally> {
   process.stdout.write(paint.bold(`\n${name}\n`))
   const started = performance.now()
   const tally = await work()
-  process.stdout.write(paint.dim(`  ${name}: ${inWords(tally)} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`))
+  process.stdout.write(
+    paint.dim(`  ${name}: ${inWords(tally)} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`),
+  )
   return tally
 }
 

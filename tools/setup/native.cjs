@@ -7,7 +7,9 @@ const { step, Unable } = require('./say.cjs')
 const { stateOf, statOrNothing, readStamp, writeStamp } = require('./stamp.cjs')
 const { missingForLinking, installOrTell } = require('./system.cjs')
 
-/** Builds native/target/release/glovebox-inside unless it is the one that these sources gave. */
+const selections = { launcher: ['--package', 'glovebox-inside'], all: ['--workspace'] }
+
+/** Builds native/target/release/glovebox-inside, and with `--build=all` the rest, unless they are what these sources gave. */
 async function ensureNative(project) {
   if (process.platform !== 'linux') return
   const native = path.join(project.root, 'native')
@@ -17,7 +19,7 @@ async function ensureNative(project) {
   const state = () => stateOf([native, binary], (name) => name === 'target')
 
   const done = readStamp(stamp, state())
-  if (done !== undefined) {
+  if (done !== undefined && (done.built === 'all' || done.built === project.build || project.build === 'none')) {
     // What root built with a Rust of its own is there for everybody, that Rust is not.
     if (statOrNothing(done.cargo) !== undefined) useRust(project, done)
     return
@@ -31,9 +33,9 @@ async function ensureNative(project) {
   }
   const rust = await obtainRust(project)
   useRust(project, rust)
-  if (project.withoutBuild) return
+  if (project.build === 'none') return
   await build(project, native)
-  writeStamp(stamp, { state: state(), cargo: rust.cargo, rustc: rust.rustc })
+  writeStamp(stamp, { state: state(), built: project.build, cargo: rust.cargo, rustc: rust.rustc })
 }
 
 async function obtainRust(project) {
@@ -56,7 +58,7 @@ function useRust(project, { cargo, rustc }) {
 }
 
 async function build(project, native) {
-  const args = ['build', '--release', '--locked', '--workspace']
+  const args = ['build', '--release', '--locked'].concat(selections[project.build])
   await step('glovebox-inside (Rust)', () => run(project.env.CARGO, args, { cwd: native, env: project.env }))
 }
 

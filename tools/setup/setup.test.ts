@@ -157,7 +157,7 @@ test('With nothing to do, set-up says nothing and is through in a moment.', () =
       '--preserve-symlinks-main',
       '--preserve-symlinks',
       path.join(clone, 'tools/setup.cjs'),
-      '--without-build',
+      '--build=none',
     ])
     assert.equal(run.status, 0, String(run.stderr))
     assert.equal(String(run.stderr), '')
