@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { eventually } from '../support/eventually.ts'
 
 /** A number of seconds for `sleep` that no other process has in its command line. */
 export function ownMarker(): string {
@@ -15,26 +16,18 @@ export function pidsWith(text: string): number[] {
 
 /** Resolves with the pids once there is one; the test's time limit ends a wait in vain. */
 export async function hasProcess(text: string): Promise<number[]> {
-  return waitFor(() => {
+  return eventually(() => {
     const pids = pidsWith(text)
     return pids.length > 0 ? pids : undefined
   })
 }
 
 export async function hasNoProcess(text: string): Promise<void> {
-  await waitFor(() => (gone(text) ? true : undefined))
+  await eventually(() => (gone(text) ? true : undefined))
 }
 
 export function gone(text: string): boolean {
   return pidsWith(text).length === 0
-}
-
-export async function waitFor<T>(ask: () => T | undefined): Promise<T> {
-  for (;;) {
-    const answer = ask()
-    if (answer !== undefined) return answer
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 /** Empty for one that is gone, or a zombie. */

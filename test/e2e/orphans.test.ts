@@ -12,7 +12,8 @@ import { newTraces, tracesOn } from './orphans/traces.ts'
 
 // ORPHAN-0. GLOVEBOX_SEED=n repeats the rounds of a run, up to the moments that only the machine decides.
 const seed = Number(process.env['GLOVEBOX_SEED'] ?? randomInt(2 ** 31))
-const rounds = isLong() ? 200 : 25
+/** For each identity: together 200 in the long run. */
+const rounds = isLong() ? 200 / runners().length : 25
 /** They also get in each other's way: what one start reaps must not be what another has just made. */
 const atOnce = 12
 

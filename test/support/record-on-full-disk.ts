@@ -4,7 +4,8 @@ import { openAudit } from '../../src/audit/audit-log.ts'
 import { openHeads } from '../../src/audit/heads.ts'
 import { GloveboxError } from '../../src/errors.ts'
 import { verifyDirectory } from '../../src/audit/verify.ts'
-import { call, eventually } from './record.ts'
+import { eventually } from './eventually.ts'
+import { call } from './record.ts'
 
 /**
  * Records until no event fits any more and prints what happened, as JSON: `record-on-full-disk.ts DIRECTORY MODE`.
