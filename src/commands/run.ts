@@ -39,15 +39,18 @@ What the command needs in order to start (its interpreter, the package around it
 }
 
 async function run(words: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ startOf }, { prepare }] = await Promise.all([import('../config/start.ts'), import('../runtime/prepare.ts')])
-  const { policy, ...start } = await startOf(words, flags, {
-    cwd: process.cwd(),
-    env: process.env,
-    servers: true,
-  })
+  const [{ startOf, explainMissing }, { prepare }] = await Promise.all([
+    import('../config/start.ts'),
+    import('../runtime/prepare.ts'),
+  ])
+  const from = { cwd: process.cwd(), env: process.env, servers: true }
+  const { policy, ...start } = await startOf(words, flags, from)
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
-  const { plan, driver } = await prepare({ ...start, policy: { ...policy, limits }, terminal: false })
+  const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false })
+  const { plan, driver } = await prepared.catch(async (error: unknown) => {
+    throw await explainMissing(error, words, from)
+  })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')
     process.stdout.write(

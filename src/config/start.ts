@@ -118,3 +118,32 @@ async function notInFile(
     },
   )
 }
+
+/**
+ * What a person meant whose command is not there: a configured server with options behind its name, or a name that is near to one.
+ * The error itself where nothing is near.
+ */
+export async function explainMissing(
+  missing: unknown,
+  [name = '', ...more]: readonly string[],
+  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<unknown> {
+  if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND') return missing
+  const { hasConfiguration } = await import('./find.ts')
+  if (name.includes('/') || !hasConfiguration(cwd, env)) return missing
+  const [{ readScopes }, { listServers }, { nearest }, { places }] = await Promise.all([
+    import('./scopes.ts'),
+    import('./overview.ts'),
+    import('./schema/nearest.ts'),
+    import('../system/places.ts'),
+  ])
+  const names = listServers(await readScopes({ cwd, places: places(env) }, undefined)).map((server) => server.name)
+  if (names.includes(name)) {
+    return new GloveboxError('USAGE', `"${name}" is a configured server, and options behind its name are not ours`, {
+      fix: `write them before it: glovebox run ${more.join(' ')} ${name}`,
+    })
+  }
+  const near = nearest(name, names)
+  if (near === undefined) return missing
+  return new GloveboxError(missing.code, missing.message, { fix: `did you mean the server "${near}"?`, cause: missing })
+}
