@@ -146,7 +146,7 @@ test('a heads file that is no database fails the events that come after', async 
     assert.ok(error instanceof GloveboxError)
     assert.equal(error.code, 'AUDIT_UNWRITABLE')
     assert.match(error.message, /heads\.sqlite/)
-    assert.match(error.fix ?? '', /move .*heads\.sqlite away/)
+    assert.match(error.fix ?? '', /move .*heads\.sqlite, .* away/)
     assert.throws(() => log.close(), { code: 'AUDIT_UNWRITABLE' })
   })
 })

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { GloveboxError } from '../errors.ts'
 import { codeOf } from './unwritable.ts'
 
 const suffix = '.jsonl'
@@ -25,7 +26,12 @@ export function listFiles(directory: string): string[] {
       .toSorted()
       .map((name) => join(directory, name))
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
+    const code = codeOf(error)
+    if (code === 'ENOENT') return []
+    if (code !== 'EACCES') throw error
+    throw new GloveboxError('FAILED', `this user may not read the records in ${directory}`, {
+      cause: error,
+      fix: 'ask as the user whose sandboxes they are of',
+    })
   }
 }

@@ -1,6 +1,9 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type * as Sqlite from 'node:sqlite'
+import { GloveboxError } from '../errors.ts'
+import type { Open } from './heads-database.ts'
+import { openDatabase, openReadOnly } from './heads-database.ts'
+import { isNoDatabase } from './unwritable.ts'
 
 /** How long a chain is and how it ends, kept apart from it: so a cut-off end shows. */
 export interface Head {
@@ -21,32 +24,13 @@ export interface Heads {
   close(): void
 }
 
-// `segment` is 0 until rotation: then a sandbox has one file, and one head, for each.
-const schema = `
-  CREATE TABLE IF NOT EXISTS heads (
-    sandbox TEXT NOT NULL,
-    segment INTEGER NOT NULL,
-    events INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    hash TEXT NOT NULL,
-    closed INTEGER NOT NULL,
-    PRIMARY KEY (sandbox, segment)
-  ) STRICT, WITHOUT ROWID`
-
-// Never backwards: a late write of an earlier head must not hide a later one.
-const upsert = `
-  INSERT INTO heads (sandbox, segment, events, bytes, hash, closed) VALUES (?, 0, ?, ?, ?, ?)
-  ON CONFLICT (sandbox, segment) DO UPDATE
-  SET events = excluded.events, bytes = excluded.bytes, hash = excluded.hash, closed = excluded.closed
-  WHERE excluded.events >= heads.events AND heads.closed = 0`
-
 export function headsPath(directory: string): string {
   return join(directory, 'heads.sqlite')
 }
 
 /** Opens nothing before the first `put`: loading SQLite and making the file are off the start path. */
 export function openHeads(directory: string): Heads {
-  let open: { readonly database: Sqlite.DatabaseSync; readonly statement: Sqlite.StatementSync } | undefined
+  let open: Open | undefined
 
   const put = (head: Head, waitMs: number): Kept =>
     attempt(() => {
@@ -63,11 +47,26 @@ export function openHeads(directory: string): Heads {
   return { put, close }
 }
 
-/** All heads of a directory by sandbox; empty where none was ever kept. */
+/**
+ * All heads of a directory by sandbox; empty where none was ever kept.
+ * @throws GloveboxError AUDIT_TAMPERED when the file is there and is no database of ours
+ */
 export function readHeads(directory: string): ReadonlyMap<string, Head> {
   const path = headsPath(directory)
   if (!existsSync(path)) return new Map()
-  const database = new (sqlite().DatabaseSync)(path, { readOnly: true, timeout: 5000 })
+  try {
+    return readAll(path)
+  } catch (error) {
+    if (!isNoDatabase(error)) throw error
+    throw new GloveboxError('AUDIT_TAMPERED', `the heads of the records cannot be read: ${path} is damaged`, {
+      cause: error,
+      fix: 'without them the ends of the records cannot be checked: compare with a copy, then move the file, with its -wal and -shm, away',
+    })
+  }
+}
+
+function readAll(path: string): ReadonlyMap<string, Head> {
+  const database = openReadOnly(path)
   try {
     const rows = database.prepare('SELECT sandbox, events, bytes, hash, closed FROM heads WHERE segment = 0').all()
     return new Map(rows.map((row) => [String(row['sandbox']), toHead(row)]))
@@ -83,26 +82,6 @@ function toHead(row: Record<string, unknown>): Head {
     bytes: Number(row['bytes']),
     hash: String(row['hash']),
     closed: row['closed'] === 1,
-  }
-}
-
-function openDatabase(
-  path: string,
-  waitMs: number,
-): { database: Sqlite.DatabaseSync; statement: Sqlite.StatementSync } {
-  // SQLite would make it with the umask's mode; its -wal and -shm files take the mode of this one.
-  closeSync(openSync(path, 'a', 0o600))
-  const database = new (sqlite().DatabaseSync)(path, { timeout: waitMs })
-  try {
-    // WAL: writers of other processes are not waited for by readers, and a commit needs no fsync (synchronous=NORMAL):
-    // after a power cut a head may be older than its chain, never newer.
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = NORMAL')
-    database.exec(schema)
-    return { database, statement: database.prepare(upsert) }
-  } catch (error) {
-    database.close()
-    throw error
   }
 }
 
@@ -124,8 +103,4 @@ function attempt(act: () => void): Kept {
     if (kept === undefined) throw error
     return kept
   }
-}
-
-function sqlite(): typeof Sqlite {
-  return process.getBuiltinModule('node:sqlite')
 }

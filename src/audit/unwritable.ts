@@ -6,7 +6,7 @@ export function unwritable(path: string, cause: unknown): GloveboxError {
   const code = codeOf(cause)
   return new GloveboxError('AUDIT_UNWRITABLE', `the audit record ${path} cannot be written: ${reason(code, cause)}`, {
     fix: isNoDatabase(cause)
-      ? `move ${path} away: the next start begins a new ${basename(path)}`
+      ? `move ${path}, with its -wal and -shm, away: the next start begins a new ${basename(path)}`
       : fix(code, dirname(path)),
     cause,
   })
@@ -16,9 +16,9 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB (https://sqlite.org/rescode.html) */
-function isNoDatabase(cause: unknown): boolean {
-  return cause instanceof Error && 'errcode' in cause && [11, 26].includes(Number(cause.errcode) & 0xff)
+/** SQLITE_CORRUPT and SQLITE_NOTADB (https://sqlite.org/rescode.html), and a table that is not there: SQLITE_ERROR */
+export function isNoDatabase(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && [1, 11, 26].includes(Number(cause.errcode) & 0xff)
 }
 
 const reasons: Readonly<Record<string, string>> = {

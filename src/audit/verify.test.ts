@@ -214,6 +214,20 @@ test('a copy that was taken away is checked against the head at home', () => {
   })
 })
 
+test('heads that are damaged are no heads that match', () => {
+  withDirectory((directory) => {
+    record(directory, 3)
+    for (const damage of [Buffer.alloc(8192, 'x'), Buffer.alloc(0)]) {
+      for (const suffix of ['', '-wal', '-shm']) writeFileSync(join(directory, `heads.sqlite${suffix}`), damage)
+      assert.throws(() => verifyDirectory(directory), {
+        name: 'GloveboxError',
+        code: 'AUDIT_TAMPERED',
+        message: /heads\.sqlite/,
+      })
+    }
+  })
+})
+
 /** A head as a crash leaves it: not the last, not closed. */
 async function crashed(directory: string, more: number): Promise<string> {
   const log = openAudit({ directory, sandbox, server: 'files' })
