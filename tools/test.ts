@@ -23,17 +23,8 @@ const live = liveChildren()
 const tallies: Tally[] = []
 if (isCi && asked.length === 0) tallies.push(await runChecks())
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
-await runAll(wanted.filter(({ kind }) => kind === 'node'))
-// Neither measures time: side by side, at the end.
-await Promise.all([
-  runAll(wanted.filter(({ kind }) => kind === 'cargo')),
-  runAll(wanted.filter(({ kind }) => kind === 'program')),
-])
+for (const suite of wanted) tallies.push(...(await runSuite(suite)))
 conclude(sum(tallies))
-
-async function runAll(all: readonly Suite[]): Promise<void> {
-  for (const suite of all) tallies.push(...(await runSuite(suite)))
-}
 
 async function runSuite(suite: Suite): Promise<Tally[]> {
   if (suite.kind === 'node' && suite.files.length === 0) return []

@@ -47,7 +47,7 @@ function fuzzers(long: boolean): ProgramSuite[] {
   return programs.toSorted().flatMap((file) => {
     const name = `fuzz ${path.basename(file, '.ts')}`
     const fixed = { kind: 'program', name, args: [file, '--seed', '1', '--cases', long ? '1000000' : '50000'] } as const
-    const random = { kind: 'program', name: `${name}, random`, args: [file, '--seconds', long ? '60' : '3'] } as const
+    const random = { kind: 'program', name: `${name}, random`, args: [file, '--seconds', long ? '60' : '10'] } as const
     return [fixed, random]
   })
 }
