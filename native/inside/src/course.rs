@@ -13,10 +13,9 @@ use crate::report::Report;
 use crate::sandbox::Terms;
 use crate::supervise::Supervision;
 
-#[derive(Default)]
 pub struct Course {
     pub program: Option<Program>,
-    pub supervision: Option<Supervision>,
+    pub supervision: Supervision,
     /// When its execve had worked.
     pub started: Option<Instant>,
     /// Status of wait(2), as pid 1 saw it.
@@ -32,6 +31,18 @@ pub struct Program {
 }
 
 impl Course {
+    pub fn new(supervision: Supervision) -> Course {
+        Course {
+            program: None,
+            supervision,
+            started: None,
+            ended: None,
+            out_of_memory: false,
+            timed_out: false,
+            told_pids: false,
+        }
+    }
+
     pub fn signal(&self, signal: i32) {
         if let Some(program) = &self.program {
             // One that has just ended cannot be told, and need not.
@@ -56,9 +67,7 @@ impl Course {
         };
         let wall = started.elapsed();
         // What was tried comes before the end.
-        if let Some(mut supervision) = self.supervision.take() {
-            supervision.finish()?;
-        }
+        self.supervision.finish()?;
         let mut lines = self.late_hits(terms, limits);
         let counted = limits.usage();
         // Pid 1 that was killed could not say how the program ended: with it, by SIGKILL.
@@ -80,6 +89,7 @@ impl Course {
                 break;
             }
         }
+        limits.reap_stale();
         Ok(exit
             .code
             .unwrap_or_else(|| 128 + exit.signal.unwrap_or(libc::SIGKILL)))

@@ -30,19 +30,34 @@ pub struct Following<'s> {
     limits: &'s mut Held,
     watch: Watch<'s>,
     watchdog: Option<Watchdog>,
+    /// The line that tells what is enforced, ready to be written.
+    receipt: Vec<u8>,
     course: Course,
 }
 
+/// When what is not needed for the start is done: a short program has ended by then.
+const SETTLED: Duration = Duration::from_millis(10);
+
 impl<'s> Following<'s> {
+    /// While pid 1 builds the tree there is time for what will be needed when it is done.
     pub fn new(
         terms: &'s Terms,
         report: &'s Arc<Report>,
         link: &'s Outer,
         init: &'s Init,
         limits: &'s mut Held,
-        watch: Watch<'s>,
-    ) -> Following<'s> {
-        Following {
+        mut watch: Watch<'s>,
+    ) -> Outcome<Following<'s>> {
+        let receipt = receipt::make(&Findings {
+            terms,
+            limits: limits.enforcements.clone(),
+        });
+        receipt::check(&receipt, &terms.plan)?;
+        let supervision = Supervision::prepare(&terms.plan, report)?;
+        let failed = rustix::io::fcntl_dupfd_cloexec(supervision.failed(), 3)
+            .step("start", || "copy a descriptor".into())?;
+        watch.add(failed, PollFlags::IN, Waker::Supervisor);
+        Ok(Following {
             terms,
             report,
             link,
@@ -50,8 +65,9 @@ impl<'s> Following<'s> {
             limits,
             watch,
             watchdog: None,
-            course: Course::default(),
-        }
+            receipt: Status::Receipt(receipt).to_line(),
+            course: Course::new(supervision),
+        })
     }
 
     /// Returns when pid 1 has ended. An error means that the program never ran, or that nobody
@@ -77,6 +93,7 @@ impl<'s> Following<'s> {
                 Event::Woken(Waker::Mounts) => return Err(self.masks_are_gone()),
                 Event::Woken(Waker::Limits) => self.read_limits()?,
                 Event::Tick => self.look_at_memory(),
+                Event::Settled => self.settle()?,
                 Event::Ended => return Ok(self.course),
             }
         }
@@ -105,28 +122,15 @@ impl<'s> Following<'s> {
         // The program cannot send it: sending is one of the calls that already wait for an answer.
         let listener =
             pidfd_getfd(&pidfd, ready.listener, PidfdGetfdFlags::empty()).map_err(no_listener)?;
-        let receipt = receipt::make(&Findings {
-            terms: self.terms,
-            limits: self.limits.enforcements.clone(),
-        });
-        receipt::check(&receipt, &self.terms.plan)?;
-        self.tell(&Status::Receipt(receipt))?;
         if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
             let table = open_mount_table(ready.pid)?;
             self.watch.add(table, PollFlags::PRI, Waker::Mounts);
         }
         self.watchdog = self.limits.watchdog(ready.pid)?;
-        let supervision = Supervision::start(
-            listener,
-            ready.pid,
-            ready.device,
-            &self.terms.plan,
-            self.report,
-        )?;
-        let failed = rustix::io::fcntl_dupfd_cloexec(supervision.failed(), 3)
-            .step("start", || "copy a descriptor".into())?;
-        self.watch.add(failed, PollFlags::IN, Waker::Supervisor);
-        self.course.supervision = Some(supervision);
+        self.write_line(&self.receipt)?;
+        self.course
+            .supervision
+            .engage(listener, ready.pid, ready.device)?;
         self.course.program = Some(Program {
             pid: ready.pid,
             pidfd,
@@ -151,11 +155,15 @@ impl<'s> Following<'s> {
             pid,
             init_pid: self.init.pid.as_raw_nonzero().get(),
         }))?;
-        for (descriptor, flags) in self.limits.watches()? {
-            self.watch.add(descriptor, flags, Waker::Limits);
-        }
         if self.watchdog.is_some() {
             self.watch.start_ticks(LOOK_EVERY)?;
+        }
+        self.watch.settle_after(SETTLED)
+    }
+
+    fn settle(&mut self) -> Outcome<()> {
+        for (descriptor, flags) in self.limits.watches()? {
+            self.watch.add(descriptor, flags, Waker::Limits);
         }
         self.read_limits()?;
         self.limits.reap_stale();
@@ -198,10 +206,9 @@ impl<'s> Following<'s> {
 
     fn supervisor_failed(&mut self) -> Fault {
         self.init.kill();
-        let reason = self.course.supervision.as_mut().map(Supervision::finish);
-        match reason {
-            Some(Err(fault)) => fault,
-            _ => Fault::new(
+        match self.course.supervision.finish() {
+            Err(fault) => fault,
+            Ok(()) => Fault::new(
                 FailureCode::Internal,
                 "supervisor",
                 "ended without a reason",
@@ -222,7 +229,11 @@ impl<'s> Following<'s> {
     }
 
     fn tell(&self, status: &Status) -> Outcome<()> {
-        self.report.write(status).map_err(|NobodyReads| {
+        self.write_line(&status.to_line())
+    }
+
+    fn write_line(&self, line: &[u8]) -> Outcome<()> {
+        self.report.write_line(line).map_err(|NobodyReads| {
             Fault::new(FailureCode::Start, "start", "nobody reads the status")
         })
     }

@@ -1,12 +1,13 @@
 //! The launcher: one plan in, one program in a jail, one exit code out.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{FailureCode, Plan, Status};
-use rustix::fs::{fstat, FileType, OFlags};
+use rustix::fs::{fstat, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{set_parent_process_death_signal, Signal};
 
 use crate::fault::{Fault, Outcome, Step};
@@ -90,7 +91,14 @@ fn check_stdio() -> Outcome<bool> {
         ("stderr", rustix::stdio::stderr()),
     ];
     for (name, descriptor) in streams {
-        let stat = fstat(descriptor).step("start", || format!("stat {name}"))?;
+        let stat = match fstat(descriptor) {
+            // Closed: something of ours would get its number, and the program with it.
+            Err(Errno::BADF) => {
+                open_null(descriptor.as_raw_fd()).step("start", || format!("open {name}"))?;
+                continue;
+            }
+            stat => stat.step("start", || format!("stat {name}"))?,
+        };
         let flags =
             rustix::fs::fcntl_getfl(descriptor).step("start", || format!("flags of {name}"))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -103,6 +111,15 @@ fn check_stdio() -> Outcome<bool> {
         }
     }
     Ok(any_is_a_file)
+}
+
+/// The lowest free number is the one that is wanted, since they are gone through in order.
+fn open_null(wanted: RawFd) -> rustix::io::Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())?.into_raw_fd();
+    match null == wanted {
+        true => Ok(()),
+        false => Err(Errno::BADF),
+    }
 }
 
 /// Everything that can be decided before a process is made.

@@ -101,6 +101,25 @@ pub fn mount_setattr_recursive(mount: impl AsFd, attr: &MountAttr) -> Result<()>
     .map(drop)
 }
 
+/// A whole file of /proc in as few calls as it takes.
+pub fn read_file(path: &str) -> Result<String> {
+    use rustix::fs::{open, Mode, OFlags};
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut bytes = vec![0u8; 8 << 10];
+    let mut length = 0;
+    loop {
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut bytes[length..]))?;
+        if read == 0 {
+            bytes.truncate(length);
+            return String::from_utf8(bytes).map_err(|_| Errno::ILSEQ);
+        }
+        length += read;
+        if bytes.len() - length < 4 << 10 {
+            bytes.resize(bytes.len() * 2, 0);
+        }
+    }
+}
+
 /// A session keyring of its own (keyctl(2)), so that the owner's keys are not there even for a call that
 /// the filter forgot. A second wall: where the user's quota of keys is used up, the filter holds alone.
 pub fn leave_session_keyring() -> bool {

@@ -19,6 +19,7 @@ pub struct Held {
     pub enforcements: [Enforcement; 3],
     /// Bytes that a watchdog has to look after, where no cgroup does.
     watched: Option<u64>,
+    has_reaped: bool,
 }
 
 impl Held {
@@ -49,6 +50,7 @@ impl Held {
         Ok(Held {
             watched: watched.filter(|_| !limits.memory_accounted()),
             enforcements,
+            has_reaped: false,
             limits: Some(limits),
         })
     }
@@ -79,7 +81,10 @@ impl Held {
     }
 
     /// Off the way to the start: removes what launchers that were killed left behind.
-    pub fn reap_stale(&self) {
+    pub fn reap_stale(&mut self) {
+        if std::mem::replace(&mut self.has_reaped, true) {
+            return;
+        }
         if let Some(limits) = &self.limits {
             // What another launcher is just removing is not ours to worry about.
             let _reaped = limits.reap_stale();

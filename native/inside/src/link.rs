@@ -55,7 +55,8 @@ pub struct Outer(OwnedFd);
 /// The end inside.
 pub struct Inner(OwnedFd);
 
-const MAX_PACKET: usize = 64 << 10;
+/// Messages name paths, which have up to 4096 bytes.
+const MAX_PACKET: usize = 16 << 10;
 
 pub fn pair() -> Outcome<(Outer, Inner)> {
     let make = || {

@@ -1,8 +1,7 @@
 //! The host's mount table, `/proc/self/mountinfo` (proc(5)).
 
-use std::fs;
-
-use crate::fault::{Fault, Outcome};
+use crate::fault::{say, Fault, Outcome};
+use crate::kernel::read_file;
 
 pub struct MountTable {
     /// Mount point and file system type, in the order in which they were mounted.
@@ -37,12 +36,13 @@ const OF_THE_KERNEL: &[&str] = &[
 
 impl MountTable {
     pub fn read() -> Outcome<MountTable> {
-        match fs::read_to_string("/proc/self/mountinfo") {
+        match read_file("/proc/self/mountinfo") {
             Ok(text) => Ok(MountTable::parse(&text)),
-            Err(error) => Err(
-                Fault::host("mount tree", format!("/proc/self/mountinfo: {error}"))
-                    .fix("mount proc at /proc"),
-            ),
+            Err(errno) => Err(Fault::host(
+                "mount tree",
+                format!("/proc/self/mountinfo: {}", say(errno)),
+            )
+            .fix("mount proc at /proc")),
         }
     }
 

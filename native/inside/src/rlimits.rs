@@ -1,6 +1,7 @@
 //! Limits of each process (getrlimit(2)), which the program cannot raise again.
 
-use rustix::process::{setrlimit, Resource, Rlimit};
+use rustix::io::Errno;
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 
 use crate::fault::{Outcome, Step};
 
@@ -25,14 +26,23 @@ impl Set {
     /// Lowers, never raises: where the hard limit that we were given is lower, that stays.
     pub fn apply(&self) -> Outcome<()> {
         for (resource, value) in &self.0 {
-            let given = rustix::process::getrlimit(*resource);
-            let value = given.maximum.map_or(*value, |hard| hard.min(*value));
-            let limit = Rlimit {
-                current: Some(value),
-                maximum: Some(value),
+            let set = match setrlimit(*resource, exactly(*value)) {
+                // Above the hard limit that we were given.
+                Err(Errno::PERM) => {
+                    let given = getrlimit(*resource).maximum.unwrap_or(*value);
+                    setrlimit(*resource, exactly(given.min(*value)))
+                }
+                set => set,
             };
-            setrlimit(*resource, limit).step("limits", || format!("limit {resource:?}"))?;
+            set.step("limits", || format!("limit {resource:?}"))?;
         }
         Ok(())
+    }
+}
+
+fn exactly(value: u64) -> Rlimit {
+    Rlimit {
+        current: Some(value),
+        maximum: Some(value),
     }
 }

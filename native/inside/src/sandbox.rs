@@ -96,7 +96,7 @@ impl<'a> Sandbox<'a> {
             &self.init,
             &mut self.limits,
             watch,
-        );
+        )?;
         let course = following.until_the_end()?;
         let (_, usage) = self.init.reap()?;
         course.tell(self.terms, self.report, &mut self.limits, usage)

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::mpsc::{channel, RecvError, Sender};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
@@ -15,44 +17,48 @@ use crate::report::Report;
 
 const STAGE: &str = "supervisor";
 
+/// It recurses nowhere; paths are on the heap.
+const STACK: usize = 256 << 10;
+
 type Result = std::result::Result<seccomp::Ended, seccomp::SupervisorError>;
 
 /// A supervisor at work. Without it every connection and execution inside waits for ever, so whoever
 /// holds this ends the sandbox when [`Supervision::failed`] becomes readable.
 pub struct Supervision {
     thread: Option<JoinHandle<Result>>,
+    charge: Option<Sender<Charge>>,
     failed: Arc<OwnedFd>,
     /// Its end stops the thread.
     stop: Option<OwnedFd>,
 }
 
+/// What a supervisor begins with.
+struct Charge {
+    listener: OwnedFd,
+    program: i32,
+    device: u64,
+}
+
 impl Supervision {
-    /// Starts before the program's own execve, which is the first call to be answered, and the only
-    /// one that is not recorded: it is the plan's, not the program's.
-    pub fn start(
-        listener: OwnedFd,
-        program: i32,
-        device: u64,
-        plan: &Plan,
-        report: &Arc<Report>,
-    ) -> Outcome<Supervision> {
-        let options = SupervisorOptions {
-            own_devices: vec![device],
-            exec_allow: plan
-                .exec
-                .as_ref()
-                .map(|list| list.iter().map(Into::into).collect()),
-        };
+    /// Starts the thread, which waits for [`Supervision::engage`]. To be called while the tree is being
+    /// built, when there is time.
+    pub fn prepare(plan: &Plan, report: &Arc<Report>) -> Outcome<Supervision> {
+        let exec_allow = plan.exec.as_ref();
+        let exec_allow = exec_allow.map(|list| list.iter().map(Into::into).collect());
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).step(STAGE, || "make a pipe".into())?;
         let failed = eventfd(0, EventfdFlags::CLOEXEC).step(STAGE, || "make an eventfd".into())?;
         let failed = Arc::new(failed);
-        let supervisor = Supervisor::new(listener, options, sink(program, Arc::clone(report)))
-            .map_err(|error| broken(&error.to_string()))?;
-        let alarm = Arc::clone(&failed);
+        let (charge, charged) = channel();
+        let (alarm, report) = (Arc::clone(&failed), Arc::clone(report));
         let thread = Builder::new()
             .name("supervisor".to_owned())
+            .stack_size(STACK)
             .spawn(move || {
-                let result = supervisor.run(stopped.as_fd());
+                let result = match charged.recv() {
+                    Ok(charge) => supervise(charge, exec_allow, report, &stopped),
+                    // There never was a program.
+                    Err(RecvError) => return Ok(seccomp::Ended::Stopped),
+                };
                 if result.is_err() {
                     // An eventfd that nobody has read takes 2^64 - 2 of these.
                     let _rung = rustix::io::write(&alarm, &1u64.to_ne_bytes());
@@ -62,9 +68,24 @@ impl Supervision {
             .map_err(|error| broken(&error.to_string()))?;
         Ok(Supervision {
             thread: Some(thread),
+            charge: Some(charge),
             failed,
             stop: Some(stop),
         })
+    }
+
+    /// Hands over the listener, before the program's own execve: the first call to be answered.
+    pub fn engage(&mut self, listener: OwnedFd, program: i32, device: u64) -> Outcome<()> {
+        let charge = Charge {
+            listener,
+            program,
+            device,
+        };
+        let sent = self.charge.take().map(|sender| sender.send(charge));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(broken("its thread has ended")),
+        }
     }
 
     /// Readable when the supervisor has failed.
@@ -89,10 +110,23 @@ impl Supervision {
 
 impl Drop for Supervision {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop((self.charge.take(), self.stop.take()));
         // Whoever drops it unfinished is about to tell another failure.
         let _told = self.finish();
     }
+}
+
+fn supervise(
+    charge: Charge,
+    exec_allow: Option<Vec<PathBuf>>,
+    report: Arc<Report>,
+    stopped: &OwnedFd,
+) -> Result {
+    let options = SupervisorOptions {
+        own_devices: vec![charge.device],
+        exec_allow,
+    };
+    Supervisor::new(charge.listener, options, sink(charge.program, report))?.run(stopped.as_fd())
 }
 
 fn broken(why: &str) -> Fault {
@@ -107,6 +141,7 @@ fn sink(
     program: i32,
     report: Arc<Report>,
 ) -> impl FnMut(&seccomp::Activity) -> io::Result<()> + Send + 'static {
+    // The program's own first execve is the plan's, and not recorded.
     let mut is_first_execution = true;
     move |activity| {
         let is_ours = activity.kind == seccomp::ActivityKind::Exec

@@ -4,12 +4,14 @@
 //! is seen through a read-only mount of its own; we write to it through the master mount, which sits
 //! on the old root and goes away with it.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use glovebox_wire::{Mount, Plan};
 use rustix::fs::{
-    fstat, mkdirat, openat, openat2, stat, symlinkat, Mode, OFlags, ResolveFlags, CWD,
+    fstat, mkdirat, mknodat, openat, openat2, stat, symlinkat, FileType, Mode, OFlags,
+    ResolveFlags, CWD,
 };
 use rustix::io::Errno;
 use rustix::mount::{
@@ -66,6 +68,8 @@ pub struct Tree {
     master: OwnedFd,
     /// The new root: the skeleton, read-only.
     root: OwnedFd,
+    /// Directories that are there.
+    made: RefCell<HashSet<String>>,
 }
 
 impl Tree {
@@ -88,7 +92,8 @@ impl Tree {
         attach(&master, CWD, "/proc").step(STAGE, || "attach the tmpfs".into())?;
         let root = clone_of(&master, SKELETON, INERT | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
         attach(&root, CWD, "/").step(STAGE, || "attach the new root".into())?;
-        Ok(Tree { master, root })
+        let made = RefCell::new(HashSet::from([SKELETON.to_owned()]));
+        Ok(Tree { master, root, made })
     }
 
     fn make_own_directories(&self) -> Outcome<()> {
@@ -158,27 +163,38 @@ impl Tree {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.make_directories(parent)?;
         }
-        self.make_file(path, 0o644, b"")
+        self.make_empty_file(path)
     }
 
     /// Makes a directory of the tmpfs with all above it. Only we write there now, so paths are safe.
     fn make_directories(&self, path: &str) -> Outcome<()> {
+        let mut made = self.made.borrow_mut();
         for (index, _) in path.match_indices('/').chain([(path.len(), "")]) {
-            match mkdirat(&self.master, &path[..index], Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(Fault::call(STAGE, &format!("make {path}"), errno)),
+            let part = &path[..index];
+            if made.contains(part) {
+                continue;
             }
+            match mkdirat(&self.master, part, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => made.insert(part.to_owned()),
+                Err(errno) => return Err(Fault::call(STAGE, &format!("make {path}"), errno)),
+            };
         }
         Ok(())
+    }
+
+    /// An empty file to mount something on.
+    fn make_empty_file(&self, path: &str) -> Outcome<()> {
+        let mode = Mode::from_raw_mode(0o444);
+        match mknodat(&self.master, path, FileType::RegularFile, mode, 0) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(Fault::call(STAGE, &format!("make {path}"), errno)),
+        }
     }
 
     fn make_file(&self, path: &str, mode: u32, content: &[u8]) -> Outcome<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = openat(&self.master, path, flags, Mode::from_raw_mode(mode))
             .step(STAGE, || format!("make {path}"))?;
-        if content.is_empty() {
-            return Ok(());
-        }
         rustix::io::write(&file, content)
             .step(STAGE, || format!("write {path}"))
             .map(drop)

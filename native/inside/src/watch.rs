@@ -36,6 +36,8 @@ pub enum Event {
     Woken(Waker),
     /// The interval between two ticks has passed.
     Tick,
+    /// The program has run for a while.
+    Settled,
 }
 
 /// What a further descriptor stands for.
@@ -57,6 +59,7 @@ pub struct Watch<'a> {
     hangup: Option<OwnedFd>,
     timer: Option<OwnedFd>,
     ticker: Option<OwnedFd>,
+    settling: Option<OwnedFd>,
     wakers: Vec<(OwnedFd, PollFlags, Waker)>,
     pending: VecDeque<Event>,
     link_is_open: bool,
@@ -79,6 +82,7 @@ impl<'a> Watch<'a> {
             hangup: Some(hangup),
             timer: None,
             ticker: None,
+            settling: None,
             wakers: Vec::new(),
             pending: VecDeque::new(),
             link_is_open: true,
@@ -92,6 +96,12 @@ impl<'a> Watch<'a> {
 
     pub fn start_timer(&mut self, time: Duration) -> Outcome<()> {
         self.timer = Some(timer(time, Duration::ZERO)?);
+        Ok(())
+    }
+
+    /// Asks for one [`Event::Settled`].
+    pub fn settle_after(&mut self, time: Duration) -> Outcome<()> {
+        self.settling = Some(timer(time, Duration::ZERO)?);
         Ok(())
     }
 
@@ -120,6 +130,7 @@ impl<'a> Watch<'a> {
             signal,
             time,
             tick,
+            settled,
             woken,
         } = self.poll()?;
         // First: some of these are told by one poll only, and must not be lost in what follows.
@@ -146,6 +157,10 @@ impl<'a> Watch<'a> {
         if tick {
             self.take_tick()?;
             self.pending.push_back(Event::Tick);
+        }
+        if settled {
+            self.settling = None;
+            self.pending.push_back(Event::Settled);
         }
         if said {
             match self.link.hear()? {
@@ -196,6 +211,9 @@ impl<'a> Watch<'a> {
         if let Some(ticker) = &self.ticker {
             add(readable(ticker.as_fd()), Role::Ticker);
         }
+        if let Some(settling) = &self.settling {
+            add(readable(settling.as_fd()), Role::Settling);
+        }
         for (descriptor, flags, waker) in &self.wakers {
             let descriptor = PollFd::from_borrowed_fd(descriptor.as_fd(), *flags);
             add(descriptor, Role::Waker(*waker));
@@ -218,6 +236,7 @@ impl<'a> Watch<'a> {
                 Role::Signals => ready.signal = true,
                 Role::Timer => ready.time = true,
                 Role::Ticker => ready.tick = true,
+                Role::Settling => ready.settled = true,
                 Role::Waker(waker) => ready.woken.push(waker),
             }
         }
@@ -250,6 +269,7 @@ enum Role {
     Signals,
     Timer,
     Ticker,
+    Settling,
     Waker(Waker),
 }
 
@@ -262,5 +282,6 @@ struct Ready {
     signal: bool,
     time: bool,
     tick: bool,
+    settled: bool,
     woken: Vec<Waker>,
 }

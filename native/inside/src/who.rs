@@ -1,10 +1,9 @@
 //! Which ids the sandbox gets, outside and inside.
 
-use std::fs;
-
 use rustix::process::{getegid, geteuid, getpid};
 
 use crate::fault::{Fault, Outcome};
+use crate::kernel::read_file;
 
 /// Host ids of sandboxes that root starts are this plus the launcher's pid, so no two living sandboxes
 /// share one. systemd gives 0x0008_0000 to 0x6fff_ffff to containers and leaves what is above them,
@@ -34,7 +33,7 @@ impl Who {
             return Ok(Who::ordinary(uid, gid));
         }
         let id = ID_BASE + getpid().as_raw_nonzero().get() as u32;
-        let maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map(fs::read_to_string);
+        let maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map(read_file);
         let [Ok(uids), Ok(gids)] = maps else {
             return Err(Fault::host("identity", "/proc is not mounted").fix("mount proc at /proc"));
         };

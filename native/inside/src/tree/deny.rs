@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use glovebox_wire::Plan;
-use rustix::fs::{fstat, mkdirat, FileType, Mode};
+use rustix::fs::{fstat, mkdirat, mknodat, FileType, Mode};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
@@ -19,8 +19,17 @@ pub struct Masks<'a> {
 
 impl<'a> Masks<'a> {
     pub fn new(tree: &'a Tree) -> Outcome<Masks<'a>> {
-        tree.make_file("masks/file", 0, b"")?;
-        match mkdirat(&tree.master, "masks/directory", Mode::empty()) {
+        let make = || {
+            mknodat(
+                &tree.master,
+                "masks/file",
+                FileType::RegularFile,
+                Mode::empty(),
+                0,
+            )?;
+            mkdirat(&tree.master, "masks/directory", Mode::empty())
+        };
+        match make() {
             Ok(()) | Err(Errno::EXIST) => Ok(Masks { tree }),
             Err(errno) => Err(Fault::call(STAGE, "make a mask", errno)),
         }

@@ -27,7 +27,7 @@ pub fn attach(tree: &Tree) -> Outcome<()> {
     for name in NODES {
         let path = format!("/dev/{name}");
         let node = clone_of(CWD, &path, attributes)?;
-        tree.make_file(&format!("{SKELETON}{path}"), 0o444, b"")?;
+        tree.make_empty_file(&format!("{SKELETON}{path}"))?;
         attach_mount(&node, &tree.root, &path[1..]).step(STAGE, || format!("mount {path}"))?;
     }
     for (name, to) in LINKS {

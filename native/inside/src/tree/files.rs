@@ -27,7 +27,7 @@ pub fn write_etc(tree: &Tree, plan: &Plan, who: &Who) -> Outcome<()> {
     Ok(())
 }
 
-fn contents(plan: &Plan, who: &Who) -> Outcome<[(&'static str, String); 8]> {
+fn contents(plan: &Plan, who: &Who) -> Outcome<[(&'static str, String); 7]> {
     let Who {
         inside_uid,
         inside_gid,
@@ -62,10 +62,6 @@ fn contents(plan: &Plan, who: &Who) -> Outcome<[(&'static str, String); 8]> {
                 .to_owned(),
         ),
         ("machine-id", machine_id()?),
-        (
-            "os-release",
-            "ID=glovebox\nNAME=\"Glovebox\"\nPRETTY_NAME=\"Glovebox sandbox\"\n".to_owned(),
-        ),
     ])
 }
 

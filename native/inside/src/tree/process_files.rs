@@ -1,33 +1,22 @@
 //! /proc of the sandbox's own pid namespace, read-only, with a mask over what is about the whole host.
 
-use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{accessat, Access, AtFlags};
 use rustix::mount::MountAttrFlags;
 
 use super::deny::Masks;
 use super::{attach as attach_mount, new_file_system, Tree, INERT, STAGE};
-use crate::fault::{Fault, Outcome, Step};
+use crate::fault::{Outcome, Step};
 use crate::layout::SKELETON;
 
-/// Files that show or steer what is not the sandbox's: kernel memory and addresses, the host user's
-/// keys, its kernel log, timers with process names, the SysRq key.
-const FILES: [&str; 13] = [
-    "kcore",
-    "keys",
-    "key-users",
-    "kmsg",
-    "kpagecount",
-    "kpageflags",
-    "kpagecgroup",
-    "kallsyms",
-    "timer_list",
-    "sched_debug",
-    "sysrq-trigger",
-    "modules",
-    "latency_stats",
-];
+/// What tells of the whole host and anyone may read: the user's keys, the kernel's addresses. What only
+/// root may read (kcore, kmsg, kpage*, timer_list, sysrq-trigger and more) is not the sandbox's to read
+/// either: it is never root of the host's, and has no capability there.
+const FILES: [&str; 3] = ["keys", "key-users", "kallsyms"];
 
 /// Directories of drivers, which have more files than anyone has looked at.
-const DIRECTORIES: [&str; 7] = ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi"];
+const DIRECTORIES: [&str; 4] = ["acpi", "asound", "bus", "scsi"];
 
 pub fn attach(tree: &Tree) -> Outcome<()> {
     // Read-only as a whole: no id map, no attribute and nothing of /proc/sys can be written, and
@@ -38,19 +27,23 @@ pub fn attach(tree: &Tree) -> Outcome<()> {
     tree.make_directories(&format!("{SKELETON}/proc"))?;
     attach_mount(&proc, &tree.root, "proc").step(STAGE, || "mount /proc".into())?;
     let masks = Masks::new(tree)?;
-    for name in FILES {
+    for name in FILES.iter().filter(|name| exists(tree, name)) {
         cover(&masks.file()?, tree, name)?;
     }
-    for name in DIRECTORIES {
+    for name in DIRECTORIES.iter().filter(|name| exists(tree, name)) {
         cover(&masks.directory()?, tree, name)?;
     }
     Ok(())
 }
 
-fn cover(mask: &std::os::fd::OwnedFd, tree: &Tree, name: &str) -> Outcome<()> {
-    match attach_mount(mask, &tree.root, &format!("proc/{name}")) {
-        // Which of them exist depends on the kernel's configuration.
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(Fault::call(STAGE, &format!("mask /proc/{name}"), errno)),
-    }
+/// Which of them there are depends on the kernel's configuration. Asked before a mask is made: to throw
+/// away a mount that was not used makes the kernel wait for all its processors.
+fn exists(tree: &Tree, name: &str) -> bool {
+    let path = format!("proc/{name}");
+    accessat(&tree.root, path, Access::EXISTS, AtFlags::empty()).is_ok()
+}
+
+fn cover(mask: &OwnedFd, tree: &Tree, name: &str) -> Outcome<()> {
+    attach_mount(mask, &tree.root, &format!("proc/{name}"))
+        .step(STAGE, || format!("mask /proc/{name}"))
 }
