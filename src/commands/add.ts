@@ -1,11 +1,15 @@
 import type { Command } from 'commander'
 import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
+import { GloveboxError } from '../errors.ts'
+import type { AddSource, AddSurroundings } from '../packages/add-source.ts'
+import type { Places } from '../system/places.ts'
 
-interface AddFlags extends PolicyFlags {
+interface AddFlags extends PolicyFlags, AddSource {
   readonly scope?: string
   readonly config?: string
   readonly profile?: string
   readonly disabled?: boolean
+  readonly install: boolean
   readonly json?: boolean
 }
 
@@ -17,10 +21,17 @@ export function register(program: Command): void {
       'Writes a server with its policy into the project’s configuration if there is one, else into yours. Nothing is started.',
     )
     .argument('<name>', 'what the server is called')
-    .argument('<command...>', 'the server and its arguments, behind --')
+    .argument('[command...]', 'the server and its arguments, behind --; with --from its parameters')
+    .option('--from <name>', 'a server of the catalogue; the name itself when it is one')
+    .option('--registry <id>', 'a server of the MCP registry, such as io.github.user/server, or its server.json')
+    .option('--bundle <file>', 'a .mcpb file')
+    .option('--sha256 <hash>', 'what the bundle has to be')
+    .option('--url <address>', 'a server that runs elsewhere')
+    .option('--set <name=value>', 'a value that the registry or the bundle asks for (repeat)', collect)
     .option('--scope <scope>', 'project or user')
     .option('--config <file>', 'this file')
     .option('--profile <name>', 'start from this profile instead of the one that suits the command')
+    .option('--no-install', 'let the first start install what it needs')
     .option('--disabled', 'add it without letting it be started')
     .option('--json', 'one JSON document')
   addPolicyFlags(command)
@@ -30,6 +41,8 @@ export function register(program: Command): void {
       `
 Examples:
   glovebox add files --read ~/notes -- npx -y @modelcontextprotocol/server-filesystem ~/notes
+  glovebox add git ~/work/project --from git
+  glovebox add weather --registry io.github.user/weather --set UNITS=metric
   glovebox add gitlab --scope user --env GITLAB_TOKEN --memory 256M -- uvx gitlab-mcp
 
 --env NAME is written as "\${env:NAME}": the value is copied at each start and never stands in the file.`,
@@ -50,6 +63,48 @@ async function add(name: string, words: string[], flags: AddFlags): Promise<void
   const { scope, config } = flags
   const target = targetOf({ cwd, places, scope, config })
   const base = target.kind === 'user' ? undefined : path.dirname(target.path)
-  const edited = await addServer(target, name, entryOf(words, flags, { cwd, base }), places)
+  const { proposalFrom, overlay } = await import('../packages/add-source.ts')
+  const proposal = await proposalFrom(name, words, flags, await surroundings(places, cwd))
+  for (const note of proposal?.notes ?? []) process.stderr.write(`glovebox: ${note}\n`)
+  const command = proposal === undefined ? requireCommand(words) : words
+  const flagged = entryOf(command, flags, { cwd, base })
+  const entry = proposal === undefined ? flagged : overlay(proposal.entry, flagged)
+  const edited = await addServer(target, name, entry, places)
   process.stdout.write(renderEdit('add', name, edited, flags.json === true))
+  if (flags.install) await installAhead(entry, places)
+}
+
+const collect = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
+
+async function surroundings({ data }: Places, cwd: string): Promise<AddSurroundings> {
+  const { storeIn } = await import('../packages/store/store.ts')
+  const ask = process.stdin.isTTY ? (await import('../ui/ask.ts')).askOnTerminal : undefined
+  return { store: storeIn(data), env: process.env, cwd, ask }
+}
+
+/** Clients give up on a server after 10 s: what its start needs is there before the first one. */
+async function installAhead(entry: Readonly<Record<string, unknown>>, { data }: Places): Promise<void> {
+  const { command, args } = entry as { command?: string; args?: readonly string[] }
+  const { recognise } = await import('../packages/recognise/recognise.ts')
+  const recognised = recognise([command ?? '', ...(args ?? [])])
+  if (recognised?.kind !== 'package' || recognised.onlyPinned === true) return
+  const [{ ensureInstalled }, { storeIn }, { messageOf }] = await Promise.all([
+    import('../packages/install.ts'),
+    import('../packages/store/store.ts'),
+    import('../errors.ts'),
+  ])
+  const progress = (line: string): void => void process.stderr.write(`glovebox: ${line}\n`)
+  try {
+    await ensureInstalled(recognised.request, { store: storeIn(data), env: process.env, offline: false, progress })
+  } catch (error) {
+    // The server is written down and right; its first start will try again and say the same.
+    progress(`it could not be installed ahead: ${messageOf(error)}`)
+  }
+}
+
+function requireCommand(words: readonly string[]): readonly string[] {
+  if (words.length > 0) return words
+  throw new GloveboxError('USAGE', 'add: it is not said what to add', {
+    fix: 'a command behind --, or --from, --registry, --bundle or --url; glovebox catalog list shows short names',
+  })
 }

@@ -150,7 +150,10 @@ async function purge(
   const { formatBytes } = await import('../policy/sizes.ts')
   const { store } = await surroundings()
   const all = await packagesNamed(name)
-  const chosen = name !== undefined || flags.all === true ? all : all.filter(({ pins }) => pins.length === 0)
+  const chosen =
+    name !== undefined || flags.all === true
+      ? all
+      : all.filter(({ pins, ecosystem }) => pins.length === 0 && ecosystem !== 'mcpb')
   const purged = remove(store, chosen, { forget: flags.forget === true })
   if (flags.json === true) return print('package purge', { ...purged })
   process.stdout.write(`${purged.removed.length} removed, ${formatBytes(purged.bytes)} free\n`)

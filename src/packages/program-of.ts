@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { places } from '../system/places.ts'
 
 export interface ProgramOf {
@@ -17,6 +17,7 @@ export async function programOf(
   command: readonly string[],
   { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<ProgramOf> {
+  await verifyBundle(command, env)
   if (!runners.test(basename(command[0] ?? ''))) return { command, name: undefined }
   const { resolveCommand } = await import('./start.ts')
   const resolved = await resolveCommand(command, {
@@ -26,6 +27,26 @@ export async function programOf(
     progress: (line) => void process.stderr.write(`glovebox: ${line}\n`),
   })
   return { command: resolved?.command ?? command, name: resolved?.package?.name.replace(/^@[^/]*\//, '') }
+}
+
+/** What `add --bundle` wrote down names its files in the store: they are verified like any package's. */
+async function verifyBundle(command: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const packages = join(places(env).data, 'store', 'packages', '/')
+  const word = command.find((text) => text.startsWith(packages))
+  if (word === undefined) return
+  const [key = ''] = word.slice(packages.length).split('/')
+  const [{ readRecord }, { storeIn }, { verifyBeforeStart }, { GloveboxError }] = await Promise.all([
+    import('./store/record.ts'),
+    import('./store/store.ts'),
+    import('./store/verify.ts'),
+    import('../errors.ts'),
+  ])
+  const store = storeIn(places(env).data)
+  const record = readRecord(store, key)
+  if (record !== undefined) return verifyBeforeStart(store, record)
+  throw new GloveboxError('NOT_FOUND', `${key} is not in the store any more`, {
+    fix: 'add the server again: glovebox add NAME --bundle FILE',
+  })
 }
 
 /** The programs that `recognise/` knows commands of. */

@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts'
 export interface ListedPackage {
   readonly name: string
   readonly version: string
-  readonly ecosystem: 'npm' | 'pypi'
+  readonly ecosystem: 'npm' | 'pypi' | 'mcpb'
   readonly key: string
   /** Undefined: pinned, and not in the store. */
   readonly record: PackageRecord | undefined

@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 export interface PackageRecord {
   readonly schema: 'glovebox/package/1'
   readonly key: string
-  readonly ecosystem: 'npm' | 'pypi'
+  readonly ecosystem: 'npm' | 'pypi' | 'mcpb'
   /** The packages that were asked for, the first one first. */
   readonly roots: readonly { readonly name: string; readonly version: string }[]
   readonly resolution: string

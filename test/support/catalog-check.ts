@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { CatalogEntry } from '../../src/packages/catalog/entry.ts'
+import { startMcp } from './mcp-process.ts'
+
+const bin = path.resolve(import.meta.dirname, '../../bin/glovebox.cjs')
+
+/**
+ * Starts an entry by its name behind the wall, without a network, and does what its `check` says.
+ * An entry that needs the network is started without it here: its tools are listed, none is called.
+ * @throws AssertionError when it does not work with the policy of its entry
+ */
+export async function checkEntry(
+  entry: CatalogEntry,
+  options: { home: string; flags?: readonly string[] },
+): Promise<void> {
+  const places = makePlaces()
+  try {
+    const put = (text: string): string =>
+      text.replaceAll('{scratch}', places.scratch).replaceAll('{repository}', places.repository)
+    const variables = (entry.variables ?? []).flatMap(({ name }) => ['--env', `${name}=${examples[name] ?? 'none'}`])
+    const isOnline = entry.sandbox.network !== undefined
+    const words = (entry.check.parameters ?? []).map(put)
+    const target = isOnline
+      ? [...execFlags(entry), '--', ...entry.command.map((word) => word.replaceAll(/\{\w+\}/g, 'none'))]
+      : [entry.name, ...words]
+    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], GLOVEBOX_HOME: options.home, LANG: 'C.UTF-8' }
+    await using server = await startMcp(
+      [process.execPath, bin, 'run', ...(options.flags ?? []), ...variables, ...target],
+      {
+        env,
+        cwd: places.scratch,
+        patienceMs: 120_000,
+      },
+    )
+    const { result } = await server.request('tools/list', {})
+    const names = (result?.['tools'] as { name: string }[] | undefined)?.map(({ name }) => name) ?? []
+    for (const tool of entry.check.tools)
+      assert.ok(names.includes(tool), `${entry.name} has no ${tool}: ${names.join(', ')}`)
+    const { call, answer = '' } = entry.check
+    if (call === undefined) return
+    const args = JSON.parse(put(JSON.stringify(call.arguments))) as object
+    const said = JSON.stringify(await server.request('tools/call', { name: call.name, arguments: args }))
+    assert.ok(
+      said.includes(answer) && !said.includes('"isError":true'),
+      `${entry.name}: ${call.name} says ${said.slice(0, 500)}`,
+    )
+  } finally {
+    rmSync(places.root, { recursive: true, force: true })
+  }
+}
+
+/** What looks like a value to servers that check the form of theirs. */
+const examples: Readonly<Record<string, string>> = {
+  MDB_MCP_CONNECTION_STRING: 'mongodb://127.0.0.1:1/x',
+  SLACK_TEAM_ID: 'T000',
+  FIRECRAWL_API_KEY: 'fc-none',
+  NOTION_TOKEN: 'ntn_none',
+}
+
+function execFlags({ sandbox }: CatalogEntry): string[] {
+  const limits = Object.entries(sandbox.limits ?? {}).flatMap(([key, value]) => [`--${key}`, String(value)])
+  return [...limits, ...(sandbox.exec ?? []).flatMap((name) => ['--exec', name])]
+}
+
+function makePlaces(): { root: string; scratch: string; repository: string } {
+  const root = mkdtempSync(path.join(tmpdir(), 'glovebox-catalog-'))
+  const [scratch, repository] = [path.join(root, 'scratch'), path.join(root, 'repository')]
+  mkdirSync(scratch)
+  writeFileSync(path.join(scratch, 'a.txt'), 'a\n')
+  writeFileSync(path.join(scratch, 'kubeconfig'), 'apiVersion: v1\nkind: Config\n')
+  spawnSync('git', ['init', '-q', '-b', 'main', repository])
+  return { root, scratch, repository }
+}
