@@ -1,4 +1,4 @@
-import { problemAt, problemsError, type Problem } from './problem.ts'
+import { problemsError, problemsIn, type Problem } from './problem.ts'
 import { configShape, type Config } from './schema/config.ts'
 import { readShape } from './schema/shape.ts'
 import type { Source } from './source.ts'
@@ -31,8 +31,9 @@ export async function checkConfig(source: Source): Promise<{ file: ConfigFile; p
   const { value, problems } = readShape(configShape, tree)
   return {
     file: { source, tree, config: value ?? {} },
-    problems: problems
-      .toSorted((a, b) => a.offset - b.offset)
-      .map(({ offset, ...about }) => problemAt(source, offset, about)),
+    problems: problemsIn(
+      source,
+      problems.toSorted((a, b) => a.offset - b.offset),
+    ),
   }
 }

@@ -1,5 +1,5 @@
 import { GloveboxError } from '../errors.ts'
-import { positionAt, type Source } from './source.ts'
+import { positionsIn, type Source } from './source.ts'
 import { spellPath, type KeyPath } from './tree.ts'
 
 /** One thing that is wrong in a configuration file. */
@@ -13,9 +13,26 @@ export interface Problem {
   readonly fix: string
 }
 
-export function problemAt(source: Source, offset: number, about: { path: KeyPath; why: string; fix: string }): Problem {
-  const { line, column } = positionAt(source.text, offset)
-  return { file: source.path, line, column, key: spellPath(about.path), why: about.why, fix: about.fix }
+interface About {
+  readonly path: KeyPath
+  readonly why: string
+  readonly fix: string
+}
+
+export function problemAt(source: Source, offset: number, about: About): Problem {
+  return problemsIn(source, [{ ...about, offset }])[0] as Problem
+}
+
+/** What was found in a text, with lines and columns. */
+export function problemsIn(source: Source, found: readonly (About & { readonly offset: number })[]): Problem[] {
+  const positionOf = positionsIn(source.text)
+  return found.map(({ offset, path, why, fix }) => ({
+    file: source.path,
+    ...positionOf(offset),
+    key: spellPath(path),
+    why,
+    fix,
+  }))
 }
 
 /** `glovebox.json:4:7: mcpServers.files.sandbox: there is no key "memroy" here`. */

@@ -79,9 +79,30 @@ function isMissing(error: unknown): boolean {
 
 /** Line and column of an offset, both from 1; the column counts UTF-16 units, as editors do. */
 export function positionAt(text: string, offset: number): Position {
-  const before = text.slice(0, Math.max(0, offset))
-  const lines = before.split(/\r\n|\n|\r/)
-  const last = lines.at(-1) ?? ''
-  // A byte order mark takes no column on a screen.
-  return { line: lines.length, column: last.replace(/^\u{FEFF}/u, '').length + 1 }
+  return positionsIn(text)(offset)
+}
+
+/** The same for many offsets of one text, which is looked through once. */
+export function positionsIn(text: string): (offset: number) => Position {
+  const starts = [0]
+  for (const { index, 0: end } of text.matchAll(/\r\n|\n|\r/g)) starts.push(index + end.length)
+  return (offset) => {
+    const at = Math.min(Math.max(0, offset), text.length)
+    const line = lastAtMost(starts, at)
+    const start = starts[line] ?? 0
+    // A byte order mark takes no column on a screen.
+    const mark = start === 0 && at > 0 && text.startsWith('\u{FEFF}') ? 1 : 0
+    return { line: line + 1, column: at - start - mark + 1 }
+  }
+}
+
+/** The index of the last of some ascending numbers that is not above a limit. */
+function lastAtMost(numbers: readonly number[], limit: number): number {
+  let [low, high] = [0, numbers.length - 1]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((numbers[middle] ?? 0) <= limit) low = middle
+    else high = middle - 1
+  }
+  return low
 }

@@ -17,8 +17,11 @@ export function editJson(text: string, edit: Edit): string | undefined {
   const start = text.startsWith('\u{FEFF}') ? 1 : 0
   const body = text.slice(start)
   const root = parseTree(body, [], { allowTrailingComma: true })
-  if (root === undefined)
-    return edit.kind === 'set' ? `${text}${write(nested(edit.path, edit.value), '', '  ')}\n` : text
+  if (root === undefined) {
+    // Nothing, or only comments, one of which may be without an end of line.
+    const gap = text === '' || text.endsWith('\n') ? '' : eolOf(text)
+    return edit.kind === 'set' ? `${text}${gap}${write(nested(edit.path, edit.value), '', '  ')}\n` : text
+  }
   const splices = edit.kind === 'set' ? setIn(body, root, edit.path, edit.value) : removeIn(body, root, edit.path)
   return splices && text.slice(0, start) + splice(body, splices)
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { isWithin } from '../../policy/paths.ts'
 import { withAbsolutePaths, type Layer } from '../layers/layer.ts'
-import { problemAt, problemsError, SyntaxProblem } from '../problem.ts'
+import { problemAt, problemsError, problemsIn, SyntaxProblem } from '../problem.ts'
 import { readShape } from '../schema/shape.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
 import { positionAt, readSource, type Source } from '../source.ts'
@@ -38,7 +38,7 @@ export async function readManifest(source: Source): Promise<{ tree: Tree; manife
     throw problemsError([problemAt(source, error.offset, { path: [], why: error.why, fix: error.fix })])
   })
   const { value, problems } = readShape(manifestShape, tree)
-  if (problems.length > 0) throw problemsError(problems.map((found) => problemAt(source, found.offset, found)))
+  if (problems.length > 0) throw problemsError(problemsIn(source, problems))
   return { tree, manifest: value ?? {} }
 }
 
