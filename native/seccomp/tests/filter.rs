@@ -120,6 +120,7 @@ fn calls_that_leave_the_jail_are_refused() {
         SYS_vhangup,
         SYS_fanotify_init,
         SYS_kcmp,
+        SYS_sync,
     ] {
         assert_eq!(errno_under(&filter, number, [0; 6]), EPERM, "call {number}");
     }
@@ -277,6 +278,20 @@ fn arguments_decide_where_they_must() {
             [0, F_SETLEASE as usize, F_WRLCK as usize, 0, 0, 0],
             EPERM,
         ),
+        (
+            SYS_mmap,
+            [
+                0,
+                4096,
+                0,
+                (MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB) as usize,
+                usize::MAX,
+                0,
+            ],
+            EPERM,
+        ),
+        (SYS_shmget, [0, 4096, SHM_HUGETLB as usize, 0, 0, 0], EPERM),
+        (SYS_ioctl, [0, TIOCEXCL as usize, 0, 0, 0, 0], ENOTTY),
         (SYS_prctl, [PR_SET_MM as usize, 0, 0, 0, 0, 0], EINVAL),
         (
             SYS_seccomp,

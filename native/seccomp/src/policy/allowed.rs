@@ -1,10 +1,12 @@
-//! Calls that are allowed whatever their arguments.
+//! Calls that are allowed whatever their arguments, but for huge pages: those come out of one pool
+//! of the whole machine, which no memory limit counts.
 
 use libc::*;
 
 use super::numbers as newer;
 use super::Table;
-use crate::rule::Rule;
+use super::by_argument::refuse;
+use crate::rule::{without_bits, Rule};
 use crate::FilterOptions;
 
 pub fn add(table: &mut Table, options: &FilterOptions) {
@@ -14,6 +16,8 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
     // Without a cgroup nothing counts the memory behind these, which outlives its mappings.
     let shared_memory = if options.memory_accounted { Rule::Allow } else { Rule::Errno(ENOSYS) };
     table.all(SYSTEM_V, &shared_memory);
+    table.rule(SYS_shmget, without_bits(2, SHM_HUGETLB as u32, shared_memory, refuse()));
+    table.rule(SYS_mmap, without_bits(3, MAP_HUGETLB as u32, Rule::Allow, refuse()));
     // A pinned sandbox would undo its CPU limit with it.
     let affinity = if options.affinity_pinned { Rule::Errno(EPERM) } else { Rule::Allow };
     table.rule(SYS_sched_setaffinity, affinity);
@@ -24,7 +28,7 @@ const DESCRIPTORS: &[c_long] = &[
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,
     SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2, SYS_flock,
     SYS_sendfile, SYS_splice, SYS_tee, SYS_copy_file_range,
-    SYS_fsync, SYS_fdatasync, SYS_sync, SYS_syncfs, SYS_sync_file_range, SYS_fallocate, SYS_ftruncate, SYS_fadvise64, SYS_readahead,
+    SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range, SYS_fallocate, SYS_ftruncate, SYS_fadvise64, SYS_readahead,
     newer::CACHESTAT,
 ];
 
@@ -52,7 +56,7 @@ const WAITING: &[c_long] = &[
 
 /// The process's own memory.
 const MEMORY: &[c_long] = &[
-    SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_msync, SYS_mincore,
+    SYS_brk, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_msync, SYS_mincore,
     SYS_mlock, SYS_mlock2, SYS_munlock, SYS_mlockall, SYS_munlockall, SYS_membarrier, SYS_mseal,
     SYS_pkey_alloc, SYS_pkey_free, SYS_pkey_mprotect, newer::MAP_SHADOW_STACK, SYS_get_mempolicy,
 ];
@@ -102,6 +106,6 @@ const SOCKETS: &[c_long] = &[
 const CONFINEMENT: &[c_long] = &[SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self];
 
 const SYSTEM_V: &[c_long] = &[
-    SYS_shmget, SYS_shmat, SYS_shmctl, SYS_shmdt, SYS_semget, SYS_semop, SYS_semctl, SYS_semtimedop,
+    SYS_shmat, SYS_shmctl, SYS_shmdt, SYS_semget, SYS_semop, SYS_semctl, SYS_semtimedop,
     SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl,
 ];

@@ -18,10 +18,11 @@ const PUSHING_INPUT: &[u32] = &[TIOCSTI as u32, TIOCLINUX as u32];
 
 const ANY_FILE: &[u32] = &[FIONBIO as u32, FIONREAD as u32, FIOCLEX as u32, FIONCLEX as u32, FIOASYNC as u32, 0x5460 /* FIOQSIZE */];
 
-/// The sandbox's own terminals. Not TIOCSETD (line disciplines load modules), TIOCCONS, or anything of virtual consoles.
+/// The sandbox's own terminals. Not TIOCSETD (line disciplines load modules), TIOCCONS, TIOCEXCL
+/// (where standard input is a terminal of the owner's, it would shut the owner out), or anything of virtual consoles.
 const TERMINAL: &[u32] = &[
     TCGETS as u32, TCSETS as u32, TCSETSW as u32, TCSETSF as u32, TCGETA as u32, TCSETA as u32, TCSETAW as u32, TCSETAF as u32,
-    TCSBRK as u32, TCSBRKP as u32, TCXONC as u32, TCFLSH as u32, TIOCEXCL as u32, TIOCNXCL as u32, TIOCSCTTY as u32, TIOCNOTTY as u32,
+    TCSBRK as u32, TCSBRKP as u32, TCXONC as u32, TCFLSH as u32, TIOCSCTTY as u32, TIOCNOTTY as u32,
     TIOCGPGRP as u32, TIOCSPGRP as u32, TIOCGSID as u32, TIOCOUTQ as u32, TIOCGWINSZ as u32, TIOCSWINSZ as u32, TIOCPKT as u32,
     TIOCMGET as u32, TIOCGSOFTCAR as u32,
     0x8004_5430, // TIOCGPTN
