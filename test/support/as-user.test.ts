@@ -45,6 +45,7 @@ test('An ordinary user has no capability and cannot read what only root may.', {
 
 test('A clone that only root may enter is copied, without the tools of development.', { skip: needsRoot }, () => {
   const base = mkdtempSync('/tmp/glovebox-test-copy-')
+  const umask = process.umask(0o077)
   try {
     chmodSync(base, 0o755)
     const clone = path.join(base, 'closed')
@@ -64,6 +65,7 @@ test('A clone that only root may enter is copied, without the tools of developme
     assert.equal(read?.stdout, files.slice(0, 3).join(''), read?.stderr)
     assert.ok(!existsSync(path.join(tree.root, 'node_modules/typescript')))
   } finally {
+    process.umask(umask)
     rmSync(base, { recursive: true })
   }
 })

@@ -51,14 +51,14 @@ export function readableTree(uid: number, base: string, from: string = projectRo
   const own = realpathSync(process.execPath)
   const inside = path.join(from, 'native/target/release/glovebox-inside')
   if (uid === 0 || uid === process.getuid?.()) return { root: from, node: own, inside }
-  const node = isOpen(own) ? own : copied(own, path.join(base, 'node'))
+  const node = isOpen(own) ? own : opened(copied(own, path.join(base, 'node')))
   if (isOpenTree(from)) return { root: from, node, inside }
   const root = path.join(base, 'project')
   for (const name of [...needed, ...built]) {
     const source = path.join(from, name)
     if (existsSync(source)) copied(source, path.join(root, name))
   }
-  open(root)
+  opened(root)
   return { root, node, inside: path.join(root, 'native/target/release/glovebox-inside') }
 }
 
@@ -72,9 +72,11 @@ function isNeeded(source: string): boolean {
   return path.basename(path.dirname(source)) !== 'node_modules' || !unneeded.has(path.basename(source))
 }
 
-function open(root: string): void {
-  const run = spawnSync('chmod', ['-R', 'a+rX,go-w', root], { encoding: 'utf8' })
+/** Whatever the umask made of it. */
+function opened(copy: string): string {
+  const run = spawnSync('chmod', ['-R', 'a+rX,go-w', copy], { encoding: 'utf8' })
   if (run.status !== 0) throw new Error(`chmod: ${run.stderr}`)
+  return copy
 }
 
 /** Everybody can enter every directory on the way, and read the file. */
