@@ -9,14 +9,12 @@ import { flagsLayer } from './layers/flags.ts'
 import { mergeLayers, type Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
 import { policyOf, unusedKeys } from './layers/policy.ts'
-import { listServers } from './overview.ts'
 import type { PolicyFlags } from './policy-flags.ts'
 import { profileFolders } from './profile/folder.ts'
 import { profileLayer, type ChosenProfile } from './profile/layer.ts'
-import { nearest } from './schema/nearest.ts'
-import { wrongServerName } from './schema/rules.ts'
+import { wrongServerName } from './schema/words.ts'
 import { readScopes, type ConfigScope, type Scopes } from './scopes.ts'
-import { requireConfined, type Confinement } from './trust/confine.ts'
+import type { Confinement } from './trust/confine.ts'
 
 /** A server out of a configuration, ready to be planned. */
 export interface ConfiguredServer {
@@ -72,6 +70,7 @@ export async function findServer(name: string, options: LoadOptions): Promise<Co
   const scopes = await readScopes({ cwd: options.cwd, places: placesOf(options.env) }, options.config)
   const owner = ownerOf(name, scopes)
   if (owner !== undefined) return configureServer(name, owner, scopes, options)
+  const [{ listServers }, { nearest }] = await Promise.all([import('./overview.ts'), import('./schema/nearest.ts')])
   const names = listServers(scopes).map((server) => server.name)
   const near = nearest(name, names)
   throw new GloveboxError('USAGE', `there is no server "${name}"`, {
@@ -146,10 +145,18 @@ export async function configureServer(
     scope: owner.scope.kind,
     file: owner.file.source.path,
     confinement,
-    review: (plan) => {
-      if (confinement !== undefined) requireConfined(plan, policy, confinement, { command, own: [places.data] })
-    },
+    review: await reviewOf(confinement, policy, { command, own: [places.data] }),
   }
+}
+
+async function reviewOf(
+  confinement: Confinement | undefined,
+  policy: Policy,
+  options: { command: readonly string[]; own: readonly string[] },
+): Promise<(plan: Plan) => void> {
+  if (confinement === undefined) return () => undefined
+  const { requireConfined } = await import('./trust/confine.ts')
+  return (plan) => requireConfined(plan, policy, confinement, options)
 }
 
 function commandOf(name: string, { file }: ConfigScope): string[] {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../errors.ts'
 
@@ -50,15 +51,12 @@ function readBytes(path: string): Buffer {
 }
 
 function decode(bytes: Buffer, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (cause) {
-    const { line, column } = positionAt(bytes.toString('utf8'), bytes.toString('utf8').indexOf('\u{FFFD}'))
-    throw new GloveboxError('POLICY_INVALID', `${path}:${line}:${column}: these bytes are not UTF-8`, {
-      cause,
-      fix: 'save the file as UTF-8',
-    })
-  }
+  const text = bytes.toString('utf8')
+  if (isUtf8(bytes)) return text
+  const { line, column } = positionAt(text, text.indexOf('\u{FFFD}'))
+  throw new GloveboxError('POLICY_INVALID', `${path}:${line}:${column}: these bytes are not UTF-8`, {
+    fix: 'save the file as UTF-8',
+  })
 }
 
 function attempt<T>(path: string, act: () => T): T {

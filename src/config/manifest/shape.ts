@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { field, list, record, table } from '../schema/collections.ts'
-import { hostPath, program, resolver, toolPattern, wrongVariable } from '../schema/rules.ts'
-import { quoted, type Shape } from '../schema/shape.ts'
+import { hostPath, program, resolver, toolPattern } from '../schema/rules.ts'
+import type { Shape } from '../schema/shape.ts'
+import { quoted, wrongVariable } from '../schema/words.ts'
 import { choice, nullable, number, text } from '../schema/values.ts'
 
 /** A manifest as people have it on disk; every key may be absent. */

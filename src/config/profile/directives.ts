@@ -1,11 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { quoted } from '../schema/shape.ts'
-import { wrongVariable } from '../schema/rules.ts'
+import { quoted, wrongVariable, type Wrong } from '../schema/words.ts'
 import type { Draft, Place } from './draft.ts'
-
-/** Why a directive will not do, and what would. */
-export type Wrong = readonly [why: string, fix: string] | undefined
 
 /** A directive of Firejail (firejail-profile(5)) that means something here. */
 export interface Directive {

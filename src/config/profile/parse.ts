@@ -1,9 +1,9 @@
 import { GloveboxError } from '../../errors.ts'
 import { untrusted } from '../../ui/untrusted.ts'
 import { nearest } from '../schema/nearest.ts'
-import { quoted } from '../schema/shape.ts'
+import { quoted, type Wrong } from '../schema/words.ts'
 import type { Source } from '../source.ts'
-import { directives, type Wrong } from './directives.ts'
+import { directives } from './directives.ts'
 import { finishProfile, newDraft, type Draft, type Place, type Profile } from './draft.ts'
 import type { ProfileFolder } from './folder.ts'
 

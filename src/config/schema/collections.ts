@@ -1,6 +1,7 @@
 import type { Table, Tree } from '../tree.ts'
 import { nearest } from './nearest.ts'
-import { quoted, type JsonSchema, type Reading, type Shape } from './shape.ts'
+import type { JsonSchema, Reading, Shape } from './shape.ts'
+import { quoted } from './words.ts'
 import { mistaken } from './values.ts'
 
 /** A key of a table, as people read about it in an editor and in the documentation. */

@@ -1,5 +1,6 @@
 import { field, list, record, table } from './collections.ts'
-import { hostPath, serverNamePattern, unexpanded, variablePattern, wrongServerName, wrongVariable } from './rules.ts'
+import { hostPath, unexpanded } from './rules.ts'
+import { serverNamePattern, variablePattern, wrongServerName, wrongVariable } from './words.ts'
 import { sandboxShape, type SandboxConfig } from './sandbox.ts'
 import { named, type Shape } from './shape.ts'
 import { choice, flag, nullable, number, size, text } from './values.ts'

@@ -1,9 +1,7 @@
 import { isIP } from 'node:net'
-import { quoted, type Shape } from './shape.ts'
+import type { Shape } from './shape.ts'
 import { text } from './values.ts'
-
-/** What is wrong with a text, and what would do. */
-type Wrong = readonly [why: string, fix: string] | undefined
+import { quoted, type Wrong } from './words.ts'
 
 /** A path on the host: absolute, below `~/`, or relative. */
 export function hostPath(): Shape<string> {
@@ -95,22 +93,4 @@ export function toolPattern(): Shape<string> {
     what: 'the name of a tool',
     check: (value) => (value === '' ? ['this name is empty', 'write the name of a tool, or "*" for all'] : undefined),
   })
-}
-
-export const variablePattern = '^[A-Za-z_][A-Za-z0-9_]*$'
-
-export function wrongVariable(name: string): Wrong {
-  if (new RegExp(variablePattern).test(name)) return undefined
-  return [`${quoted(name)} is not the name of a variable`, 'letters, digits and _, not starting with a digit']
-}
-
-export const serverNamePattern = '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$'
-
-/** Names become parts of URLs, of file names and of the names of tools. */
-export function wrongServerName(name: string): Wrong {
-  if (new RegExp(serverNamePattern).test(name)) return undefined
-  return [
-    `${quoted(name)} cannot be the name of a server`,
-    'at most 64 letters, digits, ".", "_" and "-", starting with a letter or digit',
-  ]
 }

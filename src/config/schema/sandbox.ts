@@ -8,9 +8,8 @@ import {
   program,
   resolver,
   toolPattern,
-  variablePattern,
-  wrongVariable,
 } from './rules.ts'
+import { variablePattern, wrongVariable } from './words.ts'
 import { named, type Shape } from './shape.ts'
 import { choice, flag, number, text } from './values.ts'
 

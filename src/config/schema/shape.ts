@@ -1,5 +1,4 @@
-import { spellPath, type KeyPath, type Tree } from '../tree.ts'
-import { untrusted } from '../../ui/untrusted.ts'
+import type { KeyPath, Tree } from '../tree.ts'
 
 /** The part of JSON Schema (draft 7, which editors know best) that shapes are told in. */
 export interface JsonSchema {
@@ -63,15 +62,4 @@ export function kindOf(tree: Tree): string {
   if (tree.kind === 'table') return 'a table of keys'
   if (tree.value === null) return 'null'
   return { string: 'a text', number: 'a number', boolean: 'true or false' }[typeof tree.value as 'string']
-}
-
-/** A text out of a file, fit for a message: in quotes, cut, nothing in it speaks to the terminal. */
-export function quoted(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text
-  return `"${untrusted(cut)}"`
-}
-
-/** The key that a problem is about, as a person would write it. */
-export function lastKey(reading: Reading): string {
-  return spellPath(reading.path.slice(-1))
 }

@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
 import { parseDuration, parseSize } from '../../policy/sizes.ts'
 import { nearest } from './nearest.ts'
-import { kindOf, leafShape, quoted, type JsonSchema, type Reading, type Shape } from './shape.ts'
+import { quoted } from './words.ts'
+import { kindOf, leafShape, type JsonSchema, type Reading, type Shape } from './shape.ts'
 
 /** A text; `what` is the article and noun of messages. `check` says why a text will not do, and what would. */
 export function text(
