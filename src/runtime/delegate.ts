@@ -3,6 +3,17 @@ import { findInside } from '../system/native.ts'
 import { runCommand } from '../system/run-command.ts'
 import { userId } from '../system/users.ts'
 
+/** What glovebox-inside says that it did (`native/limits/src/delegate.rs`). */
+interface Delegation {
+  readonly undone: boolean
+  readonly actions: readonly { readonly what: string; readonly path: string; readonly changed: boolean }[]
+  /** Controls that the user's sandboxes can now be given. */
+  readonly controls: readonly string[]
+  /** Still there after the next boot. */
+  readonly lasts: boolean
+  readonly problems: readonly string[]
+}
+
 /**
  * Gives a user control groups of their own, or takes them back, by glovebox-inside run as root.
  * Returns what was done, one line an action, or its JSON.
@@ -10,29 +21,34 @@ import { userId } from '../system/users.ts'
  */
 export async function delegate(options: { user: string | undefined; undo: boolean; json: boolean }): Promise<string> {
   const user = options.user ?? process.env['SUDO_UID']
-  if (user === undefined)
+  if (user === undefined) {
     throw new GloveboxError('USAGE', '--fix: for whom?', { fix: 'sudo glovebox doctor --fix --user NAME' })
+  }
   const uid = userId(user)
   if (process.getuid?.() !== 0) {
     throw new GloveboxError('HOST_CANNOT', 'delegating control groups takes root', {
       fix: `sudo glovebox doctor --fix --user ${uid}`,
     })
   }
-  const done = await runCommand(findInside(process.env), [
-    'delegate',
-    '--user',
-    String(uid),
-    ...(options.undo ? ['--undo'] : []),
-  ])
-  if (done.code !== 0) {
-    throw new GloveboxError('HOST_CANNOT', `control groups could not be delegated: ${done.stderr.trim()}`, {
-      fix: 'see docs/TROUBLESHOOTING.md, "Control groups"',
-    })
+  const args = ['delegate', '--user', String(uid), ...(options.undo ? ['--undo'] : [])]
+  const { code, stdout, stderr } = await runCommand(findInside(process.env), args)
+  const done = stdout === '' ? undefined : (JSON.parse(stdout) as Delegation)
+  if (code !== 0 || done === undefined) {
+    const why = done === undefined ? stderr.trim() : done.problems.join('; ')
+    throw new GloveboxError(
+      'HOST_CANNOT',
+      `control groups could not be ${options.undo ? 'taken back' : 'delegated'}: ${why}`,
+      {
+        fix: 'see docs/TROUBLESHOOTING.md, "Control groups"',
+      },
+    )
   }
-  if (options.json) return done.stdout
-  const { actions } = JSON.parse(done.stdout) as {
-    actions: readonly { readonly path: string; readonly action: string }[]
-  }
-  if (actions.length === 0) return 'nothing to do: it was so already\n'
-  return `${actions.map(({ action, path }) => `${action} ${path}`).join('\n')}\n`
+  return options.json ? stdout : render(done, uid)
+}
+
+function render(done: Delegation, uid: number): string {
+  const lines = done.actions.map(({ what, path, changed }) => `${changed ? what : `${what} (was so already)`}: ${path}`)
+  if (done.undone) return `${[...lines, `user ${uid} has no control groups of ours any more`].join('\n')}\n`
+  const until = done.lasts ? '' : ' until the next start of this machine'
+  return `${[...lines, `user ${uid} can now limit ${done.controls.join(', ')}${until}`].join('\n')}\n`
 }

@@ -15,12 +15,20 @@ Starts one program in a jail, and ends it with its owner.
   glovebox-inside jail --plan-fd N --status-fd M
       reads a plan (one JSON line) and then commands from descriptor N,
       writes status lines to descriptor M; the program gets our stdio
+  glovebox-inside probe CANARY | probe --memory BYTES | probe --time
+      inside a jail: tries to do what it forbids, and says what happened
+  glovebox-inside delegate --user UID [--undo]
+      as root: gives an ordinary user control groups, or takes them back
   glovebox-inside --version
   glovebox-inside --help";
 
 #[derive(Debug)]
 pub enum Action {
     Jail { plan: OwnedFd, status: OwnedFd },
+    Probe { canary: String },
+    TakeMemory { bytes: usize },
+    TakeTime,
+    Delegate { user: u32, undo: bool },
     Print(String),
 }
 
@@ -35,12 +43,29 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
             drop_the_rest(&plan, &status)?;
             Ok(Action::Jail { plan, status })
         }
+        Some(["probe", "--time"]) => Ok(Action::TakeTime),
+        Some(["probe", "--memory", bytes]) => match bytes.parse() {
+            Ok(bytes) => Ok(Action::TakeMemory { bytes }),
+            Err(_) => Err(format!("{bytes}: not a number of bytes")),
+        },
+        Some(["probe", canary]) => Ok(Action::Probe {
+            canary: (*canary).to_owned(),
+        }),
+        Some(["delegate", "--user", user]) => delegate(user, false),
+        Some(["delegate", "--user", user, "--undo"]) => delegate(user, true),
         Some(["--version"]) => Ok(Action::Print(format!(
             "glovebox-inside {}",
             env!("CARGO_PKG_VERSION")
         ))),
         Some(["--help"]) => Ok(Action::Print(HELP.into())),
         _ => Err("see glovebox-inside --help".into()),
+    }
+}
+
+fn delegate(user: &str, undo: bool) -> Result<Action, String> {
+    match user.parse() {
+        Ok(user) => Ok(Action::Delegate { user, undo }),
+        Err(_) => Err(format!("{user}: not a user id")),
     }
 }
 

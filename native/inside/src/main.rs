@@ -21,6 +21,7 @@ mod link;
 mod loopback;
 mod mounts;
 mod owner;
+mod probe;
 mod program;
 mod receipt;
 mod report;
@@ -47,6 +48,10 @@ fn start() -> i32 {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match args::parse(&arguments) {
         Ok(Action::Jail { plan, status }) => jail::run(plan, status),
+        Ok(Action::Probe { canary }) => probe::run(&canary),
+        Ok(Action::TakeMemory { bytes }) => probe::take_memory(bytes),
+        Ok(Action::TakeTime) => probe::take_time(),
+        Ok(Action::Delegate { user, undo }) => delegate(user, undo),
         Ok(Action::Print(text)) => {
             println!("{text}");
             0
@@ -54,6 +59,26 @@ fn start() -> i32 {
         Err(message) => {
             eprintln!("glovebox-inside: {message}");
             args::USAGE_ERROR
+        }
+    }
+}
+
+/// Prints what was done as one JSON document; 0 only when nothing is left to do.
+#[cfg_attr(test, allow(dead_code))]
+fn delegate(user: u32, undo: bool) -> i32 {
+    let done = if undo {
+        glovebox_limits::undelegate(user)
+    } else {
+        glovebox_limits::delegate(user)
+    };
+    match done {
+        Ok(done) => {
+            println!("{}", done.to_json());
+            i32::from(!done.problems.is_empty())
+        }
+        Err(error) => {
+            eprintln!("glovebox-inside: {error}");
+            1
         }
     }
 }

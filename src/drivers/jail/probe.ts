@@ -6,7 +6,7 @@ import { GloveboxError } from '../../errors.ts'
 import type { Control } from '../../protocol/controls.ts'
 import { controls } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
-import type { Evidence, Receipt, StartOptions, Support, SupportYes } from '../driver.ts'
+import type { Evidence, Exit, Receipt, StartOptions, Support, SupportYes, Wall } from '../driver.ts'
 import { startJail } from './start.ts'
 
 /**
@@ -20,6 +20,7 @@ export async function probeJail(binary: string, signal: AbortSignal): Promise<Su
   try {
     const plan = probePlan(binary, canary)
     const { receipt, evidence } = await selfCheck(binary, plan, signal)
+    for (const [control, found] of await endings(binary, plan, signal)) evidence.set(control, found)
     const explicit = await canKeepExplicitLimits(binary, plan, signal)
     const enforces = receipt.enforcements
       .filter(({ control, enforced }) => enforced && evidence.get(control)?.held !== false)
@@ -88,9 +89,31 @@ async function selfCheck(
   return { receipt: wall.receipt, evidence: new Map(lines.split('\n').filter(Boolean).map(parseEvidence)) }
 }
 
+/** The two controls that are held by ending the sandbox: each is tried in one of its own. */
+async function endings(binary: string, plan: Plan, signal: AbortSignal): Promise<[Control, Evidence][]> {
+  const argvs = [
+    [binary, 'probe', '--memory', String(plan.limits.memory.value * 3)],
+    [binary, 'probe', '--time'],
+  ]
+  const [hungry, slow] = argvs.map((argv) => ({ ...plan, command: { ...plan.command, argv } }))
+  if (!hungry || !slow) throw new GloveboxError('INTERNAL', 'a self-check is missing')
+  const soon = { ...slow, limits: { ...slow.limits, time: { value: 100, explicit: true } } }
+  const [memory, time] = [await endOf(binary, hungry, signal), await endOf(binary, soon, signal)]
+  return [
+    ['memory', { held: memory.outOfMemory, evidence: `took three times its memory: ${describeEnd(memory)}` }],
+    ['time', { held: time.timedOut, evidence: `slept past its time: ${describeEnd(time)}` }],
+  ]
+}
+
+function describeEnd(exit: Exit): string {
+  if (exit.outOfMemory) return 'ended for it'
+  if (exit.timedOut) return `ended after ${Math.round(exit.wallMs)} ms`
+  return exit.signal === null ? `ended by itself with ${exit.code}` : `ended by signal ${exit.signal}`
+}
+
 interface SelfCheck {
   readonly receipt: Awaited<ReturnType<typeof startJail>>['receipt']
-  readonly evidence: ReadonlyMap<Control, Evidence>
+  readonly evidence: Map<Control, Evidence>
 }
 
 function parseEvidence(line: string): [Control, Evidence] {
@@ -133,10 +156,18 @@ async function canKeepExplicitLimits(
 
 async function startAndEnd(binary: string, plan: Plan, signal: AbortSignal): Promise<Receipt> {
   const wall = await startJail(binary, plan, quiet, signal)
-  wall.stdio?.stdout.resume()
-  wall.stdio?.stderr.resume()
-  await wall.exit
+  await drained(wall)
   return wall.receipt
+}
+
+async function endOf(binary: string, plan: Plan, signal: AbortSignal): Promise<Exit> {
+  return drained(await startJail(binary, plan, quiet, signal))
+}
+
+function drained({ stdio, exit }: Wall): Promise<Exit> {
+  stdio?.stdout.resume()
+  stdio?.stderr.resume()
+  return exit
 }
 
 /** A self-check is not the user's doing: nothing of it goes to the record. */
