@@ -62,6 +62,21 @@ withPlaces('what comes in from outside', (place, other) => {
     }
   })
 
+  test('a socket of the host’s network that is the standard input sends nothing', async () => {
+    const one = (at: Place): ReturnType<typeof attack> =>
+      attack('given-socket', { host: '127.0.0.1', port: at.witness.ports['udp4'] ?? 0 })
+    const through = [place().attacks, 'given']
+    const run = await runJail(place(), wordsOf([one(place())], sceneOf(place(), 'jail')), { through })
+    // Refusing to start is as good.
+    if (run.failure === undefined) assertHeld(only(one(place()), run.stdout))
+    assert.deepEqual(await place().witness.touched(), [])
+    const outside = [other().attacks, 'given']
+    assertWorks(
+      only(one(other()), await runOutside(other(), wordsOf([one(other())], sceneOf(other(), 'host')), outside)),
+    )
+    assert.ok((await other().witness.touched()).includes('udp4'))
+  })
+
   for (const cwd of ['/proc/self/fd/5', '/proc/self/cwd', '/proc/1/cwd', '/proc/self/root', '/proc/self/fd/0/..']) {
     test(`the working directory ${cwd} leads nowhere outside (CVE-2024-21626)`, async () => {
       const one = attack('start-directory', { target: place().secret })

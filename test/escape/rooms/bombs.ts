@@ -6,17 +6,23 @@ export interface Bomb extends Attack {
   readonly limits: Partial<Record<keyof JailLimits, number>>
   /** Whose measure is taken from outside while it runs. */
   readonly measure: 'processes' | 'memory' | 'none'
+  /** Only a control group counts it: without one this is documented, and not held. */
+  readonly needsGroup?: boolean
 }
 
 const MiB = 1024 ** 2
 const host = { on: 'host' } as const
-const most = (count: number) => (): { most: number } => ({ most: count })
+/** A control run reaches its goal and lets go. */
+const holding = ({ side }: Scene): Record<string, number> => (side === 'jail' ? {} : { hold: 0 })
+const most =
+  (count: number) =>
+  (scene: Scene): Record<string, number> => ({ most: count, ...holding(scene) })
 const inTmp =
   (count: number) =>
-  ({ side, place }: Scene): Record<string, string | number> => ({
-    most: count,
-    dir: side === 'jail' ? '/tmp' : place.ws,
-    dirs: side === 'jail' ? '/tmp:/home/user:/dev/shm:/run:/var/tmp' : place.ws,
+  (scene: Scene): Record<string, string | number> => ({
+    ...most(count)(scene),
+    dir: scene.side === 'jail' ? '/tmp' : scene.place.ws,
+    dirs: scene.side === 'jail' ? '/tmp:/home/user:/dev/shm:/run:/var/tmp' : scene.place.ws,
   })
 
 const processes = (name: string, title: string): Bomb => ({
@@ -55,6 +61,15 @@ export const bombs: readonly Bomb[] = [
     ...memory('memory-secret', 'memory that the kernel cannot see is refused, or counts'),
     // Outside it is bounded by what a user may lock.
     control: { on: 'host', unless: ['EAGAIN', 'ENOSYS'] },
+  },
+  memory('memory-page-tables', 'page tables count'),
+  {
+    ...memory('memory-mappings', 'mappings count, where a control group holds the memory', most(104)),
+    needsGroup: true,
+  },
+  {
+    ...memory('memory-watches', 'watches count', most(112)),
+    control: { on: 'host', unless: ['EMFILE'] },
   },
   {
     title: 'memory that is locked stops at its limit',

@@ -70,6 +70,11 @@ export const privileged: readonly Attack[] = [
     name: 'mount-information',
     control: { ...host, unless: ['ENOSYS'] },
   },
+  {
+    title: 'huge pages, which no limit counts, are refused',
+    name: 'huge-pages',
+    control: { ...host, unless: ['EINVAL', 'ENOSYS'] },
+  },
 ]
 
 export const entry: readonly Attack[] = [

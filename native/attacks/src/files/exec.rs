@@ -16,6 +16,7 @@ pub const ATTACKS: &[Attack] = &[
     ("exec-descriptor", exec_descriptor),
     ("exec-memory", exec_memory),
     ("exec-loader", exec_loader),
+    ("exec-by-loader", exec_by_loader),
     ("exec-shadow", exec_shadow),
     ("map-executable", map_executable),
 ];
@@ -289,6 +290,20 @@ fn exec_loader(args: &Args, trace: &mut Trace) -> Outcome {
     let copy = c(&copy);
     let _ = sys!(libc::SYS_unlink, copy.as_ptr());
     outcome
+}
+
+/// A program that no list names, where it lies, by the loader that every dynamic program needs and a list must name.
+fn exec_by_loader(args: &Args, trace: &mut Trace) -> Outcome {
+    let (loader, target) = (args.get("loader"), args.get("target"));
+    let direct = trace.call("execve", sys::run_program(target, &[target]));
+    let ended = trace.call("loader", sys::run_program(loader, &[loader, target]));
+    match (direct, ended) {
+        (Err(_), Ok(Ended::Code(0))) => {
+            Outcome::Effect("the loader ran what execve refused".into())
+        }
+        (Ok(_), _) => Outcome::Effect("execve ran it".into()),
+        _ => Outcome::Nothing,
+    }
 }
 
 /// Puts another program where an allowed one lies (`target`), on a mount that may not be written.

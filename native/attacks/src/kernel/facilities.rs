@@ -17,6 +17,7 @@ pub const ATTACKS: &[Attack] = &[
     ("segments", segments),
     ("secret-memory", secret_memory),
     ("mount-information", mount_information),
+    ("huge-pages", huge_pages),
 ];
 
 /// A map, a socket filter that returns 0, and what others have loaded.
@@ -265,4 +266,32 @@ fn segments(_: &Args, trace: &mut Trace) -> Outcome {
 #[cfg(not(target_arch = "x86_64"))]
 fn segments(_: &Args, _: &mut Trace) -> Outcome {
     Outcome::NotTried("only x86 has segments".into())
+}
+
+/// Huge pages come from a pool of the host's that no memory limit counts. ENOMEM: the pool was asked, and is empty.
+fn huge_pages(_: &Args, trace: &mut Trace) -> Outcome {
+    const MFD_HUGETLB: i64 = 4;
+    const SHM_HUGETLB: i64 = 0o4000;
+    let (name, size) = (c("x"), 2i64 << 20);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let mapped = sys!(libc::SYS_mmap, 0, size, protection, flags, -1, 0);
+    let key = libc::IPC_PRIVATE;
+    let segment = sys!(
+        libc::SYS_shmget,
+        key,
+        size,
+        SHM_HUGETLB | i64::from(libc::IPC_CREAT) | 0o600
+    );
+    if let Ok(id) = segment {
+        let _ = sys!(libc::SYS_shmctl, id, libc::IPC_RMID, 0);
+    }
+    first([
+        unless(trace, "MAP_HUGETLB", mapped, &[libc::ENOMEM]),
+        unless(trace, "SHM_HUGETLB", segment, &[libc::ENOMEM]),
+        trace.must_fail(
+            "MFD_HUGETLB",
+            sys!(libc::SYS_memfd_create, name.as_ptr(), MFD_HUGETLB),
+        ),
+    ])
 }

@@ -11,6 +11,7 @@ pub const ATTACKS: &[Attack] = &[
     ("udp-connected", udp_connected),
     ("udp-sendmsg", udp_sendmsg),
     ("udp-sendmmsg", udp_sendmmsg),
+    ("given-socket", given_socket),
 ];
 
 fn datagram(args: &Args, trace: &mut Trace) -> Result<(i32, Address), Outcome> {
@@ -100,4 +101,24 @@ fn udp_sendmmsg(args: &Args, trace: &mut Trace) -> Outcome {
         }
         Err(outcome) => outcome,
     }
+}
+
+/// The standard input is a socket of the host's network: what is sent through it goes out there.
+fn given_socket(args: &Args, trace: &mut Trace) -> Outcome {
+    let to = match address(args) {
+        Ok(to) => to,
+        Err(outcome) => return outcome,
+    };
+    let mut byte = [b'!'];
+    let mut piece = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    let header = message(&to, &mut piece);
+    let pointer = &header as *const libc::msghdr;
+    crate::report::first([
+        trace.must_fail("sendto", sendto(0, 0, &to)),
+        trace.must_fail("sendmsg", sys!(libc::SYS_sendmsg, 0, pointer, 0)),
+        trace.must_fail("connect", connect(0, &to)),
+    ])
 }

@@ -1,6 +1,7 @@
 //! What stands outside the sandbox: victims, witnesses, and places for control runs.
 
 pub mod flip;
+pub mod given;
 pub mod keyed;
 pub mod locked;
 mod objects;

@@ -26,7 +26,7 @@ pub const ATTACKS: &[Attack] = &[
 const MIB: i64 = 1 << 20;
 
 /// Goes on by one MiB until `step` fails or `most` is reached. The pages stay until the process ends.
-fn grow(args: &Args, trace: &mut Trace, what: &str, mut step: impl FnMut() -> Res) -> Outcome {
+pub fn grow(args: &Args, trace: &mut Trace, what: &str, mut step: impl FnMut() -> Res) -> Outcome {
     let most = args.number("most");
     let mut made = 0;
     let mut refused = None;
@@ -37,15 +37,20 @@ fn grow(args: &Args, trace: &mut Trace, what: &str, mut step: impl FnMut() -> Re
         }
         made += 1;
     }
-    hold(made, most);
+    hold(args, made, most);
     reached(trace, what, made, most, refused)
 }
 
-/// A limit that is kept by looking from time to time must end us soon after: having it for a moment is not enough.
-fn hold(made: i64, most: i64) {
-    let until = sys::monotonic_ms() + if made >= most { 500 } else { 0 };
-    while sys::monotonic_ms() < until {
-        std::thread::yield_now();
+/// A limit that is kept by looking from time to time must end us soon after: having it for a moment is not
+/// enough. Where there is no limit, in a control run, there is nothing to wait for (`hold=0`).
+fn hold(args: &Args, made: i64, most: i64) {
+    let whole = if args.has("hold") {
+        args.number("hold")
+    } else {
+        500
+    };
+    if made >= most {
+        let _ = sys!(libc::SYS_poll, 0, 0, whole);
     }
 }
 
@@ -75,38 +80,42 @@ fn memory_anonymous(args: &Args, trace: &mut Trace) -> Outcome {
 /// Spread over children, each below any limit per process.
 fn memory_children(args: &Args, trace: &mut Trace) -> Outcome {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    spread(args, trace, "MiB in children", || {
+    spread(args, trace, ("MiB in children", 16), || {
         map_and_touch(flags, -1, 0)
     })
 }
 
 fn memory_sockets_children(args: &Args, trace: &mut Trace) -> Outcome {
     let block = vec![0x5au8; 64 * 1024];
-    spread(args, trace, "MiB in children's sockets", || {
+    spread(args, trace, ("MiB in children's sockets", 16), || {
         park_in_sockets(&block)
     })
 }
 
-/// Children that take 16 MiB each, by `step` of one, and keep them.
-fn spread(args: &Args, trace: &mut Trace, what: &str, step: impl Fn() -> Res) -> Outcome {
-    const EACH: i64 = 16;
+/// Children that take so many MiB each, by `step` of one, and keep them.
+pub fn spread(
+    args: &Args,
+    trace: &mut Trace,
+    (what, each): (&str, i64),
+    step: impl Fn() -> Res,
+) -> Outcome {
     let most = args.number("most");
     let mut children = Vec::new();
     let mut made = 0;
     let mut refused = None;
     while made < most && refused.is_none() {
-        match filled_child(EACH, &step) {
+        match filled_child(each, &step) {
             Ok(pid) => {
                 children.push(pid);
-                made += EACH;
+                made += each;
             }
             Err(errno) => refused = Some(errno),
         }
     }
-    hold(made, most);
+    hold(args, made, most);
     // Those that were killed meanwhile do not hold theirs any more.
     let left = children.iter().filter(|pid| is_alive(**pid)).count() as i64;
-    let outcome = reached(trace, what, left * EACH, most, refused);
+    let outcome = reached(trace, what, left * each, most, refused);
     for pid in children {
         let _ = sys!(libc::SYS_kill, pid, libc::SIGKILL);
         let _ = sys::wait_for(pid);

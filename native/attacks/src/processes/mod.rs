@@ -3,6 +3,7 @@
 mod bombs;
 mod memory;
 mod objects;
+mod objects_bombs;
 mod outward;
 mod survivors;
 mod terminal;
@@ -15,6 +16,7 @@ pub fn attacks() -> Vec<Attack> {
         objects::ATTACKS,
         bombs::ATTACKS,
         memory::ATTACKS,
+        objects_bombs::ATTACKS,
         survivors::ATTACKS,
         terminal::ATTACKS,
     ]
