@@ -75,7 +75,7 @@ fn start(
     set_parent_process_death_signal(Some(Signal::KILL))
         .step("start", || "tie to the launcher".into())?;
     umask(Mode::empty());
-    refuse_further_namespaces();
+    lower_namespace_limits();
     loopback::bring_up()?;
     rustix::system::sethostname(plan.id.as_bytes())
         .step("namespaces", || "set the hostname".into())?;
@@ -118,10 +118,20 @@ fn take_identity(who: &Who) -> Outcome<()> {
     change().step("namespaces", || "take the sandbox's ids".into())
 }
 
-/// A layer behind the system call filter: the kernel counts namespaces per user namespace.
-/// Not where /proc/sys is read-only, as in containers; the filter holds there alone.
-fn refuse_further_namespaces() -> bool {
-    std::fs::write("/proc/sys/user/max_user_namespaces", "0").is_ok()
+/// What the kernel counts per user namespace (namespaces(7), inotify(7)). The first is a layer behind
+/// the system call filter. The others are counted for whoever started the sandbox too, all of whose
+/// programs would go without when a sandbox took them all.
+const NAMESPACE_LIMITS: [(&str, &str); 3] = [
+    ("max_user_namespaces", "0"),
+    ("max_inotify_instances", "64"),
+    ("max_inotify_watches", "32768"),
+];
+
+/// Not where /proc/sys is read-only, as in containers, whose engine has to set them.
+fn lower_namespace_limits() -> bool {
+    NAMESPACE_LIMITS
+        .iter()
+        .all(|(name, value)| kernel::write_file(&format!("/proc/sys/user/{name}"), value).is_ok())
 }
 
 /// Reaps whatever is orphaned in the namespace until the program has ended or the launcher is gone.

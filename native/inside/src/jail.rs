@@ -1,13 +1,14 @@
 //! The launcher: one plan in, one program in a jail, one exit code out.
 
 use std::fs;
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{FailureCode, Plan, Status};
 use rustix::fs::{fstat, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::{sockopt, AddressFamily, SocketType};
 use rustix::process::{set_parent_process_death_signal, Signal};
 
 use crate::fault::{Fault, Outcome, Step};
@@ -109,8 +110,26 @@ fn check_stdio() -> Outcome<bool> {
             ))
             .fix(format!("give {name} a file, a pipe or a terminal")));
         }
+        if kind == FileType::Socket && !is_stream_of_unix(descriptor)? {
+            return Err(Fault::plan(format!(
+                "{name} is a socket of the host's network, which the program could send through"
+            ))
+            .fix(format!(
+                "put a pipe between: … | glovebox …, or give {name} a file"
+            )));
+        }
     }
     Ok(any_is_a_file)
+}
+
+/// A connected stream between two processes, as Node's pipes are: it has an address for nobody else.
+fn is_stream_of_unix(descriptor: BorrowedFd<'_>) -> Outcome<bool> {
+    let ask = || {
+        let kind = sockopt::socket_type(descriptor)?;
+        let is_stream = kind == SocketType::STREAM || kind == SocketType::SEQPACKET;
+        Ok(is_stream && sockopt::socket_domain(descriptor)? == AddressFamily::UNIX)
+    };
+    ask().step("start", || "ask what a socket is".into())
 }
 
 /// The lowest free number is the one that is wanted, since they are gone through in order.

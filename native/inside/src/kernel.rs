@@ -120,6 +120,13 @@ pub fn read_file(path: &str) -> Result<String> {
     }
 }
 
+/// Writes to a file that is there, in one call.
+pub fn write_file(path: &str, content: &str) -> Result<()> {
+    use rustix::fs::{open, Mode, OFlags};
+    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, content.as_bytes()).map(drop)
+}
+
 /// A session keyring of its own (keyctl(2)), so that the owner's keys are not there even for a call that
 /// the filter forgot. A second wall: where the user's quota of keys is used up, the filter holds alone.
 pub fn leave_session_keyring() -> bool {

@@ -12,6 +12,7 @@ use rustix::io::{Errno, Result};
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::checked;
 use crate::layout::OWN_DIRECTORIES;
+use crate::mounts::is_at_or_below;
 
 const STAGE: &str = "landlock";
 
@@ -39,16 +40,10 @@ const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1;
 const SCOPE_SIGNAL: u64 = 1 << 1;
 
 const READ: u64 = READ_FILE | READ_DIR;
-/// No sockets in the host's directories: a host program could be made to talk to them.
-const CHANGE: u64 = WRITE_FILE
-    | REMOVE_DIR
-    | REMOVE_FILE
-    | MAKE_DIR
-    | MAKE_REG
-    | MAKE_FIFO
-    | MAKE_SYM
-    | REFER
-    | TRUNCATE;
+const CHANGE: u64 =
+    WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SYM | REFER | TRUNCATE;
+/// Not in the host's directories: a program of the host's that opens one talks to the sandbox, or hangs.
+const MEETING_POINTS: u64 = MAKE_SOCK | MAKE_FIFO;
 
 #[repr(C)]
 struct RulesetAttr {
@@ -164,9 +159,14 @@ fn rules(plan: &Plan) -> Vec<Rule<'_>> {
         },
     ];
     for own in &OWN_DIRECTORIES {
+        // Rights hold for all that is below, so where a directory of the host's is, there are none.
+        let holds_the_hosts = plan.mounts.iter().any(|mount| {
+            mount.access == Access::Write && is_at_or_below(&mount.target, own.target)
+        });
+        let meeting = if holds_the_hosts { 0 } else { MEETING_POINTS };
         rules.push(Rule {
             path: own.target,
-            access: READ | CHANGE | MAKE_SOCK,
+            access: READ | CHANGE | meeting,
         });
     }
     for mount in &plan.mounts {
@@ -272,11 +272,19 @@ mod tests {
     #[test]
     fn sockets_are_made_in_own_directories_only_and_devices_nowhere() {
         let plan = plan();
-        assert_eq!(access(&plan, "/workspace") & MAKE_SOCK, 0);
-        assert_eq!(access(&plan, "/tmp") & MAKE_SOCK, MAKE_SOCK);
+        assert_eq!(access(&plan, "/workspace") & MEETING_POINTS, 0);
+        assert_eq!(access(&plan, "/tmp") & MEETING_POINTS, MEETING_POINTS);
         let granted = rules(&plan).iter().fold(0, |all, rule| all | rule.access);
         let make_char_and_block = 1 << 6 | 1 << 11;
         assert_eq!(granted & make_char_and_block, 0);
+    }
+
+    #[test]
+    fn no_sockets_are_made_below_tmp_when_a_directory_of_the_hosts_is_there() {
+        let mut plan = plan();
+        plan.mounts[3].target = "/tmp/work".to_owned();
+        assert_eq!(access(&plan, "/tmp") & MEETING_POINTS, 0);
+        assert_eq!(access(&plan, "/run") & MEETING_POINTS, MEETING_POINTS);
     }
 
     #[test]

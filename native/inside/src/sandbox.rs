@@ -8,10 +8,10 @@ use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::Pid;
 
 use crate::explain::why_namespaces_are_refused;
-use crate::fault::{Fault, Outcome, Step};
+use crate::fault::{say, Fault, Outcome, Step};
 use crate::follow::Following;
 use crate::init::{self, Drawing};
-use crate::kernel::{fork_into, pidfd_signal, reap, Side, Usage};
+use crate::kernel::{fork_into, pidfd_signal, reap, write_file, Side, Usage};
 use crate::limits::Held;
 use crate::link::{self, Go, Outer};
 use crate::owner::Owner;
@@ -136,14 +136,13 @@ impl Drop for Init {
 /// nobody inside can drop groups, by which files can be opened that a group is kept from.
 fn write_id_maps(child: Pid, who: &Who) -> Outcome<()> {
     let write = |name: &str, content: &str| {
-        std::fs::write(format!("/proc/{}/{name}", child.as_raw_nonzero()), content).map_err(
-            |error| {
-                Fault::host(
-                    "namespaces",
-                    format!("{name} of the new user namespace: {error}"),
-                )
-            },
-        )
+        let path = format!("/proc/{}/{name}", child.as_raw_nonzero());
+        write_file(&path, content).map_err(|errno| {
+            Fault::host(
+                "namespaces",
+                format!("{name} of the new user namespace: {}", say(errno)),
+            )
+        })
     };
     if !who.by_root {
         write("setgroups", "deny")?;

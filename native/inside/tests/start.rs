@@ -167,6 +167,36 @@ fn a_directory_as_a_standard_stream_starts_nothing() {
 }
 
 #[test]
+fn a_socket_of_the_hosts_network_as_a_standard_stream_starts_nothing() {
+    as_everyone(|starter| {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let jail = Jail::start_with(starter, &plan_for("echo ran"), |command| {
+            command.stdin(std::os::fd::OwnedFd::from(socket));
+        });
+        let outcome = jail.finish();
+        assert_eq!(outcome.event("error")["code"], "plan", "{outcome:?}");
+        assert_eq!(outcome.stdout, "");
+    });
+}
+
+#[test]
+fn a_closed_standard_stream_is_no_way_to_ours() {
+    as_everyone(|starter| {
+        let jail = Jail::start_with(starter, &plan_for("readlink /proc/self/fd/0"), |command| {
+            // SAFETY: closes one descriptor between fork and exec.
+            unsafe {
+                use std::os::unix::process::CommandExt;
+                command.pre_exec(|| {
+                    libc::close(0);
+                    Ok(())
+                });
+            }
+        });
+        assert_eq!(jail.finish().stdout, "/dev/null\n");
+    });
+}
+
+#[test]
 fn descriptors_of_the_owner_do_not_get_inside() {
     as_everyone(|starter| {
         let jail = Jail::start_with(starter, &plan_for("ls /proc/self/fd | wc -l"), |command| {

@@ -347,6 +347,17 @@ fn devices_are_the_harmless_five_and_own_terminals() {
 }
 
 #[test]
+fn the_owners_inotify_instances_are_not_all_taken() {
+    as_everyone(|starter| {
+        let limits = output_of(
+            starter,
+            "cat /proc/sys/user/max_user_namespaces /proc/sys/user/max_inotify_instances",
+        );
+        assert_eq!(limits, "0\n64\n");
+    });
+}
+
+#[test]
 fn what_the_host_mounts_later_stays_out() {
     // Only root can mount on the host; in a namespace of the test's own it would prove nothing.
     if !rustix::process::geteuid().is_root() {
