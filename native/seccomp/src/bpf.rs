@@ -6,14 +6,16 @@
 //! with it a call that is allowed whatever its arguments costs one bit test instead of a run of
 //! the program (`seccomp_is_const_allow`).
 
+mod search;
+
 use std::collections::BTreeMap;
 
 use libc::{
-    sock_filter, BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD,
-    BPF_RET, BPF_W,
+    sock_filter, BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
 };
 
 use crate::rule::{Pointer, Rule, Switch};
+use search::{match_values, ranges, search};
 
 /// Offsets in `struct seccomp_data`.
 const NR: u32 = 0;
@@ -47,43 +49,6 @@ pub fn compile(mut table: BTreeMap<u32, Rule>, unknown: &Rule) -> Block {
     program
 }
 
-/// Sorted starts of ranges of equal rules; the first starts at zero.
-fn ranges<'a>(table: &'a BTreeMap<u32, Rule>, gap: &'a Rule) -> Vec<(u32, &'a Rule)> {
-    let mut ranges: Vec<(u32, &Rule)> = Vec::with_capacity(table.len() * 2 + 1);
-    let mut push = |start: u32, rule: &'a Rule| match ranges.last() {
-        Some((_, last)) if *last == rule => {}
-        _ => ranges.push((start, rule)),
-    };
-    let mut next = 0u32;
-    let mut full = false;
-    for (&value, rule) in table {
-        if value > next {
-            push(next, gap);
-        }
-        push(value, rule);
-        match value.checked_add(1) {
-            Some(n) => next = n,
-            None => full = true,
-        }
-    }
-    if !full {
-        push(next, gap);
-    }
-    ranges
-}
-
-/// A balanced search for the accumulator's value.
-fn search(ranges: &[(u32, &Rule)]) -> Block {
-    match ranges {
-        [] => vec![ret(&Rule::Kill)],
-        [(_, rule)] => block(rule),
-        _ => {
-            let (low, high) = ranges.split_at(ranges.len() / 2);
-            branch(BPF_JGE, high[0].0, search(high), search(low))
-        }
-    }
-}
-
 fn block(rule: &Rule) -> Block {
     match rule {
         Rule::Switch(switch) => switch_block(switch),
@@ -107,46 +72,6 @@ fn switch_block(switch: &Switch) -> Block {
         out.push(statement(BPF_ALU | BPF_AND | BPF_K, switch.mask));
     }
     out.extend(match_values(&cases, &switch.otherwise));
-    out
-}
-
-/// Few values are compared one by one, so that those with the same outcome share its block; more are halved first.
-/// Installing a program costs 0.1 us an instruction.
-fn match_values(cases: &[(u32, &Rule)], otherwise: &Rule) -> Block {
-    const ONE_BY_ONE: usize = 12;
-    if cases.len() > ONE_BY_ONE {
-        let (low, high) = cases.split_at(cases.len() / 2);
-        return branch(
-            BPF_JGE,
-            high[0].0,
-            match_values(high, otherwise),
-            match_values(low, otherwise),
-        );
-    }
-    let mut outcomes: Vec<&Rule> = Vec::new();
-    for (_, rule) in cases {
-        if !outcomes.contains(rule) {
-            outcomes.push(rule);
-        }
-    }
-    // Behind the comparisons: the block of `otherwise`, then that of each outcome.
-    let mut blocks = block(otherwise);
-    let mut starts = Vec::with_capacity(outcomes.len());
-    for rule in &outcomes {
-        starts.push(blocks.len());
-        blocks.extend(block(rule));
-    }
-    let mut out = Block::with_capacity(cases.len() + blocks.len());
-    for (at, (value, rule)) in cases.iter().enumerate() {
-        let start = outcomes
-            .iter()
-            .position(|outcome| outcome == rule)
-            .map_or(0, |i| starts[i]);
-        let over = u8::try_from(cases.len() - at - 1 + start)
-            .expect("a dozen short blocks lie within a conditional jump");
-        out.push(jump(BPF_JEQ, *value, over, 0));
-    }
-    out.extend(blocks);
     out
 }
 
