@@ -15,10 +15,9 @@ export interface FoundFile {
  * @throws GloveboxError POLICY_INVALID when one directory has two
  */
 export function findProjectFile(cwd: string, userDirectory: string): FoundFile | undefined {
-  const own = realDirectory(userDirectory)
   for (let directory = resolve(cwd); ; directory = dirname(directory)) {
-    const found = realDirectory(directory) === own ? undefined : fileIn(directory)
-    if (found !== undefined) return found
+    const found = fileIn(directory)
+    if (found !== undefined && realDirectory(directory) !== realDirectory(userDirectory)) return found
     if (dirname(directory) === directory) return undefined
   }
 }
@@ -37,7 +36,7 @@ export function fileIn(directory: string): FoundFile | undefined {
 }
 
 function realDirectory(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path
+  return existsSync(path) ? realpathSync.native(path) : path
 }
 
 /** Whether there is any configuration to look into. */

@@ -66,7 +66,7 @@ async function readProject(directory: string, source: Source, places: Places): P
   const seen = fingerprint(directory, source)
   return {
     scope: { kind: 'project', base: directory },
-    directory: realpathSync(directory),
+    directory: realpathSync.native(directory),
     file: await readConfig(source),
     profiles: folderOf('project', join(directory, 'profiles'), profileTexts(seen)),
     trust: trustState(places.state, directory, seen),
