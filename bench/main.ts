@@ -6,6 +6,7 @@ import { calls } from './cases/calls.ts'
 import { help } from './cases/help.ts'
 import { initialize } from './cases/initialize.ts'
 import { messages } from './cases/messages.ts'
+import { packages } from './cases/packages.ts'
 import { start } from './cases/start.ts'
 import { prepared } from './installed.ts'
 import { commit, machine, root } from './machine.ts'
@@ -16,7 +17,7 @@ import { asOrdinaryUser } from './twice.ts'
  * `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run.
  * The program is measured as a package has it; `--clone` measures the clone's own sources. As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
  */
-const cases: Readonly<Record<string, Case>> = { start, initialize, calls, messages, help }
+const cases: Readonly<Record<string, Case>> = { start, initialize, packages, calls, messages, help }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -15,7 +15,7 @@ const bin = path.resolve(import.meta.dirname, '../../bin/glovebox.cjs')
  */
 export async function checkEntry(
   entry: CatalogEntry,
-  options: { home: string; flags?: readonly string[] },
+  options: { home: string; flags?: readonly string[]; env?: NodeJS.ProcessEnv },
 ): Promise<void> {
   const places = makePlaces()
   try {
@@ -27,7 +27,13 @@ export async function checkEntry(
     const target = isOnline
       ? [...execFlags(entry), '--', ...entry.command.map((word) => word.replaceAll(/\{\w+\}/g, 'none'))]
       : [entry.name, ...words]
-    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], GLOVEBOX_HOME: options.home, LANG: 'C.UTF-8' }
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      GLOVEBOX_HOME: options.home,
+      LANG: 'C.UTF-8',
+      ...options.env,
+    }
     await using server = await startMcp(
       [process.execPath, bin, 'run', ...(options.flags ?? []), ...variables, ...target],
       {
