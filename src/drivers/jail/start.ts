@@ -19,13 +19,15 @@ const maxStatusBytes = 1024 ** 2
  */
 export async function startJail(binary: string, plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall> {
   signal.throwIfAborted()
+  const terminal = options.stdio === 'inherit' && onTerminal()
+  // First: what it refuses must not have started anything.
+  const jailPlan = toJailPlan(plan, options.id, terminal)
   const inside = await spawn(binary, options)
   const abort = (): void => inside.kill('SIGKILL') // its pid namespace dies with it
   signal.addEventListener('abort', abort, { once: true })
   try {
     const follower = follow(inside, options)
-    const terminal = options.stdio === 'inherit' && onTerminal()
-    inside.plan.write(`${JSON.stringify(toJailPlan(plan, options.id, terminal))}\n`)
+    inside.plan.write(`${JSON.stringify(jailPlan)}\n`)
     const { pid, receipt } = await follower.started
     signal.throwIfAborted()
     return wall(inside, pid, receipt, follower.exit)
