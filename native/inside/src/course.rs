@@ -12,10 +12,12 @@ use crate::limits::Held;
 use crate::report::Report;
 use crate::sandbox::Terms;
 use crate::supervise::Supervision;
+use crate::terminal::Bridge;
 
 pub struct Course {
     pub program: Option<Program>,
     pub supervision: Supervision,
+    pub terminal: Option<Bridge>,
     /// When its execve had worked.
     pub started: Option<Instant>,
     /// Status of wait(2), as pid 1 saw it.
@@ -35,6 +37,7 @@ impl Course {
         Course {
             program: None,
             supervision,
+            terminal: None,
             started: None,
             ended: None,
             out_of_memory: false,

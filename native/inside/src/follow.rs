@@ -20,6 +20,7 @@ use crate::receipt::{self, Findings};
 use crate::report::{NobodyReads, Report};
 use crate::sandbox::{Init, Terms};
 use crate::supervise::Supervision;
+use crate::terminal::Bridge;
 use crate::watch::{Event, Waker, Watch};
 
 pub struct Following<'s> {
@@ -33,6 +34,7 @@ pub struct Following<'s> {
     /// The line that tells what is enforced, ready to be written.
     receipt: Vec<u8>,
     course: Course,
+    owner_is_gone: bool,
 }
 
 /// When what is not needed for the start is done: a short program has ended by then.
@@ -67,6 +69,7 @@ impl<'s> Following<'s> {
             watchdog: None,
             receipt: Status::Receipt(receipt).to_line(),
             course: Course::new(supervision),
+            owner_is_gone: false,
         })
     }
 
@@ -81,10 +84,12 @@ impl<'s> Following<'s> {
                 Event::Signal(signal @ (libc::SIGINT | libc::SIGQUIT)) => {
                     self.course.signal(signal)
                 }
-                Event::Signal(libc::SIGWINCH) => {}
-                Event::Command(Command::Stop) | Event::OwnerGone | Event::Signal(_) => {
+                Event::Signal(libc::SIGWINCH) => self.resize(),
+                Event::OwnerGone => {
+                    self.owner_is_gone = true;
                     self.init.kill();
                 }
+                Event::Command(Command::Stop) | Event::Signal(_) => self.init.kill(),
                 Event::TimeOver => {
                     self.init.kill();
                     self.course.timed_out = true;
@@ -94,7 +99,7 @@ impl<'s> Following<'s> {
                 Event::Woken(Waker::Limits) => self.read_limits()?,
                 Event::Tick => self.look_at_memory(),
                 Event::Settled => self.settle()?,
-                Event::Ended => return Ok(self.course),
+                Event::Ended => return Ok(self.close_terminal()),
             }
         }
     }
@@ -127,6 +132,11 @@ impl<'s> Following<'s> {
             self.watch.add(table, PollFlags::PRI, Waker::Mounts);
         }
         self.watchdog = self.limits.watchdog(ready.pid)?;
+        if let Some(number) = ready.terminal {
+            let master = pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty())
+                .step("terminal", || "take the terminal's master".into())?;
+            self.course.terminal = Some(Bridge::start(master)?);
+        }
         self.write_line(&self.receipt)?;
         self.course
             .supervision
@@ -146,7 +156,9 @@ impl<'s> Following<'s> {
         };
         let pid = program.pid;
         self.course.started = Some(Instant::now());
-        let_go_of_stdio().step("start", || "let go of the streams".into())?;
+        if self.course.terminal.is_none() {
+            let_go_of_stdio().step("start", || "let go of the streams".into())?;
+        }
         if let Some(time) = self.terms.plan.limits.time {
             self.watch
                 .start_timer(Duration::from_millis(time.count()))?;
@@ -202,6 +214,22 @@ impl<'s> Following<'s> {
             self.init.kill();
             self.course.out_of_memory = true;
         }
+    }
+
+    fn resize(&self) {
+        if let Some(terminal) = &self.course.terminal {
+            terminal.resize();
+        }
+    }
+
+    /// The last words are shown, where somebody is there to see them, and the owner's terminal is its own.
+    fn close_terminal(mut self) -> Course {
+        if let Some(mut terminal) = self.course.terminal.take() {
+            if !self.owner_is_gone {
+                terminal.drain();
+            }
+        }
+        self.course
     }
 
     fn supervisor_failed(&mut self) -> Fault {

@@ -18,12 +18,12 @@ use crate::kernel::{
 use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
-use crate::program::{become_program, Prepared};
+use crate::program::{become_program, Inside, Prepared};
 use crate::sandbox::Terms;
 use crate::source::{open_all, Source};
 use crate::tree::TopLink;
 use crate::who::Who;
-use crate::{landlock, loopback, title, tree};
+use crate::{landlock, loopback, terminal, title, tree};
 
 /// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
 pub struct Drawing {
@@ -84,16 +84,23 @@ fn start(
         None => open_all(&plan.mounts, who, &table)?,
     };
     let device = tree::build(plan, who, sources, &links)?;
-    let ruleset = match *landlock_abi {
-        0 => None,
-        abi => Some(landlock::make_ruleset(plan, abi)?),
+    let inside = Inside {
+        device,
+        ruleset: match *landlock_abi {
+            0 => None,
+            abi => Some(landlock::make_ruleset(plan, abi)?),
+        },
+        terminal: match plan.command.terminal {
+            true => Some(terminal::make()?),
+            false => None,
+        },
     };
     // SAFETY: this process has one thread.
     let side = unsafe { fork_into(0, None) }.step("start", || "fork the program".into())?;
     match side {
         Side::Parent { child, .. } => Ok(child),
         Side::Child => {
-            become_program(&prepared, limits, ruleset.as_ref(), link, device);
+            become_program(&prepared, limits, &inside, link);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)

@@ -22,13 +22,13 @@ use crate::report::Report;
 use crate::sandbox::{Sandbox, Terms};
 use crate::tree::TopLink;
 use crate::who::Who;
-use crate::{landlock, layout, rlimits, source};
+use crate::{landlock, layout, rlimits, source, terminal};
 
 /// What a launcher ends with when its program did not start.
 const NOT_STARTED: i32 = 125;
 
-/// What ends the sandbox.
-const ENDING: [i32; 1] = [libc::SIGTERM];
+/// What ends the sandbox, and what says that the owner's terminal has a new size.
+const HEARD: [i32; 2] = [libc::SIGTERM, libc::SIGWINCH];
 
 /// What a terminal or a service manager sends to the whole process group that we share with our
 /// owner, who decides what it means and says so on the plan descriptor.
@@ -69,12 +69,15 @@ fn exit_code(code: FailureCode) -> i32 {
 fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
     let streams_are_files = check_stdio()?;
     ignore_signals(&FOR_THE_OWNER).step("start", || "ignore signals".into())?;
-    let signals = signal_descriptor(&ENDING).step("start", || "take signals".into())?;
+    let signals = signal_descriptor(&HEARD).step("start", || "take signals".into())?;
     // Beside the plan descriptor's hang-up: an owner whose descriptor somebody else holds open.
     set_parent_process_death_signal(Some(Signal::TERM))
         .step("start", || "tie to the owner".into())?;
     let plan = owner.plan()?;
     layout::check_targets(&plan.mounts)?;
+    if plan.command.terminal {
+        terminal::check()?;
+    }
     let limits = Held::prepare(&plan)?;
     let (terms, filter) = agree(plan, &limits, streams_are_files)?;
     let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms, filter)?, report)?;

@@ -43,11 +43,15 @@ pub enum Word {
 pub struct Ready {
     /// Host pid of the program, as the kernel says.
     pub pid: i32,
-    /// Number of the seccomp listener in the program's descriptor table, -1 without one.
+    /// Number of the seccomp listener in the program's descriptor table.
     pub listener: i32,
+    /// Number of the terminal's master there, where the plan wants one.
+    pub terminal: Option<i32>,
     /// Device number of the sandbox's own tmpfs.
     pub device: u64,
 }
+
+const NO_TERMINAL: i32 = -1;
 
 /// The launcher's end.
 pub struct Outer(OwnedFd);
@@ -132,8 +136,9 @@ impl Inner {
         self.send(b'E', &line[..line.len().min(room)]);
     }
 
-    pub fn ready(&self, listener: i32, device: u64) {
+    pub fn ready(&self, listener: i32, terminal: Option<i32>, device: u64) {
         let mut bytes = listener.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&terminal.unwrap_or(NO_TERMINAL).to_ne_bytes());
         bytes.extend_from_slice(&device.to_ne_bytes());
         self.send(b'R', &bytes);
     }
@@ -171,7 +176,8 @@ fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
         b'R' => Word::Ready(Ready {
             pid: sender?.as_raw_nonzero().get(),
             listener: number(body.get(..4))?,
-            device: u64::from_ne_bytes(body.get(4..)?.try_into().ok()?),
+            terminal: number(body.get(4..8)).filter(|number| *number != NO_TERMINAL),
+            device: u64::from_ne_bytes(body.get(8..)?.try_into().ok()?),
         }),
         b'N' => Word::NotExecuted {
             errno: number(body.get(..4))?,
@@ -189,7 +195,7 @@ mod tests {
     #[test]
     fn words_arrive_with_their_senders_pid() {
         let (outer, inner) = pair().expect("a pair");
-        inner.ready(7, 0x1_0000_0001);
+        inner.ready(7, Some(9), 0x1_0000_0001);
         let word = outer.hear().expect("a packet");
         let own = rustix::process::getpid().as_raw_nonzero().get();
         assert_eq!(
@@ -197,6 +203,7 @@ mod tests {
             Some(Word::Ready(Ready {
                 pid: own,
                 listener: 7,
+                terminal: Some(9),
                 device: 0x1_0000_0001
             }))
         );

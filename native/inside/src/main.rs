@@ -29,6 +29,7 @@ mod rlimits;
 mod sandbox;
 mod source;
 mod supervise;
+mod terminal;
 mod title;
 mod tree;
 mod watch;

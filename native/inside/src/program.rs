@@ -19,7 +19,7 @@ use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList
 use crate::landlock;
 use crate::limits::Held;
 use crate::link::{Go, Inner};
-use crate::rlimits;
+use crate::{rlimits, terminal};
 
 /// All that the child needs, made before it exists.
 pub struct Prepared {
@@ -59,20 +59,24 @@ fn c_string(text: &str) -> Outcome<CString> {
     CString::new(text).map_err(|_| Fault::plan("a NUL in the command"))
 }
 
+/// What pid 1 has made for the program.
+pub struct Inside {
+    pub ruleset: Option<OwnedFd>,
+    /// The master of its terminal.
+    pub terminal: Option<OwnedFd>,
+    /// Device number of the sandbox's own tmpfs.
+    pub device: u64,
+}
+
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(
-    prepared: &Prepared,
-    limits: &Held,
-    ruleset: Option<&OwnedFd>,
-    link: &Inner,
-    device: u64,
-) {
+pub fn become_program(prepared: &Prepared, limits: &Held, inside: &Inside, link: &Inner) {
     // Kept open until the execve, by which time the launcher has its own copy.
-    let listener = match give_up(prepared, limits, ruleset) {
+    let listener = match give_up(prepared, limits, inside) {
         Ok(listener) => listener,
         Err(fault) => return link.fail(fault),
     };
-    link.ready(listener.as_raw_fd(), device);
+    let terminal = inside.terminal.as_ref().map(AsRawFd::as_raw_fd);
+    link.ready(listener.as_raw_fd(), terminal, inside.device);
     if link.wait_for(Go::Execute).is_err() {
         return;
     }
@@ -82,9 +86,12 @@ pub fn become_program(
     link.not_executed(errno.raw_os_error(), exists);
 }
 
-fn give_up(prepared: &Prepared, limits: &Held, ruleset: Option<&OwnedFd>) -> Outcome<OwnedFd> {
+fn give_up(prepared: &Prepared, limits: &Held, inside: &Inside) -> Outcome<OwnedFd> {
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
+    if let Some(master) = &inside.terminal {
+        terminal::take(master)?;
+    }
     umask(Mode::from_raw_mode(0o022));
     kernel::reset_personality();
     reset_signals().step("program", || "reset signals".into())?;
@@ -96,7 +103,7 @@ fn give_up(prepared: &Prepared, limits: &Held, ruleset: Option<&OwnedFd>) -> Out
     // Without capabilities, so that it is the program's own right that counts.
     enter(&prepared.cwd).map_err(|errno| cannot_enter(&prepared.cwd, errno))?;
     set_no_new_privs(true).step("program", || "set no_new_privs".into())?;
-    if let Some(ruleset) = ruleset {
+    if let Some(ruleset) = &inside.ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
     // Last, since it refuses most of the above.
