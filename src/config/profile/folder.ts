@@ -5,6 +5,9 @@ import { packageRoot } from '../../package-root.ts'
 import type { Places } from '../../system/places.ts'
 import { readSourceIfThere, type Source } from '../source.ts'
 
+/** The files of a profile folder. A directory called `profiles` may be another tool's: nothing else in it is ours. */
+export const profileFile: RegExp = /^[A-Za-z0-9_][A-Za-z0-9._-]*\.(profile|inc|local)$/
+
 /** A directory with profiles. Nothing outside of it is read through it. */
 export interface ProfileFolder {
   readonly kind: 'project' | 'user' | 'file' | 'built-in'

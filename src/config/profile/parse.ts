@@ -5,7 +5,7 @@ import { quoted, type Wrong } from '../schema/words.ts'
 import type { Source } from '../source.ts'
 import { directives } from './directives.ts'
 import { finishProfile, newDraft, type Draft, type Place, type Profile } from './draft.ts'
-import type { ProfileFolder } from './folder.ts'
+import { profileFile, type ProfileFolder } from './folder.ts'
 
 /** Far more than profiles have, and few enough that including each other twice at every step comes to an end. */
 const maxIncludes = 32
@@ -73,8 +73,12 @@ function apply(word: string, argument: string, draft: Draft, place: Place): Wron
 }
 
 function include(name: string, place: Place, reading: Reading, above: readonly string[]): void {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) {
-    throw profileError(place, `${quoted(name)} is not the name of a file in a profile folder`, 'write the name alone')
+  if (!profileFile.test(name)) {
+    throw profileError(
+      place,
+      `${quoted(name)} is not the name of a file in a profile folder`,
+      'write the name alone: NAME.profile, NAME.inc or NAME.local',
+    )
   }
   const found = find(name, reading.folders)
   if (found === undefined) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import { requireInside } from '../profile/folder.ts'
+import { profileFile, requireInside } from '../profile/folder.ts'
 import { readSource, type Source } from '../source.ts'
 
 /** All files of a project that decide what its servers may do, as they were read once. */
@@ -16,9 +16,6 @@ export interface TrustedFile {
   readonly name: string
   readonly text: string
 }
-
-/** A directory called `profiles` may be another tool's: only these are ours. */
-export const profileFile: RegExp = /^[A-Za-z0-9_][A-Za-z0-9._-]*\.(profile|inc|local)$/
 
 const maxFiles = 256
 
