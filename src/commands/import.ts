@@ -40,7 +40,7 @@ async function importServers(file: string, flags: ImportFlags): Promise<void> {
   const { writeImport } = await import('../config/import/write.ts')
   const written = await writeImport(imported, {
     cwd: process.cwd(),
-    userDirectory: places(process.env).config,
+    places: places(process.env),
     user: flags.user === true,
     replace: flags.replace === true,
   })

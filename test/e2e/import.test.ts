@@ -47,7 +47,8 @@ test('comments and servers that are there stay, after a copy, and the file keeps
   assert.match(stdout, /g: written to .*glovebox\.json/)
   assert.match(stdout, /l: already there, left as it is/)
   const after = readFileSync(file, 'utf8')
-  assert.match(after, /\/\/ mine[^]*own\.js[^]*"g"[^]*\/\/ keep/)
+  assert.match(after, /\/\/ keep/)
+  assert.match(after, /\/\/ mine[^]*own\.js[^]*"g"/)
   assert.equal(statSync(file).mode & 0o777, 0o640)
   const backup = readdirSync(cwd).find((name) => name.endsWith('.bak'))
   assert.equal(readFileSync(path.join(cwd, backup ?? ''), 'utf8'), text)
@@ -81,9 +82,12 @@ test('--print writes nothing, --json is one document, and the user’s configura
   assert.ok(file.startsWith(path.join(root, 'g')))
 })
 
-test('a configuration that is no JSON is not written into', async () => {
-  writeFileSync(path.join(cwd, 'glovebox.toml'), '')
-  const { code, stderr } = await verb(path.join(fixtures, 'zed.json'))
-  assert.equal(code, 2)
-  assert.match(stderr, /--print shows the servers/)
+test('a configuration in TOML is written into as well, and its comments stay', async () => {
+  const file = path.join(cwd, 'glovebox.toml')
+  writeFileSync(file, '# mine\n[mcpServers.own]\ncommand = "node" # keep\n')
+  const { code, stdout, stderr } = await verb(path.join(fixtures, 'zed.json'))
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /old, new: written to .*glovebox\.toml/)
+  const after = readFileSync(file, 'utf8')
+  assert.match(after, /^# mine\n[^]*"node" # keep[^]*\[mcpServers\.new\]\ncommand = "node"/)
 })

@@ -116,7 +116,21 @@ async function requireServer(target: Target, name: string): Promise<Source> {
 }
 
 async function apply(target: Target, before: Source | undefined, edit: Edit, places: Places): Promise<Edited> {
-  const after = await editText(spellingOf(target.path), before?.text ?? '', edit)
+  return applyEdits(target, before, [edit], places)
+}
+
+/**
+ * Several changes of one file, as one: all of them or none, with one copy of what was there.
+ * @throws GloveboxError when one cannot be made, or the file would mean nothing
+ */
+export async function applyEdits(
+  target: Target,
+  before: Source | undefined,
+  edits: readonly Edit[],
+  places: Places,
+): Promise<Edited> {
+  let after = before?.text ?? ''
+  for (const edit of edits) after = await editText(spellingOf(target.path), after, edit)
   // What is written must be readable: an entry that means nothing is refused with its place in the new text.
   await readConfig({ path: target.path, text: after })
   const directory = dirname(target.path)

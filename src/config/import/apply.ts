@@ -1,9 +1,10 @@
-import { applyEdits, modify } from 'jsonc-parser'
+import type { Edit } from '../edit/edit.ts'
 import type { Config } from '../schema/config.ts'
+import type { Plain } from '../tree.ts'
 import type { ImportedFile } from './import-file.ts'
 
-export interface Applied {
-  readonly text: string
+export interface Planned {
+  readonly edits: readonly Edit[]
   readonly added: readonly string[]
   /** Servers that are there already, and were left as they are. */
   readonly kept: readonly string[]
@@ -11,20 +12,16 @@ export interface Applied {
   readonly waiting: readonly string[]
 }
 
-const layout = { formattingOptions: { insertSpaces: true, tabSize: 2, eol: '\n' } }
-
-/** A configuration in JSON with the imported servers added; its comments, its order and what it says already stay. */
-export function applyImport(
-  text: string,
+/** The changes that bring what was imported into a configuration; what it says already stays, unless it is to be replaced. */
+export function planImport(
   before: Config,
   { config, settings }: Pick<ImportedFile, 'config' | 'settings'>,
   { replace }: { replace: boolean },
-): Applied {
+): Planned {
+  const edits: Edit[] = []
   const [added, kept, waiting]: [string[], string[], string[]] = [[], [], []]
-  let result = text
-  const set = (path: string[], value: unknown): void => {
-    result = applyEdits(result, modify(result, path, value, layout))
-  }
+  const set = (path: readonly string[], value: unknown): void =>
+    void edits.push({ kind: 'set', path, value: JSON.parse(JSON.stringify(value)) as Plain })
   for (const [name, server] of Object.entries(config.mcpServers ?? {})) {
     if (Object.hasOwn(before.mcpServers ?? {}, name) && !replace) kept.push(name)
     else {
@@ -48,5 +45,5 @@ export function applyImport(
       }
     }
   }
-  return { text: result.endsWith('\n') ? result : `${result}\n`, added, kept, waiting }
+  return { edits, added, kept, waiting }
 }

@@ -1,46 +1,29 @@
-import { copyFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { GloveboxError } from '../../errors.ts'
-import { writeWhole } from '../../system/write-whole.ts'
+import type { Places } from '../../system/places.ts'
+import { applyEdits, targetOf } from '../edit/servers.ts'
 import { readConfig } from '../file.ts'
-import { fileIn, findProjectFile } from '../find.ts'
-import { readSource } from '../source.ts'
-import { spellingOf } from '../spelling.ts'
-import { applyImport, type Applied } from './apply.ts'
+import { readSourceIfThere } from '../source.ts'
+import { planImport, type Planned } from './apply.ts'
 import type { ImportedFile } from './import-file.ts'
 
-export interface Written extends Omit<Applied, 'text'> {
+export interface Written extends Omit<Planned, 'edits'> {
   readonly file: string
   readonly backup: string | undefined
 }
 
 /**
- * Adds what was imported to the project's configuration, or to the user's; a new glovebox.json where there is none.
- * What was there is copied beside it first.
+ * Adds what was imported to the project's configuration, or to the user's, in the spelling that it has; a new glovebox.json
+ * where there is none. What was there is copied beside it first.
  */
 export async function writeImport(
   imported: ImportedFile,
-  options: { cwd: string; userDirectory: string; user: boolean; replace: boolean },
+  options: { cwd: string; places: Places; user: boolean; replace: boolean },
 ): Promise<Written> {
-  const { cwd, userDirectory, user, replace } = options
-  const found = user ? fileIn(userDirectory) : findProjectFile(cwd, userDirectory)
-  if (found === undefined) {
-    const file = join(user ? userDirectory : cwd, 'glovebox.json')
-    const { text, ...applied } = applyImport('{}\n', {}, imported, { replace })
-    if (applied.added.length > 0) writeWhole(file, text, 0o600)
-    return { file, backup: undefined, ...applied }
-  }
-  const source = readSource(found.path)
-  if (spellingOf(found.path) !== 'json') {
-    throw new GloveboxError('USAGE', `${found.path}: an import is written into JSON only`, {
-      fix: 'glovebox import FILE --print shows the servers; write them into it',
-    })
-  }
-  const { config } = await readConfig(source)
-  const { text, ...applied } = applyImport(source.text, config, imported, { replace })
-  if (applied.added.length === 0) return { file: found.path, backup: undefined, ...applied }
-  const backup = `${found.path}.${new Date().toISOString().replaceAll(':', '')}.bak`
-  copyFileSync(found.path, backup)
-  writeWhole(found.path, text, statSync(found.path).mode & 0o777)
-  return { file: found.path, backup, ...applied }
+  const { cwd, places, user, replace } = options
+  const target = targetOf({ cwd, places, scope: user ? 'user' : 'project', config: undefined })
+  const before = readSourceIfThere(target.path)
+  const { config } = before === undefined ? { config: {} } : await readConfig(before)
+  const { edits, ...planned } = planImport(config, imported, { replace })
+  if (edits.length === 0) return { file: target.path, backup: undefined, ...planned }
+  const { path, backup } = await applyEdits(target, before, edits, places)
+  return { file: path, backup, ...planned }
 }
