@@ -20,7 +20,7 @@ withPlaces('limits over time', (place, other) => {
     const { cpuMs = 0, wallMs = 1 } = run.exit ?? {}
     assert.ok(only(one, run.stdout).attempted)
     assert.ok(cpuMs / wallMs < 1.2, `${cpuMs} ms of processors in ${wallMs} ms`)
-    assert.ok(cpuMs > 500, `only ${cpuMs} ms: it did not compute at all`)
+    assert.ok(cpuMs > 50, `only ${cpuMs} ms: it did not compute at all`)
   })
 
   test('a program that ignores everything is ended when its time is over', async () => {

@@ -5,8 +5,10 @@ import type { Attack, Scene } from '../support/attack.ts'
 const rounds = isLong() ? 500_000 : 20_000
 /** A control run ends with its first success. */
 const outside = 2_000_000
+/** Where sockets can be made: not in a directory below which one of the host's is mounted. */
+const own = ({ side }: Scene): { own: string } => ({ own: side === 'jail' ? '/run' : '/tmp' })
 /** A round that starts a program takes a hundred times as long. */
-const programRounds = isLong() ? 20_000 : 600
+const programRounds = isLong() ? 5000 : 600
 
 function share(part: number, { side }: Scene): Record<string, number> {
   return { rounds: side === 'jail' ? Math.round(rounds * part) : outside, seconds: 180 }
@@ -15,7 +17,7 @@ function share(part: number, { side }: Scene): Record<string, number> {
 const unix = (name: string, part: number, what: string): Attack => ({
   title: `${what} that changes while a connection is decided leads to no socket of the host`,
   name,
-  args: (scene) => ({ socket: `${scene.place.ws}/host-stream.sock`, ...share(part, scene) }),
+  args: (scene) => ({ socket: `${scene.place.ws}/host-stream.sock`, ...own(scene), ...share(part, scene) }),
   control: { on: 'host' },
   touches: 'unix-stream',
 })
@@ -49,6 +51,7 @@ export const supervisor: readonly Attack[] = [
   {
     title: 'connections that wait do not hold up others',
     name: 'supervisor-stall',
+    args: own,
     control: { unproven: 'outside there is no supervisor' },
   },
 ]

@@ -23,7 +23,7 @@ pub const ATTACKS: &[Attack] = &[
 /// The path in the address alternates between a socket of ours and one of the host's.
 fn race_address(args: &Args, trace: &mut Trace) -> Outcome {
     let theirs = args.get("socket").to_owned();
-    let own = format!("/tmp/own-{}.sock", std::process::id());
+    let own = own_path(args, "own");
     let fd = match trace.call("listen", listener(&Address::unix(&own))) {
         Ok(fd) => fd,
         Err(errno) => return Outcome::NotTried(errno.to_string()),
@@ -101,7 +101,7 @@ fn race_inet_address(args: &Args, trace: &mut Trace) -> Outcome {
 
 /// The family itself alternates: an address that is IPv4 loopback for who checks and the host's path for who acts.
 fn race_family(args: &Args, trace: &mut Trace) -> Outcome {
-    let own_path = format!("/tmp/own-{}.sock", std::process::id());
+    let own_path = own_path(args, "own");
     let (Some(own), theirs) = (
         Address::inet("127.0.0.1", 1),
         Address::unix(args.get("socket")),
@@ -145,7 +145,7 @@ fn race_family(args: &Args, trace: &mut Trace) -> Outcome {
 /// A symbolic link of ours that points by turns to our own directory and to the host's.
 fn race_link(args: &Args, trace: &mut Trace) -> Outcome {
     let (directory, name) = split(args.get("socket"));
-    let base = format!("/tmp/race-{}", std::process::id());
+    let base = own_path(args, "race");
     let (a, b) = (format!("{base}/a"), format!("{base}/b"));
     let prepared = mkdir(&base)
         .and_then(|_| mkdir(&format!("{base}/own")))
@@ -202,7 +202,7 @@ fn remove_all(path: &str) {
 /// A relative address, while the working directory alternates between ours and the host's.
 fn race_directory(args: &Args, trace: &mut Trace) -> Outcome {
     let (directory, name) = split(args.get("socket"));
-    let base = format!("/tmp/race-{}", std::process::id());
+    let base = own_path(args, "race");
     let prepared = mkdir(&base).and_then(|_| listener(&Address::unix(&format!("{base}/{name}"))));
     let fd = match trace.call("prepare", prepared) {
         Ok(fd) => fd,
@@ -237,7 +237,7 @@ fn race_directory(args: &Args, trace: &mut Trace) -> Outcome {
 /// The descriptor alternates between a Unix socket and a TCP socket while its number is given to connect,
 /// together with the address of the family that is wrong for one of them.
 fn race_descriptor(args: &Args, trace: &mut Trace) -> Outcome {
-    let own_path = format!("/tmp/own-{}.sock", std::process::id());
+    let own_path = own_path(args, "own");
     let own = Address::unix(&own_path);
     let fd = match trace.call("listen", listener(&own)) {
         Ok(fd) => fd,
@@ -272,4 +272,9 @@ fn race_descriptor(args: &Args, trace: &mut Trace) -> Outcome {
     );
     unlink(&own_path);
     verdict(trace, result)
+}
+
+/// A name in a directory of our own (`own`), where sockets can be made.
+fn own_path(args: &Args, name: &str) -> String {
+    format!("{}/{name}-{}", args.get("own"), std::process::id())
 }

@@ -99,8 +99,8 @@ fn supervisor_abuse(args: &Args, trace: &mut Trace) -> Outcome {
 }
 
 /// Connections that wait: a Unix socket of ours whose queue is full. They must not hold up the others.
-fn supervisor_stall(_: &Args, trace: &mut Trace) -> Outcome {
-    let path = format!("/tmp/full-{}.sock", std::process::id());
+fn supervisor_stall(args: &Args, trace: &mut Trace) -> Outcome {
+    let path = format!("{}/full-{}", args.get("own"), std::process::id());
     let full = Address::unix(&path);
     let made = sys!(
         libc::SYS_socket,
