@@ -1,4 +1,5 @@
 import { GloveboxError } from '../errors.ts'
+import { forbid, isRestricted, permit } from '../system/apparmor.ts'
 import { findInside } from '../system/native.ts'
 import { runCommand } from '../system/run-command.ts'
 import { userId } from '../system/users.ts'
@@ -15,7 +16,8 @@ interface Delegation {
 }
 
 /**
- * Gives a user control groups of their own, or takes them back, by glovebox-inside run as root.
+ * `doctor --fix`: gives a user control groups of their own, by glovebox-inside run as root, and the right to user
+ * namespaces where AppArmor withholds it; or takes both back.
  * Returns what was done, one line an action, or its JSON.
  * @throws GloveboxError USAGE without a user, HOST_CANNOT without root or where the system refuses
  */
@@ -30,8 +32,10 @@ export async function delegate(options: { user: string | undefined; undo: boolea
       fix: `sudo glovebox doctor --fix --user ${uid}`,
     })
   }
+  const inside = findInside(process.env)
+  const appArmor = await settleAppArmor(inside, options.undo)
   const args = ['delegate', '--user', String(uid), ...(options.undo ? ['--undo'] : [])]
-  const { code, stdout, stderr } = await runCommand(findInside(process.env), args)
+  const { code, stdout, stderr } = await runCommand(inside, args)
   const done = stdout === '' ? undefined : (JSON.parse(stdout) as Delegation)
   if (code !== 0 || done === undefined) {
     const why = done === undefined ? stderr.trim() : done.problems.join('; ')
@@ -43,7 +47,14 @@ export async function delegate(options: { user: string | undefined; undo: boolea
       },
     )
   }
-  return options.json ? stdout : render(done, uid)
+  if (options.json) return `${JSON.stringify({ ...done, appArmor })}\n`
+  return [...appArmor, render(done, uid)].join('\n')
+}
+
+/** Only where AppArmor stands in the way of user namespaces; what it did. */
+async function settleAppArmor(inside: string, undo: boolean): Promise<string[]> {
+  if (undo) return forbid()
+  return isRestricted() ? permit(inside) : []
 }
 
 function render(done: Delegation, uid: number): string {

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { GloveboxError } from '../errors.ts'
+import { isRestricted, permittedCopy } from './apparmor.ts'
 import { packageRoot } from '../package-root.ts'
 
 const packageName = `glovebox-inside-${process.platform}-${process.arch}`
@@ -19,7 +20,7 @@ export function findInside(env: NodeJS.ProcessEnv): string {
     })
   }
   const found = [installed(), inClone(env)].find((path) => path !== undefined && isExecutable(path))
-  if (found !== undefined) return found
+  if (found !== undefined) return isRestricted() ? (permittedCopy(found) ?? found) : found
   throw new GloveboxError(
     'NATIVE_MISSING',
     `glovebox-inside for ${process.platform}-${process.arch} is not installed`,
