@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::hierarchy::{self, Hierarchy, Version};
 use crate::request::{Asked, Control};
+use crate::v2::Base;
 use crate::{v1, v2};
 
 pub struct Places {
@@ -14,7 +15,7 @@ pub struct Places {
     /// Controllers that were asked for and that version 2 has.
     unified: Vec<&'static str>,
     /// Found once, because they are handed down together.
-    unified_base: Option<Result<PathBuf, String>>,
+    unified_base: Option<Result<Base, String>>,
 }
 
 pub struct Place {
@@ -50,9 +51,13 @@ impl Places {
     pub fn of(&mut self, control: Control) -> Result<Place, String> {
         let controller = control.controller();
         if self.unified.contains(&controller) {
-            return self.unified().map(|base| Place {
+            let base = self.unified()?;
+            if !base.controllers.iter().any(|handed| handed == controller) {
+                return Err(base.missing);
+            }
+            return Ok(Place {
                 version: Version::Two,
-                base,
+                base: base.directory,
             });
         }
         match v1::with_controller(&self.hierarchies, controller) {
@@ -66,7 +71,7 @@ impl Places {
         }
     }
 
-    fn unified(&mut self) -> Result<PathBuf, String> {
+    fn unified(&mut self) -> Result<Base, String> {
         let (uid, controllers) = (self.uid, &self.unified);
         let found =
             self.unified_base

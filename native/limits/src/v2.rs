@@ -2,8 +2,8 @@
 //! no processes itself (cgroups(7), "no internal processes"), and a process moves only with write
 //! access to the common ancestor of where it was and where it goes.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::group::{make_directory, writable, Group};
@@ -33,12 +33,29 @@ pub fn user_service(mount: &Path, uid: u32) -> PathBuf {
     user_slice(mount, uid).join(format!("user@{uid}.service"))
 }
 
-/// The directory under which sandboxes of `uid` are made, with `controllers` handed down to them.
-pub fn base(hierarchy: &Hierarchy, uid: u32, controllers: &[&str]) -> Result<PathBuf, String> {
+/// The directory under which sandboxes of one user are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    pub directory: PathBuf,
+    /// The controllers that it hands down to them.
+    pub controllers: Vec<String>,
+    /// Why others are not among them.
+    pub missing: String,
+}
+
+/// The first place that can be had with at least one of `controllers`; the error says why none.
+pub fn base(hierarchy: &Hierarchy, uid: u32, controllers: &[&str]) -> Result<Base, String> {
+    let Some(own) = hierarchy.own_directory() else {
+        // Nothing can be moved from where the mount does not reach.
+        return Err(format!(
+            "{} does not show the cgroup that we are in",
+            hierarchy.mount.display()
+        ));
+    };
     let mut reasons = Vec::new();
-    for candidate in candidates(hierarchy, uid) {
-        match prepare(hierarchy, &candidate, controllers) {
-            Ok(()) => return Ok(candidate.directory),
+    for candidate in candidates(&hierarchy.mount, &own, uid) {
+        match prepare(&hierarchy.mount, &own, &candidate, controllers) {
+            Ok(base) => return Ok(base),
             Err(reason) => reasons.push(reason),
         }
     }
@@ -55,17 +72,17 @@ struct Candidate {
     make: Vec<PathBuf>,
 }
 
-fn candidates(hierarchy: &Hierarchy, uid: u32) -> Vec<Candidate> {
+fn candidates(mount: &Path, own: &Path, uid: u32) -> Vec<Candidate> {
     let mut found = Vec::new();
     if uid == 0 {
-        let parent = hierarchy.mount.join("glovebox");
+        let parent = mount.join("glovebox");
         let home = parent.join("0");
         found.push(Candidate {
             directory: home.clone(),
             make: vec![parent, home],
         });
     } else {
-        let service = user_service(&hierarchy.mount, uid);
+        let service = user_service(mount, uid);
         if writable(&service) {
             let home = service.join("glovebox");
             found.push(Candidate {
@@ -75,73 +92,78 @@ fn candidates(hierarchy: &Hierarchy, uid: u32) -> Vec<Candidate> {
         }
     }
     // Whatever else was delegated to us: the nearest ancestor of our own cgroup that can be written.
-    let own = hierarchy.own_directory();
     let ancestors = own
-        .iter()
-        .flat_map(|own| own.ancestors())
+        .ancestors()
         .skip(1)
-        .take_while(|path| path.starts_with(&hierarchy.mount));
-    found.extend(
-        ancestors
-            .filter(|path| writable(path))
-            .map(|path| Candidate {
-                directory: path.to_owned(),
-                make: Vec::new(),
-            }),
-    );
+        .take_while(|path| path.starts_with(mount));
+    let delegated = ancestors.filter(|path| writable(path));
+    found.extend(delegated.map(|path| Candidate {
+        directory: path.to_owned(),
+        make: Vec::new(),
+    }));
     found
 }
 
 fn prepare(
-    hierarchy: &Hierarchy,
+    mount: &Path,
+    own: &Path,
     candidate: &Candidate,
     controllers: &[&str],
-) -> Result<(), String> {
+) -> Result<Base, String> {
+    may_move(own, &candidate.directory)?;
     for directory in &candidate.make {
         make_directory(directory)
             .map_err(|error| format!("{} cannot be made: {error}", directory.display()))?;
     }
-    // What a group can hand down is what its parent hands down to it.
-    let first = candidate.make.first().unwrap_or(&candidate.directory);
-    let chain = first
-        .parent()
+    // What a group can hand down is what its parent hands down to it, so this goes from the top.
+    let above = candidate
+        .make
+        .first()
+        .and_then(|first| first.parent())
+        .filter(|path| path.starts_with(mount));
+    let chain: Vec<&Path> = above
         .into_iter()
-        .chain(candidate.make.iter().map(PathBuf::as_path));
-    for directory in chain
-        .filter(|path| path.starts_with(&hierarchy.mount))
+        .chain(
+            candidate
+                .make
+                .iter()
+                .map(PathBuf::as_path)
+                .filter(|path| *path != candidate.directory),
+        )
         .chain([candidate.directory.as_path()])
-    {
-        hand_down(directory, controllers)?;
+        .collect();
+    let (mut handed, mut reasons) = (Vec::new(), Vec::new());
+    for &controller in controllers {
+        match chain
+            .iter()
+            .try_for_each(|directory| hand_down(directory, controller))
+        {
+            Ok(()) => handed.push(controller.to_owned()),
+            Err(reason) => reasons.push(reason),
+        }
     }
-    match hierarchy.own_directory() {
-        Some(own) => may_move(&own, &candidate.directory),
-        // Our cgroup lies outside of what this mount shows, so that nothing can be moved from it.
-        None => Err(format!(
-            "{} does not show the cgroup that we are in",
-            hierarchy.mount.display()
-        )),
+    let missing = reasons.join("; ");
+    if handed.is_empty() {
+        return Err(missing);
     }
+    Ok(Base {
+        directory: candidate.directory.clone(),
+        controllers: handed,
+        missing,
+    })
 }
 
-fn hand_down(directory: &Path, controllers: &[&str]) -> Result<(), String> {
+fn hand_down(directory: &Path, controller: &str) -> Result<(), String> {
     let control = directory.join("cgroup.subtree_control");
-    let missing: Vec<&str> = controllers
-        .iter()
-        .copied()
-        .filter(|name| !listed(&control, name))
-        .collect();
-    if missing.is_empty() {
+    if listed(&control, controller) {
         return Ok(());
     }
-    let wanted: Vec<String> = missing.iter().map(|name| format!("+{name}")).collect();
-    let told = |error: io::Error| {
-        format!(
-            "{} does not take {}: {error}",
-            control.display(),
-            wanted.join(" ")
-        )
-    };
-    fs::write(&control, wanted.join(" ")).map_err(told)
+    let asked = format!("+{controller}");
+    let written = OpenOptions::new()
+        .append(true)
+        .open(&control)
+        .and_then(|mut open| open.write_all(asked.as_bytes()));
+    written.map_err(|error| format!("{} does not take {asked}: {error}", control.display()))
 }
 
 fn may_move(from: &Path, to: &Path) -> Result<(), String> {
@@ -187,3 +209,6 @@ pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
