@@ -62,10 +62,28 @@ impl Watchdog {
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
+        let sockets = match Sockets::of(program) {
+            Ok(sockets) => Some(sockets),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
+                return Err(error)
+            }
+            // Then they are counted, which needs no rights.
+            Err(_) => None,
+        };
+        Ok(Self {
+            sockets,
+            ..Self::over(&root, None, limit)?
+        })
+    }
+
+    /// Watches the sandbox whose tree this is the root of. `diagnosis` is a sock_diag(7) socket of its
+    /// network namespace; without one the sockets are counted. Both are better taken from the sandbox's
+    /// own first process than looked up by a program's pid, whose first thread may end at once.
+    pub fn over(root: &OwnedFd, diagnosis: Option<OwnedFd>, limit: u64) -> io::Result<Self> {
         let open = |path: &str| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat2(
-                &root,
+                root,
                 path,
                 flags,
                 Mode::empty(),
@@ -88,16 +106,8 @@ impl Watchdog {
                 tmpfs.push(directory);
             }
         }
-        let sockets = match Sockets::of(program) {
-            Ok(sockets) => Some(sockets),
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
-                return Err(error)
-            }
-            // Then they are counted, which needs no rights.
-            Err(_) => None,
-        };
         Ok(Self {
-            sockets,
+            sockets: diagnosis.map(Sockets::asking),
             ..Self::new(proc, tmpfs, limit)?
         })
     }
