@@ -23,7 +23,7 @@ export interface AppendFile {
   append(line: string): void
   /** On the disk, without blocking; the callback gets the error. */
   sync(done: (error: unknown) => void): void
-  /** On the disk, and closed; removed when nothing was ever written. Idempotent. */
+  /** On the disk, and closed; removed when nothing was ever written, unless it goes on a chain. Idempotent. */
   close(): void
 }
 
@@ -31,7 +31,7 @@ export interface AppendFile {
  * Begins a file that must not exist: two writers would break each other's chain, so a name is used once.
  * @throws GloveboxError AUDIT_UNWRITABLE
  */
-export function createAppendFile(path: string): AppendFile {
+export function createAppendFile(path: string, goesOn: boolean = false): AppendFile {
   const fd = begin(path)
   let size = 0
   let broken: unknown
@@ -68,7 +68,7 @@ export function createAppendFile(path: string): AppendFile {
     if (closed) return
     closed = true
     try {
-      if (size === 0 && broken === undefined) unlinkSync(path)
+      if (size === 0 && broken === undefined && !goesOn) unlinkSync(path)
       else fdatasyncSync(fd)
     } catch (error) {
       throw unwritable(path, error)

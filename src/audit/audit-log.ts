@@ -4,6 +4,8 @@ import { GloveboxError } from '../errors.ts'
 import type { Fact, Recorder } from '../protocol/facts.ts'
 import { version } from '../version.ts'
 import { createAppendFile } from './append-file.ts'
+import type { AppendFile } from './append-file.ts'
+import type { Batch } from './batch.ts'
 import { createBatch } from './batch.ts'
 import { genesis, seal } from './chain.ts'
 import { toEvent } from './event.ts'
@@ -11,6 +13,8 @@ import { fileOf } from './files.ts'
 import type { Head } from './heads.ts'
 import { openHeads } from './heads.ts'
 import type { Origin } from './ocsf.ts'
+import type { Rotation } from './rotation.ts'
+import { rotationFrom } from './rotation.ts'
 
 export interface AuditOptions {
   /** Made, 0700, when it is not there. */
@@ -19,9 +23,12 @@ export interface AuditOptions {
   readonly sandbox: string
   readonly server: string
   readonly now?: () => number
+  /** When the next file is begun; by default what `rotationFrom` makes of our environment. */
+  readonly rotation?: Rotation
 }
 
 export interface AuditLog {
+  /** The file that is written now. */
   readonly path: string
   /** Returns when the fact is in the file; throws AUDIT_UNWRITABLE when it cannot be, and then nothing of it is. */
   readonly record: Recorder
@@ -37,27 +44,60 @@ export function openAudit(options: AuditOptions): AuditLog {
   const { directory, sandbox, now = Date.now } = options
   if (!/^[a-z0-9-]{1,64}$/.test(sandbox)) throw new GloveboxError('INTERNAL', `not a sandbox id: ${sandbox}`)
   const origin = originOf(options)
-  const file = createAppendFile(join(directory, fileOf(sandbox)))
-  const batch = createBatch(file, openHeads(directory))
-  let head: Head = { sandbox, events: 0, bytes: 0, hash: genesis(sandbox), closed: false }
+  const rotation = options.rotation ?? rotationFrom(process.env)
+  let part = begin(directory, sandbox, 0)
+  let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: genesis(sandbox), closed: false, continued: false }
   let unwritten = 0
 
   const record = (fact: Fact): void => {
     try {
-      batch.check()
+      part.batch.check()
+      const time = now()
+      if (isDue(part, head, time)) rotate()
       const sequence = head.events + 1
-      const { line, hash } = seal(toEvent(fact, origin, { sequence, time: now(), unwritten }), head.hash)
-      file.append(line)
-      head = { sandbox, events: sequence, bytes: head.bytes + Buffer.byteLength(line), hash, closed: false }
+      const { line, hash } = seal(toEvent(fact, origin, { sequence, time, unwritten }), head.hash)
+      part.file.append(line)
+      part.since ??= time
+      head = { ...head, events: sequence, bytes: head.bytes + Buffer.byteLength(line), hash }
     } catch (error) {
       unwritten += 1
       throw error
     }
     unwritten = 0
-    batch.add(head)
+    part.batch.add(head)
   }
 
-  return { path: file.path, record, close: () => batch.close() }
+  const isDue = ({ since }: Part, { bytes }: Head, time: number): boolean =>
+    since !== undefined && (bytes >= rotation.bytes || time - since >= rotation.ageMs)
+
+  const rotate = (): void => {
+    // The next file first: where a chain is said to go on, there is a file that it goes on in.
+    const next = begin(directory, sandbox, head.segment + 1)
+    part.batch.close(true)
+    part = next
+    head = { ...head, segment: head.segment + 1, bytes: 0 }
+  }
+
+  return {
+    get path() {
+      return part.file.path
+    },
+    record,
+    close: () => part.batch.close(),
+  }
+}
+
+/** One file of the record. */
+interface Part {
+  readonly file: AppendFile
+  readonly batch: Batch
+  /** The time of its first event. */
+  since: number | undefined
+}
+
+function begin(directory: string, sandbox: string, segment: number): Part {
+  const file = createAppendFile(join(directory, fileOf(sandbox, segment)), segment > 0)
+  return { file, batch: createBatch(file, openHeads(directory)), since: undefined }
 }
 
 function originOf({ sandbox, server }: AuditOptions): Origin {

@@ -16,7 +16,8 @@ export interface Batch {
   add(head: Head): void
   /** Throws what an earlier batch met. */
   check(): void
-  close(): void
+  /** `continued`: the chain goes on in another file. */
+  close(continued?: boolean): void
 }
 
 export function createBatch(file: AppendFile, heads: Heads): Batch {
@@ -54,22 +55,22 @@ export function createBatch(file: AppendFile, heads: Heads): Batch {
     }
   }
 
-  const close = (): void => {
+  const close = (continued = false): void => {
     if (closed) return
     closed = true
     clearTimeout(timer)
     try {
       file.close()
-      finish()
+      finish(continued)
     } finally {
       heads.close()
     }
     if (failure !== undefined) throw failure
   }
 
-  const finish = (): void => {
+  const finish = (continued: boolean): void => {
     if (latest === undefined) return
-    const outcome = putLast({ ...latest, closed: true })
+    const outcome = putLast({ ...latest, closed: true, continued })
     if (outcome === 'full') throw headsFailure(file, Object.assign(new Error('disk full'), { code: 'ENOSPC' }))
     if (outcome === 'busy') throw headsFailure(file, new Error(`other processes held its lock for ${patientMs} ms`))
   }

@@ -1,6 +1,7 @@
 import { genesis, unseal } from './chain.ts'
 import type { Head } from './heads.ts'
 import type { Line } from './lines.ts'
+import { readLines } from './lines.ts'
 
 /** What is wrong, where, what was expected there and what was found. */
 export interface Problem {
@@ -20,6 +21,16 @@ export interface Position {
 
 export function startOf(sandbox: string): Position {
   return { events: 0, hash: genesis(sandbox), bytes: 0 }
+}
+
+/** Where a file of a chain says itself that it begins; for one whose file before is not known. */
+export function beginOf(file: string, sandbox: string): Position {
+  for (const { bytes } of readLines(file)) {
+    const [prev, sequence] = [unseal(bytes)?.prev, sequenceOf(bytes)]
+    if (prev !== undefined && sequence !== undefined) return { events: sequence - 1, hash: prev, bytes: 0 }
+    break
+  }
+  return startOf(sandbox)
 }
 
 /** One line further, or what is wrong with it. */

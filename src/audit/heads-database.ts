@@ -2,7 +2,7 @@ import { closeSync, existsSync, linkSync, openSync, rmSync } from 'node:fs'
 import type * as Sqlite from 'node:sqlite'
 import { codeOf } from './unwritable.ts'
 
-// `segment` is 0 until rotation: then a sandbox has one file, and one head, for each.
+// A sandbox has one file, and one head, for each segment. `closed` is 1 at the end, and 2 where the next segment goes on.
 const schema = `
   CREATE TABLE heads (
     sandbox TEXT NOT NULL,
@@ -16,7 +16,7 @@ const schema = `
 
 // Never backwards: a late write of an earlier head must not hide a later one.
 const upsert = `
-  INSERT INTO heads (sandbox, segment, events, bytes, hash, closed) VALUES (?, 0, ?, ?, ?, ?)
+  INSERT INTO heads (sandbox, segment, events, bytes, hash, closed) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (sandbox, segment) DO UPDATE
   SET events = excluded.events, bytes = excluded.bytes, hash = excluded.hash, closed = excluded.closed
   WHERE excluded.events >= heads.events AND heads.closed = 0`

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../errors.ts'
+import { keyOf } from './files.ts'
 import type { Open } from './heads-database.ts'
 import { openDatabase, openReadOnly } from './heads-database.ts'
 import { isNoDatabase } from './unwritable.ts'
@@ -8,12 +9,16 @@ import { isNoDatabase } from './unwritable.ts'
 /** How long a chain is and how it ends, kept apart from it: so a cut-off end shows. */
 export interface Head {
   readonly sandbox: string
+  readonly segment: number
+  /** Of the whole chain up to here: the number of the last event. */
   readonly events: number
   /** Offset of the end of the last of these events in the file. */
   readonly bytes: number
   readonly hash: string
   /** Nothing may follow. */
   readonly closed: boolean
+  /** The chain goes on in the next segment. */
+  readonly continued: boolean
 }
 
 export type Kept = 'kept' | 'busy' | 'full'
@@ -36,7 +41,7 @@ export function openHeads(directory: string): Heads {
     attempt(() => {
       open ??= openDatabase(headsPath(directory), waitMs)
       open.database.exec(`PRAGMA busy_timeout = ${waitMs}`)
-      open.statement.run(head.sandbox, head.events, head.bytes, head.hash, head.closed ? 1 : 0)
+      open.statement.run(head.sandbox, head.segment, head.events, head.bytes, head.hash, closedAs(head))
     })
 
   const close = (): void => {
@@ -47,8 +52,12 @@ export function openHeads(directory: string): Heads {
   return { put, close }
 }
 
+function closedAs({ closed, continued }: Head): number {
+  return continued ? 2 : closed ? 1 : 0
+}
+
 /**
- * All heads of a directory by sandbox; empty where none was ever kept.
+ * All heads of a directory by the key of their file (`keyOf`); empty where none was ever kept.
  * @throws GloveboxError AUDIT_TAMPERED when the file is there and is no database of ours
  */
 export function readHeads(directory: string): ReadonlyMap<string, Head> {
@@ -68,8 +77,8 @@ export function readHeads(directory: string): ReadonlyMap<string, Head> {
 function readAll(path: string): ReadonlyMap<string, Head> {
   const database = openReadOnly(path)
   try {
-    const rows = database.prepare('SELECT sandbox, events, bytes, hash, closed FROM heads WHERE segment = 0').all()
-    return new Map(rows.map((row) => [String(row['sandbox']), toHead(row)]))
+    const rows = database.prepare('SELECT sandbox, segment, events, bytes, hash, closed FROM heads').all()
+    return new Map(rows.map(toHead).map((head) => [keyOf(head), head]))
   } finally {
     database.close()
   }
@@ -78,10 +87,12 @@ function readAll(path: string): ReadonlyMap<string, Head> {
 function toHead(row: Record<string, unknown>): Head {
   return {
     sandbox: String(row['sandbox']),
+    segment: Number(row['segment']),
     events: Number(row['events']),
     bytes: Number(row['bytes']),
     hash: String(row['hash']),
-    closed: row['closed'] === 1,
+    closed: row['closed'] !== 0,
+    continued: row['closed'] === 2,
   }
 }
 

@@ -79,7 +79,7 @@ test('--json is one document', () => {
     assert.deepEqual(JSON.parse(text), {
       schema: 'glovebox/audit-verify/1',
       ok: true,
-      records: [{ file, sandbox: 'gbx-1', state: 'ok', events: 2, afterHead: 0, tornBytes: 0 }],
+      records: [{ file, sandbox: 'gbx-1', segment: 0, state: 'ok', events: 2, afterHead: 0, tornBytes: 0 }],
     })
     truncateSync(file, 0)
     const document = JSON.parse(verifyAudit({ directory, target: undefined, json: true, style }).text) as {

@@ -1,9 +1,9 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import type { Style } from '../ui/style.ts'
 import { table } from '../ui/table.ts'
 import { untrusted } from '../ui/untrusted.ts'
-import { fileOf } from './files.ts'
+import { keyOf } from './files.ts'
 import type { ChainReport } from './verify.ts'
 import { verifyDirectory, verifyOne } from './verify.ts'
 
@@ -26,8 +26,13 @@ export function verifyAudit(options: VerifyOptions): { text: string; failure: Gl
 function reportsFor({ directory, target }: VerifyOptions): ChainReport[] {
   if (target === undefined) return verifyDirectory(directory)
   const isPath = target.includes('/') || target.endsWith('.jsonl')
-  const report = verifyOne(isPath ? resolve(target) : join(directory, fileOf(target)), directory)
-  if (report !== undefined) return [report]
+  const one = isPath ? verifyOne(resolve(target), directory) : undefined
+  const reports = isPath
+    ? one === undefined
+      ? []
+      : [one]
+    : verifyDirectory(directory).filter(({ sandbox }) => sandbox === target)
+  if (reports.length > 0) return reports
   throw new GloveboxError('USAGE', `there is no record "${target}"`, {
     fix: 'name a file, or the id of a sandbox as glovebox audit tail shows it',
   })
@@ -43,7 +48,7 @@ function asTable(reports: readonly ChainReport[], style: Style): string {
   const rows = reports.map((report) => [
     paint[report.state](report.state),
     String(report.events),
-    untrusted(report.sandbox),
+    untrusted(keyOf(report)),
     untrusted(noteOn(report)),
   ])
   const count = (state: ChainReport['state']): number => reports.filter((report) => report.state === state).length

@@ -29,7 +29,16 @@ function only(directory: string): ChainReport {
 test('a record as it was written is ok', () => {
   withDirectory((directory) => {
     const file = record(directory, 5)
-    const expected = { file, sandbox, state: 'ok', events: 5, afterHead: 0, tornBytes: 0, problem: undefined }
+    const expected = {
+      file,
+      sandbox,
+      segment: 0,
+      state: 'ok',
+      events: 5,
+      afterHead: 0,
+      tornBytes: 0,
+      problem: undefined,
+    }
     assert.deepEqual(verifyDirectory(directory), [expected])
     assert.deepEqual(verifyOne(file, directory), expected)
   })
@@ -171,11 +180,11 @@ test('a file that is gone is found by the head that is left', () => {
     assert.deepEqual(
       reports.map(({ sandbox, state }) => [sandbox, state]),
       [
-        ['gbx-2', 'ok'],
         ['gbx-1', 'tampered'],
+        ['gbx-2', 'ok'],
       ],
     )
-    assert.equal(reports[1]?.problem?.what, 'the file is gone')
+    assert.equal(reports[0]?.problem?.what, 'the file is gone')
     assert.equal(verifyOne(file, directory)?.problem?.what, 'the file is gone')
   })
 })

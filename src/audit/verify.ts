@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Problem } from './chain-check.ts'
-import { checkEnd, startOf, step } from './chain-check.ts'
-import { fileOf, listFiles, sandboxOf } from './files.ts'
+import type { Position, Problem } from './chain-check.ts'
+import { beginOf, checkEnd, startOf, step } from './chain-check.ts'
+import { compareRecords, fileOf, keyOf, listFiles, recordOf, type RecordName } from './files.ts'
 import type { Head } from './heads.ts'
 import { readHeads } from './heads.ts'
 import { maxLineBytes, readLines } from './lines.ts'
@@ -10,11 +10,14 @@ import { maxLineBytes, readLines } from './lines.ts'
 export interface ChainReport {
   readonly file: string
   readonly sandbox: string
+  /** Which of its files; 0 is the first. */
+  readonly segment: number
   /**
    * `unrecorded`: whole in itself, but no head was ever kept for it, so that its end cannot be checked:
    * its owner was killed within its first 100 ms, or the file is not ours.
    */
   readonly state: 'ok' | 'unrecorded' | 'tampered'
+  /** In this file. */
   readonly events: number
   /** Events after the last head that was kept: the owner runs, or was killed before the next. */
   readonly afterHead: number
@@ -27,13 +30,30 @@ export interface ChainReport {
 export function verifyDirectory(directory: string): ChainReport[] {
   // Heads first: what grows between the two reads is then longer than its head, never shorter.
   const heads = readHeads(directory)
-  const files = listFiles(directory)
-  const found = new Set(files.map(sandboxOf))
-  const gone = [...heads.values()].filter((head) => !found.has(head.sandbox))
-  return [
-    ...files.map((file) => verifyFile(file, heads.get(sandboxOf(file)))),
-    ...gone.map((head) => reportMissing(join(directory, fileOf(head.sandbox)), head)),
-  ]
+  const records = [...listFiles(directory).map(recordOf), ...heads.values(), ...[...heads.values()].flatMap(nextOf)]
+  const unique = [...new Map(records.map((record) => [keyOf(record), record])).values()].toSorted(compareRecords)
+  const reports: ChainReport[] = []
+  let end: Position | undefined
+  for (const { sandbox, segment } of unique) {
+    const file = join(directory, fileOf(sandbox, segment))
+    const head = heads.get(keyOf({ sandbox, segment }))
+    const before = segment === 0 ? startOf(sandbox) : reports.at(-1)?.sandbox === sandbox ? end : undefined
+    const found = existsSync(file)
+      ? verifySegment(file, head, before)
+      : { report: missing(file, head), end: endOf(head) }
+    reports.push(found.report)
+    ;({ end } = found)
+  }
+  return reports
+}
+
+/** Where a chain is said to go on, there has to be a file, whether it had a head yet or not. */
+function nextOf({ sandbox, segment, continued }: Head): RecordName[] {
+  return continued ? [{ sandbox, segment: segment + 1 }] : []
+}
+
+function endOf(head: Head | undefined): Position | undefined {
+  return head && { events: head.events, hash: head.hash, bytes: head.bytes }
 }
 
 /**
@@ -41,16 +61,32 @@ export function verifyDirectory(directory: string): ChainReport[] {
  * `undefined`: there is neither a file nor a head.
  */
 export function verifyOne(file: string, directory: string): ChainReport | undefined {
-  const sandbox = sandboxOf(file)
-  const head = readHeads(dirname(file)).get(sandbox) ?? readHeads(directory).get(sandbox)
-  if (existsSync(file)) return verifyFile(file, head)
-  return head === undefined ? undefined : reportMissing(file, head)
+  const record = recordOf(file)
+  const headOf = (name: RecordName): Head | undefined =>
+    readHeads(dirname(file)).get(keyOf(name)) ?? readHeads(directory).get(keyOf(name))
+  const head = headOf(record)
+  if (!existsSync(file)) return head && missing(file, head)
+  const before = record.segment === 0 ? undefined : endOf(headOf({ ...record, segment: record.segment - 1 }))
+  return verifySegment(file, head, before).report
 }
 
 /** Checks one file against its head. */
 export function verifyFile(file: string, head: Head | undefined): ChainReport {
-  const sandbox = sandboxOf(file)
-  let at = startOf(sandbox)
+  return verifySegment(file, head, undefined).report
+}
+
+/**
+ * One file of a chain, which begins where the one before ended. Where that is not known, it begins with itself:
+ * what is wrong with the one before has been told there.
+ */
+function verifySegment(
+  file: string,
+  head: Head | undefined,
+  before: Position | undefined,
+): { report: ChainReport; end: Position | undefined } {
+  const { sandbox, segment } = recordOf(file)
+  const begin = { ...(before ?? (segment === 0 ? startOf(sandbox) : beginOf(file, sandbox))), bytes: 0 }
+  let at = begin
   let tornBytes = 0
   let problem: Problem | undefined
   for (const line of readLines(file)) {
@@ -66,21 +102,23 @@ export function verifyFile(file: string, head: Head | undefined): ChainReport {
     at = next
   }
   problem ??= checkEnd(at, tornBytes, head)
-  return {
+  const report: ChainReport = {
     file,
     sandbox,
+    segment,
     state: problem !== undefined ? 'tampered' : head === undefined ? 'unrecorded' : 'ok',
-    events: at.events,
+    events: at.events - begin.events,
     afterHead: head === undefined ? 0 : Math.max(0, at.events - head.events),
     tornBytes,
-    problem,
+    problem: problem && { ...problem, line: problem.line - begin.events },
   }
+  return { report, end: problem === undefined ? at : endOf(head) }
 }
 
-function reportMissing(file: string, head: Head): ChainReport {
+function missing(file: string, head: Head | undefined): ChainReport {
   return {
     file,
-    sandbox: head.sandbox,
+    ...recordOf(file),
     state: 'tampered',
     events: 0,
     afterHead: 0,
@@ -88,7 +126,10 @@ function reportMissing(file: string, head: Head): ChainReport {
     problem: {
       line: 1,
       what: 'the file is gone',
-      expected: `${head.events} events in ${head.bytes} bytes, as its kept head says`,
+      expected:
+        head === undefined
+          ? 'a file in which the chain goes on, as the head of the one before says'
+          : `${head.events} events in ${head.bytes} bytes, as its kept head says`,
       found: 'no file',
     },
   }

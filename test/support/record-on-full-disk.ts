@@ -15,7 +15,7 @@ const [base = '', mode = ''] = process.argv.slice(2)
 const directory = path.join(base, 'audit')
 const filler = path.join(base, 'filler')
 
-const aHead = { sandbox: 'gbx-3', events: 1, bytes: 1, hash: '', closed: false }
+const aHead = { sandbox: 'gbx-3', segment: 0, continued: false, events: 1, bytes: 1, hash: '', closed: false }
 
 if (mode === 'deny')
   process.stdout.write(
