@@ -8,7 +8,8 @@ import { root } from './checks.ts'
 
 /**
  * `node tools/catalog.ts [NAME…]`: finds the smallest memory and number of processes that a server of the catalogue does
- * its check with, and writes them with half as much again into its entry. Servers are installed from the registries first.
+ * its check with, and writes twice that into its entry, and no less than 256M and 32: real work is larger than a check.
+ * Servers are installed from the registries first.
  */
 const home = process.env['GLOVEBOX_CATALOG_HOME'] ?? path.join(homedir(), '.cache', 'glovebox-test-catalog')
 const names = process.argv.slice(2)
@@ -31,7 +32,7 @@ async function measure(entry: CatalogEntry): Promise<void> {
   )
   if (memory === undefined || pids === undefined)
     return void process.stdout.write(`${entry.name}: no limit is enough\n`)
-  const limits = { memory: `${roundUp(memory * 1.5, 32)}M`, pids: roundUp(pids * 1.5, 8) }
+  const limits = { memory: `${Math.max(256, memory * 2)}M`, pids: Math.max(32, pids * 2) }
   const file = path.join(root, 'catalog', `${entry.name}.json`)
   const written = JSON.parse(readFileSync(file, 'utf8')) as CatalogEntry
   writeFileSync(file, `${JSON.stringify({ ...written, sandbox: { ...written.sandbox, limits } }, null, 2)}\n`)
@@ -62,8 +63,4 @@ async function works(entry: CatalogEntry, flags: readonly string[]): Promise<boo
       return false
     },
   )
-}
-
-function roundUp(value: number, step: number): number {
-  return Math.ceil(value / step) * step
 }

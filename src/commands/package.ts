@@ -7,6 +7,7 @@ interface JsonFlag {
 interface InstallFlags extends JsonFlag {
   readonly lock?: string
   readonly frozen?: boolean
+  readonly allowScripts?: readonly string[]
 }
 
 export function register(program: Command): void {
@@ -40,6 +41,11 @@ export function register(program: Command): void {
     .passThroughOptions()
     .option('--lock <file>', 'take the versions from this lock file')
     .option('--frozen', 'install nothing that the lock file does not have')
+    .option(
+      '--allow-scripts <name>',
+      'run the install scripts of this package, in a jail without a network (repeat)',
+      each,
+    )
     .option('--json', 'one JSON document')
     .exitOverride()
     .action(install)
@@ -78,6 +84,8 @@ export function register(program: Command): void {
     .action(verify)
 }
 
+const each = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
+
 async function list({ json }: JsonFlag): Promise<void> {
   const { listPackages, storeBytes } = await import('../packages/manage/list.ts')
   const { renderPackages, packageJson } = await import('../ui/packages.ts')
@@ -115,7 +123,7 @@ async function install(words: readonly string[], flags: InstallFlags): Promise<v
   const installed =
     words.length === 0 && lock !== undefined
       ? await installLocked(lock, options)
-      : [await installAhead(words, { ...options, lock })]
+      : [await installAhead(words, { ...options, lock, allowScripts: flags.allowScripts })]
   if (flags.json === true) return print('package install', { packages: installed.map(({ record }) => record) })
   for (const { record } of installed)
     process.stdout.write(`${record.roots.map(({ name, version }) => `${name} ${version}`).join(', ')} is installed\n`)

@@ -19,6 +19,8 @@ export interface InstallOptions {
   readonly progress: (line: string) => void
   readonly signal?: AbortSignal | undefined
   readonly lock?: LockOptions | undefined
+  /** Packages whose install scripts may run from now on; without it, those that were allowed before. */
+  readonly allowScripts?: readonly string[] | undefined
 }
 
 export interface Installed {
@@ -35,6 +37,8 @@ export interface Ecosystem {
   requireFits(request: PackageRequest, resolution: Resolution): Promise<void>
   interpreterFor(request: PackageRequest, resolution: Resolution): Promise<Interpreter>
   install(tree: string, key: string, resolution: Resolution, interpreter: Interpreter): Promise<void>
+  /** Runs what was allowed. @throws GloveboxError when this ecosystem has nothing to run, or it fails */
+  build(tree: string, resolution: Resolution, interpreter: Interpreter, allowed: readonly string[]): Promise<void>
   describe(
     tree: string,
     resolution: Resolution,
@@ -51,7 +55,7 @@ export async function ensureInstalled(request: PackageRequest, options: InstallO
   const what = request.packages.join(', ')
   const waiting = `${what} is being installed by another glovebox; waiting for it`
   return holding(store, `request-${shortHash(request)}`, { signal, onWait: () => progress(waiting) }, async () => {
-    const pin = await pinFor(request, ecosystem, options)
+    const pin = withAllowed(await pinFor(request, ecosystem, options), options)
     return installPinned(pin, ecosystem, options)
   })
 }
@@ -61,6 +65,23 @@ async function pinFor(request: PackageRequest, ecosystem: Ecosystem, options: In
   const current = await currentPin(request, ecosystem, options, locked && resolutionId(locked.resolution))
   if (current !== undefined) return current
   return locked === undefined ? resolveAnew(request, ecosystem, options) : adoptLocked(locked, ecosystem, options)
+}
+
+/** What may run is part of what is pinned: a tree that was built is another one. */
+function withAllowed(pin: Pin, { store, allowScripts }: InstallOptions): Pin {
+  if (allowScripts === undefined) return pin
+  const scripts = new Set(
+    readResolution(store, pin.resolution)?.entries.flatMap(({ name, scripts: has }) => (has ? name : [])),
+  )
+  const unknown = allowScripts.find((name) => !scripts.has(name))
+  if (unknown !== undefined) {
+    throw new GloveboxError('USAGE', `--allow-scripts ${unknown}: no package of that name here has install scripts`, {
+      fix: scripts.size === 0 ? 'leave it out: nothing here has any' : `these have: ${[...scripts].join(', ')}`,
+    })
+  }
+  const allowed = { ...pin, allowScripts: [...new Set(allowScripts)].toSorted() }
+  writePin(store, allowed)
+  return allowed
 }
 
 /** A pin from before, with an interpreter that is there now. */
@@ -152,6 +173,9 @@ async function installInto(
   const staged = stage(store, key)
   try {
     await ecosystem.install(`${staged}/tree`, key, resolution, pin.interpreter)
+    if (pin.allowScripts.length > 0) {
+      await ecosystem.build(`${staged}/tree`, resolution, pin.interpreter, pin.allowScripts)
+    }
     const facts = ecosystem.describe(`${staged}/tree`, resolution, pin.interpreter)
     const record = publish(
       store,
@@ -164,6 +188,7 @@ async function installInto(
         abi: pin.interpreter.abi,
         packages: resolution.entries.length,
         ...facts,
+        scripts: facts.scripts.map((script) => ({ ...script, ran: pin.allowScripts.includes(script.name) })),
       },
       ecosystem.allowedLinks,
     )
@@ -178,7 +203,8 @@ async function installInto(
 function tellScripts({ scripts }: PackageRecord, progress: InstallOptions['progress']): void {
   const silent = scripts.filter(({ ran }) => !ran).map(({ name }) => name)
   if (silent.length === 0) return
-  progress(`install scripts of ${silent.join(', ')} were not run; most packages work without theirs`)
+  progress(`install scripts of ${silent.join(', ')} were not run; most packages work without theirs, and`)
+  progress('glovebox package install --allow-scripts NAME -- COMMAND runs one in a jail without a network')
 }
 
 export async function loadEcosystem(name: PackageRequest['ecosystem'], options: InstallOptions): Promise<Ecosystem> {

@@ -233,3 +233,39 @@ test('an unknown name and a command that is none are told with a fix', async () 
   assert.equal(code, 2)
   assert.match(stderr, /fix: write it as a client has it/)
 })
+
+test('install scripts that are allowed by name run in a jail: no network, no home, nothing but their own directory', async () => {
+  using home = packageHome(registry.url)
+  await fine(home, 'install', '--', 'npx', 'with-build')
+  const plain = await resolve(home, 'npx with-build')
+  assert.ok(!existsSync(path.join(path.dirname(plain?.command[1] ?? ''), 'built.json')))
+  const { code, stderr } = await verb(home, 'install', '--allow-scripts', 'with-build', '--', 'npx', 'with-build')
+  assert.equal(code, 0, stderr)
+  const built = await resolve(home, 'npx with-build')
+  assert.notEqual(built?.package?.key, plain?.package?.key)
+  const said = JSON.parse(
+    readFileSync(path.join(path.dirname(built?.command[1] ?? ''), 'built.json'), 'utf8'),
+  ) as object
+  assert.deepEqual(said, { network: 'refused', home: 'refused', elsewhere: 'refused' })
+  assert.ok(!existsSync(path.join(home.root, 'evil')))
+  assert.match(await fine(home, 'show', 'with-build'), /install script +with-build 1\.0\.0: was run/)
+  const unknown = await verb(home, 'install', '--allow-scripts', 'nobody', '--', 'npx', 'with-build')
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /these have: with-build/)
+})
+
+test('a build that fails leaves nothing behind, and says why', async () => {
+  using home = packageHome(registry.url)
+  const { code, stderr } = await verb(
+    home,
+    'install',
+    '--allow-scripts',
+    'with-broken-build',
+    '--',
+    'npx',
+    'with-broken-build',
+  )
+  assert.equal(code, 1)
+  assert.match(stderr, /the install scripts of with-broken-build 1\.0\.0 failed[^]*cannot find the compiler/)
+  assert.deepEqual(readdirSync(storeIn(home.places.data).staging), [])
+})

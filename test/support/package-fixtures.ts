@@ -70,7 +70,33 @@ export const fixtures: readonly FixturePackage[] = [
     manifest: { bin: 'cli.js', scripts: { postinstall: 'node ./evil.js' } },
     files: { 'cli.js': server('scripts'), 'evil.js': "require('fs').writeFileSync(process.env.HOME + '/evil', '')\n" },
   },
+  {
+    name: 'with-build',
+    version: '1.0.0',
+    manifest: { bin: 'cli.js', scripts: { install: 'node ./build.js' } },
+    files: { 'cli.js': server('built'), 'build.js': build() },
+  },
+  {
+    name: 'with-broken-build',
+    version: '1.0.0',
+    manifest: { bin: 'cli.js', scripts: { install: 'node ./build.js' } },
+    files: { 'cli.js': server('broken'), 'build.js': "console.error('cannot find the compiler'); process.exit(1)\n" },
+  },
 ]
+
+/** Tries what no build has to do, and writes down how it went where it may write. */
+function build(): string {
+  return `
+const { writeFileSync, readFileSync } = require('node:fs')
+const { connect } = require('node:net')
+const attempt = (work) => { try { work(); return 'done' } catch { return 'refused' } }
+const home = attempt(() => readFileSync('../../../../../../../../.npmrc'))
+const elsewhere = attempt(() => writeFileSync('../.package-lock.json', ''))
+const socket = connect({ host: '127.0.0.1', port: 9, timeout: 2000 })
+const end = (network) => { writeFileSync('built.json', JSON.stringify({ network, home, elsewhere })); process.exit(0) }
+socket.on('connect', () => end('done')).on('error', () => end('refused')).on('timeout', () => end('refused'))
+`
+}
 
 /** Says its version and its arguments, and what it finds of its dependency. */
 function server(version: string): string {

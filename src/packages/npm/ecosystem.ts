@@ -7,7 +7,7 @@ import { npmTool } from './npm-tool.ts'
 import { lockDependencies, resolveRoots, type ResolvedRoots } from './resolve.ts'
 import { parseNpmSpec } from './spec.ts'
 
-export function npmEcosystem({ store, env, offline, signal }: InstallOptions): Ecosystem {
+export function npmEcosystem({ store, env, offline, progress, signal }: InstallOptions): Ecosystem {
   const npm = (node: string, until = signal) => npmTool({ node, env, offline, signal: until })
 
   /** Which versions are meant; a registry that is not there is found out within seconds, however patient npm is. */
@@ -39,6 +39,10 @@ export function npmEcosystem({ store, env, offline, signal }: InstallOptions): E
     },
     interpreterFor: async (_request, { roots }) => chooseNode(store, roots, env),
     install: async (tree, _key, resolution, { path }) => installNpm(tree, resolution, npm(path)),
+    async build(tree, resolution, { path }, allowed) {
+      const { buildAllowed } = await import('./build.ts')
+      await buildAllowed(tree, resolution, { allowed, node: path, env, progress, signal })
+    },
     describe: (tree, { roots, entries }) => ({
       executables: findExecutables(tree, roots),
       scripts: entries.filter(({ scripts }) => scripts).map(({ name, version }) => ({ name, version, ran: false })),

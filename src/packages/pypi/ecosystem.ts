@@ -86,6 +86,13 @@ export function pypiEcosystem({ store, env, signal, progress, offline }: Install
       const driver = pipDriver(await pythonsHere())
       await installPypi(tree, treeOf(store, key), { resolution, interpreter, pip: pip(driver), env })
     },
+    async build(_tree, { roots }) {
+      await Promise.reject(
+        new GloveboxError('USAGE', `${roots[0]?.name} is made of wheels: they have no install scripts`, {
+          fix: 'leave --allow-scripts out',
+        }),
+      )
+    },
     describe(tree, { roots }) {
       const found = executablesOf(
         tree,
