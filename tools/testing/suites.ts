@@ -29,12 +29,22 @@ export interface ProgramSuite {
 
 const below = (directory: string): string[] => globSync(`test/${directory}/**/*.test.ts`, { cwd: root }).toSorted()
 
+const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog)/.test(file)
+
 /** In the order in which they tell the most the soonest. */
 export function suites(long: boolean): Suite[] {
   return [
     { kind: 'node', name: 'unit', files: unitTests(), concurrency: 2, asUserToo: false },
     { kind: 'node', name: 'contract', files: below('contract'), concurrency: 1, asUserToo: true },
-    { kind: 'node', name: 'e2e', files: below('e2e'), concurrency: 1, asUserToo: false },
+    {
+      kind: 'node',
+      name: 'e2e',
+      files: below('e2e').filter((file) => !isPackages(file)),
+      concurrency: 1,
+      asUserToo: false,
+    },
+    // Mostly waiting for npm and pip.
+    { kind: 'node', name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2, asUserToo: false },
     { kind: 'node', name: 'escape', files: below('escape'), concurrency: 1, asUserToo: false },
     { kind: 'cargo', name: 'rust' },
     ...fuzzers(long),
