@@ -6,6 +6,8 @@ interface RunFlags extends StartFlags {
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly receipt?: string
+  readonly lock?: string
+  readonly frozen?: boolean
 }
 
 export function register(program: Command): void {
@@ -19,6 +21,8 @@ export function register(program: Command): void {
     .passThroughOptions()
     .option('--name <name>', 'what the record calls it; the program by default')
     .option('--command <line>', 'the command in one string, split into words; no shell')
+    .option('--lock <file>', 'take the versions of a package from this lock file')
+    .option('--frozen', 'start no package that the lock file (the nearest glovebox.lock) does not have')
     .option('--dry-run', 'print the plan and start nothing')
     .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
     .option('--json', 'machine-readable plan and errors')
@@ -29,6 +33,8 @@ export function register(program: Command): void {
       `
 Examples:
   glovebox run files
+  glovebox run --read ~/notes npx -y @modelcontextprotocol/server-filesystem ~/notes
+  glovebox run git ~/work/project
   glovebox run --read ~/notes -- node server.js ~/notes
   glovebox run --write ./data --deny-tools 'delete_*' --memory 256M -- mcp-server-files ./data
 
@@ -47,7 +53,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   const { policy, ...start } = await startOf(words, flags, from)
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
-  const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false })
+  const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
   const { plan, driver } = await prepared.catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })

@@ -1,5 +1,11 @@
-import { basename, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { places } from '../system/places.ts'
+
+export interface LockFlags {
+  readonly lock?: string
+  readonly frozen?: boolean
+}
 
 export interface ProgramOf {
   /** The command itself, or the interpreter on the entry point of the package that it means. */
@@ -15,18 +21,30 @@ export interface ProgramOf {
  */
 export async function programOf(
   command: readonly string[],
-  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  { cwd, env, flags = {} }: { cwd: string; env: NodeJS.ProcessEnv; flags?: LockFlags | undefined },
 ): Promise<ProgramOf> {
   await verifyBundle(command, env)
   if (!runners.test(basename(command[0] ?? ''))) return { command, name: undefined }
   const { resolveCommand } = await import('./start.ts')
+  const lock = lockFor(flags, cwd)
   const resolved = await resolveCommand(command, {
+    ...(lock !== undefined && { lock }),
     places: places(env),
     env,
     cwd,
     progress: (line) => void process.stderr.write(`glovebox: ${line}\n`),
   })
   return { command: resolved?.command ?? command, name: resolved?.package?.name.replace(/^@[^/]*\//, '') }
+}
+
+/** The lock file that is named, or for `--frozen` the nearest one. A project's lock counts only when it is asked for. */
+function lockFor({ lock, frozen = false }: LockFlags, cwd: string): { path: string; frozen: boolean } | undefined {
+  if (lock !== undefined) return { path: resolve(cwd, lock), frozen }
+  if (!frozen) return undefined
+  for (let directory = cwd; ; directory = dirname(directory)) {
+    const path = join(directory, 'glovebox.lock')
+    if (existsSync(path) || directory === dirname(directory)) return { path, frozen }
+  }
 }
 
 /** What `add --bundle` wrote down names its files in the store: they are verified like any package's. */

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { loadDriver } from '../drivers/registry.ts'
 import type { Driver } from '../drivers/driver.ts'
-import { programOf } from '../packages/program-of.ts'
+import { programOf, type LockFlags } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { resolvePlan } from '../policy/resolve.ts'
@@ -26,10 +26,12 @@ export async function prepare(options: {
   cwd?: string
   /** Throws when the plan does more than its configuration is trusted with. */
   review?: (plan: Plan) => void
+  /** Where the versions of a package have to come from: `--lock`, `--frozen`. */
+  locked?: LockFlags
 }): Promise<Prepared> {
   const { policy, terminal } = options
   const cwd = options.cwd ?? process.cwd()
-  const { command, name } = await programOf(options.command, { cwd, env: process.env })
+  const { command, name } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
   const facts = inspectHost(policy, command, process.env, cwd)
   const server = options.name ?? name ?? basename(command[0] ?? '')
   const plan = resolvePlan(server, policy, facts, { env: process.env, terminal })
