@@ -95,7 +95,9 @@ mod tests {
         unsafe {
             let child = libc::fork();
             if child == 0 {
-                libc::_exit(body());
+                libc::_exit(
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101),
+                );
             }
             let mut status = 0;
             assert_eq!(libc::waitpid(child, &mut status, 0), child);

@@ -61,6 +61,8 @@ impl Filter {
     pub fn install(&self) -> io::Result<OwnedFd> {
         let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
         // Without this flag (kernels before 5.19) a signal interrupts the wait, and the call is made twice.
+        // With it only one that comes before the supervisor has taken the call: a handler without
+        // SA_RESTART then makes it fail with EINTR, which the kernel leaves no way to prevent.
         match self.load(listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.load(listener),
             done => done,

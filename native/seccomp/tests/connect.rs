@@ -308,6 +308,56 @@ fn many_connections_at_a_time_are_all_made() {
     assert_eq!(outcome.end, End::Code(0));
 }
 
+extern "C" fn counted(_signal: i32) {}
+
+#[test]
+fn signals_do_not_disturb_a_connection_that_is_being_made() {
+    let outcome = Sandbox::default().run(|_| {
+        // SAFETY: the handler does nothing; the timer's structure lives until the call is over.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = counted as extern "C" fn(i32) as usize;
+            // Without it a signal that comes before the supervisor has taken the call ends it with EINTR.
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut());
+            // ITIMER_REAL, every 200 us: interval and first expiry, in seconds and microseconds.
+            let often = [libc::timeval {
+                tv_sec: 0,
+                tv_usec: 200,
+            }; 2];
+            common::errno_of(
+                libc::SYS_setitimer,
+                [0, often.as_ptr() as usize, 0, 0, 0, 0],
+            );
+        }
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (near, far) = (udp.local_addr().unwrap(), tcp.local_addr().unwrap());
+        let connect = |fd: i32, to: SocketAddr| {
+            let mut bytes = (libc::AF_INET as u16).to_ne_bytes().to_vec();
+            bytes.extend(to.port().to_be_bytes());
+            bytes.extend([127, 0, 0, 1]);
+            bytes.resize(16, 0);
+            common::errno_of(
+                libc::SYS_connect,
+                [fd as usize, bytes.as_ptr() as usize, 16, 0, 0, 0],
+            )
+        };
+        (0..300)
+            .filter(|_| {
+                // SAFETY: makes a socket.
+                let stream = unsafe {
+                    OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0))
+                };
+                connect(udp.as_raw_fd(), near) != 0
+                    || connect(stream.as_raw_fd(), far) != 0
+                    || tcp.accept().is_err()
+            })
+            .count() as i32
+    });
+    assert_eq!(outcome.end, End::Code(0));
+}
+
 #[test]
 fn a_record_that_cannot_be_written_ends_the_supervisor_before_anything_happens() {
     let sandbox = Sandbox {

@@ -46,7 +46,9 @@ impl Child {
         match unsafe { libc::fork() } {
             -1 => panic!("fork: {}", io::Error::last_os_error()),
             0 => {
-                let code = body();
+                // A panic must not run on in the child's copy of the test harness.
+                let code =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
                 // SAFETY: ends the child at once.
                 unsafe { libc::_exit(code) }
             }

@@ -13,6 +13,7 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
     for group in [DESCRIPTORS, TREE, METADATA, WATCHING, WAITING, MEMORY, THREADS, SIGNALS, CLOCKS, IDENTITY, LIMITS, SOCKETS, CONFINEMENT] {
         table.all(group, &Rule::Allow);
     }
+    table.all(newer::DIFFER, &Rule::Allow);
     // Without a cgroup nothing counts the memory behind these, which outlives its mappings.
     let shared_memory = if options.memory_accounted { Rule::Allow } else { Rule::Errno(ENOSYS) };
     table.all(SYSTEM_V, &shared_memory);
@@ -27,8 +28,8 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
 const DESCRIPTORS: &[c_long] = &[
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,
     SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2, SYS_flock,
-    SYS_sendfile, SYS_splice, SYS_tee, SYS_copy_file_range,
-    SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range, SYS_fallocate, SYS_ftruncate, SYS_fadvise64, SYS_readahead,
+    SYS_splice, SYS_tee, SYS_copy_file_range,
+    SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_fallocate, SYS_ftruncate, SYS_readahead,
     newer::CACHESTAT,
 ];
 
@@ -95,7 +96,7 @@ const IDENTITY: &[c_long] = &[
 ];
 
 /// Resource limits, which can only go down.
-const LIMITS: &[c_long] = &[SYS_getrlimit, SYS_setrlimit, SYS_prlimit64, SYS_getrusage];
+const LIMITS: &[c_long] = &[SYS_prlimit64, SYS_getrusage];
 
 /// Sockets that `socket` allowed.
 const SOCKETS: &[c_long] = &[

@@ -2,7 +2,7 @@
 
 use libc::*;
 
-use super::Table;
+use super::{numbers, Table};
 use crate::rule::{on, on_pointer, without_bits, Rule};
 use crate::FilterOptions;
 
@@ -29,7 +29,7 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
     table.rule(SYS_mknodat, mknod_rule(2));
     table.rule(SYS_fchmod, mode_rule(1, Rule::Allow));
     table.rule(SYS_fchmodat, mode_rule(2, Rule::Allow));
-    table.rule(SYS_fchmodat2, mode_rule(2, Rule::Allow));
+    table.rule(numbers::FCHMODAT2, mode_rule(2, Rule::Allow));
     table.rule(
         SYS_personality,
         on(0)

@@ -3,6 +3,7 @@
 
 use libc::c_long;
 
+pub const FCHMODAT2: c_long = 452;
 pub const CACHESTAT: c_long = 451;
 pub const MAP_SHADOW_STACK: c_long = 453;
 pub const FUTEX_WAKE: c_long = 454;
@@ -15,3 +16,35 @@ pub const FILE_SETATTR: c_long = 469;
 /// Called by the kernel's own trampoline when the host probes function returns (x86-64 only).
 #[cfg(target_arch = "x86_64")]
 pub const URETPROBE: c_long = 335;
+
+/// `renameat`, `sendfile`, `sync_file_range`, `getrlimit`, `setrlimit`, `fadvise64`, which every
+/// architecture has under a number of its own.
+#[cfg(target_arch = "x86_64")]
+pub const DIFFER: &[c_long] = &[264, 40, 277, 97, 160, 221];
+#[cfg(target_arch = "aarch64")]
+pub const DIFFER: &[c_long] = &[38, 71, 84, 163, 164, 223];
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use libc::{
+        SYS_fadvise64, SYS_fchmodat2, SYS_getrlimit, SYS_renameat, SYS_sendfile, SYS_setrlimit,
+        SYS_sync_file_range,
+    };
+
+    #[test]
+    fn numbers_agree_with_those_that_have_names() {
+        assert_eq!(
+            DIFFER,
+            [
+                SYS_renameat,
+                SYS_sendfile,
+                SYS_sync_file_range,
+                SYS_getrlimit,
+                SYS_setrlimit,
+                SYS_fadvise64
+            ]
+        );
+        assert_eq!(FCHMODAT2, SYS_fchmodat2);
+    }
+}

@@ -21,12 +21,17 @@ pub fn in_child(body: impl FnOnce() -> i32) -> End {
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", io::Error::last_os_error()),
         0 => {
-            let code = body();
+            let code = unwound(body);
             // SAFETY: ends the child at once, without the parent's exit handlers.
             unsafe { libc::_exit(code) }
         }
         child => wait(child),
     }
+}
+
+/// A panic in a child must not run on in its copy of the test harness.
+pub fn unwound(body: impl FnOnce() -> i32) -> i32 {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101)
 }
 
 pub fn wait(child: i32) -> End {

@@ -80,7 +80,7 @@ impl Sandbox {
         let child = match unsafe { libc::fork() } {
             -1 => panic!("fork: {}", io::Error::last_os_error()),
             0 => {
-                let code = inside(&filter, &place.0, &mut theirs, body);
+                let code = super::unwound(|| inside(&filter, &place.0, &mut theirs, body));
                 // SAFETY: ends the child at once.
                 unsafe { libc::_exit(code) }
             }
