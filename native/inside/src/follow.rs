@@ -131,7 +131,12 @@ impl<'s> Following<'s> {
             let table = open_mount_table(ready.pid)?;
             self.watch.add(table, PollFlags::PRI, Waker::Mounts);
         }
-        self.watchdog = self.limits.watchdog(ready.pid)?;
+        let take = |number: Option<i32>| match number {
+            None => Ok(None),
+            Some(number) => pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()).map(Some),
+        };
+        let root = take(ready.root).step("limits", || "take the root".into())?;
+        let diagnosis = take(ready.diagnosis).step("limits", || "take a socket".into())?;
         if let Some(number) = ready.terminal {
             let master = pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty())
                 .step("terminal", || "take the terminal's master".into())?;
@@ -145,7 +150,9 @@ impl<'s> Following<'s> {
             pid: ready.pid,
             pidfd,
         });
-        self.link.tell(Go::Execute)
+        self.link.tell(Go::Execute)?;
+        self.watchdog = self.limits.watchdog(root, diagnosis)?;
+        Ok(())
     }
 
     /// The program runs. What is not needed before that is done here, beside it.

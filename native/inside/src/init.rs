@@ -12,18 +12,19 @@ use rustix::process::{
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::fault::{Outcome, Step};
+use crate::handover::{self, Inside};
 use crate::kernel::{
     self, close_from_but, exit_now, fork_into, next_signal, signal_descriptor, Side,
 };
 use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
-use crate::program::{become_program, Inside, Prepared};
+use crate::program::{become_program, drop_capabilities, enter, Prepared};
 use crate::sandbox::Terms;
 use crate::source::{open_all, Source};
 use crate::tree::TopLink;
 use crate::who::Who;
-use crate::{landlock, loopback, terminal, title, tree};
+use crate::{landlock, terminal, title, tree};
 
 /// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
 pub struct Drawing {
@@ -76,9 +77,24 @@ fn start(
         .step("start", || "tie to the launcher".into())?;
     umask(Mode::empty());
     lower_namespace_limits();
-    loopback::bring_up()?;
     rustix::system::sethostname(plan.id.as_bytes())
         .step("namespaces", || "set the hostname".into())?;
+    let (giver, taker) = handover::pair()?;
+    // The program's process has much to do that needs no tree, so it begins now. It shares our root and
+    // working directory, and so is in the new tree when we are.
+    // SAFETY: this process has one thread.
+    let side = unsafe { fork_into(libc::CLONE_FS as u64, None) };
+    let program = match side.step("start", || "fork the program".into())? {
+        Side::Parent { child, .. } => child,
+        Side::Child => {
+            drop(giver);
+            become_program(&prepared, limits, &taker, link);
+            // `hangup` closes with an execve that works, or here.
+            drop(hangup);
+            exit_now(127)
+        }
+    };
+    drop((taker, hangup));
     let sources = match sources {
         Some(sources) => sources,
         None => open_all(&plan.mounts, who, &table)?,
@@ -94,18 +110,13 @@ fn start(
             true => Some(terminal::make()?),
             false => None,
         },
+        ..limits.for_watchdog()?
     };
-    // SAFETY: this process has one thread.
-    let side = unsafe { fork_into(0, None) }.step("start", || "fork the program".into())?;
-    match side {
-        Side::Parent { child, .. } => Ok(child),
-        Side::Child => {
-            become_program(&prepared, limits, &inside, link);
-            // `hangup` closes with an execve that works, or here.
-            drop(hangup);
-            exit_now(127)
-        }
-    }
+    // We need none any more, and what is entered next must be entered by the program's own right.
+    drop_capabilities().step("start", || "drop capabilities".into())?;
+    enter(prepared.cwd())?;
+    giver.give(&inside)?;
+    Ok(program)
 }
 
 /// Leaves the launcher's ids behind. The capabilities in the new user namespace stay, since none of

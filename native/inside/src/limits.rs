@@ -1,12 +1,17 @@
 //! Memory, CPUs and processes: what the plan asks for, what holds it, and its end.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use glovebox_limits::{Limit, Limits, Notice, Request, Unenforceable, Watchdog};
 use glovebox_wire::{Control, Enforcement, Plan};
 use rustix::event::PollFlags;
+use rustix::fs::{open, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{netlink, socket_with, AddressFamily, SocketFlags, SocketType};
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Outcome, Step};
+use crate::handover::Inside;
 
 const STAGE: &str = "limits";
 
@@ -92,7 +97,7 @@ impl Held {
     }
 
     /// Copies of the descriptors to poll for [`Held::notices`].
-    pub fn watches(&mut self) -> Outcome<Vec<(std::os::fd::OwnedFd, PollFlags)>> {
+    pub fn watches(&mut self) -> Outcome<Vec<(OwnedFd, PollFlags)>> {
         let Some(limits) = &mut self.limits else {
             return Ok(Vec::new());
         };
@@ -119,14 +124,40 @@ impl Held {
         }
     }
 
-    /// A watchdog over the sandbox of this program, where one is needed. To be made before the program
-    /// is executed: a first thread that ends at once takes the way to its root with it.
-    pub fn watchdog(&self, program: i32) -> Outcome<Option<Watchdog>> {
-        match self.watched {
-            None => Ok(None),
-            Some(limit) => Watchdog::of(program as u32, limit)
+    /// For pid 1, in the new tree: what a watchdog will look at, where one is needed. Not looked up by
+    /// the program's pid, whose first thread may end at once and take the way to its root along.
+    pub fn for_watchdog(&self) -> Outcome<Inside> {
+        if self.watched.is_none() {
+            return Ok(Inside::default());
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = open("/", flags, Mode::empty()).step(STAGE, || "open /".into())?;
+        // A kernel without sock_diag(7) cannot be asked; the watchdog counts sockets there.
+        let diagnosis = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            Some(netlink::SOCK_DIAG),
+        );
+        Ok(Inside {
+            root: Some(root),
+            diagnosis: diagnosis.ok(),
+            ..Inside::default()
+        })
+    }
+
+    /// A watchdog, where one is needed, over what was taken out of the program's descriptors.
+    pub fn watchdog(
+        &self,
+        root: Option<OwnedFd>,
+        diagnosis: Option<OwnedFd>,
+    ) -> Outcome<Option<Watchdog>> {
+        match (self.watched, root) {
+            (Some(limit), Some(root)) => Watchdog::over(&root, diagnosis, limit)
                 .map(Some)
                 .map_err(|error| failed("watch the memory", &error)),
+            (Some(_), None) => Err(Fault::call(STAGE, "watch the memory", Errno::BADF)),
+            (None, _) => Ok(None),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each message is one packet. The launcher keeps one end; pid 1 keeps the other for its whole life,
 //! so that a launcher that is gone shows as a hang-up; the program's copy closes with its execve.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use glovebox_wire::Status;
 use rustix::io::{retry_on_intr, Errno};
@@ -14,6 +14,7 @@ use rustix::net::{
 use rustix::process::Pid;
 
 use crate::fault::{Fault, Outcome, Step};
+use crate::handover::Inside;
 
 const STAGE: &str = "start";
 
@@ -43,15 +44,18 @@ pub enum Word {
 pub struct Ready {
     /// Host pid of the program, as the kernel says.
     pub pid: i32,
-    /// Number of the seccomp listener in the program's descriptor table.
+    /// Numbers in the program's descriptor table: of the seccomp listener,
     pub listener: i32,
-    /// Number of the terminal's master there, where the plan wants one.
+    /// of its terminal's master, where the plan wants one,
     pub terminal: Option<i32>,
+    /// and of what a watchdog needs, where there is one.
+    pub root: Option<i32>,
+    pub diagnosis: Option<i32>,
     /// Device number of the sandbox's own tmpfs.
     pub device: u64,
 }
 
-const NO_TERMINAL: i32 = -1;
+const NONE: i32 = -1;
 
 /// The launcher's end.
 pub struct Outer(OwnedFd);
@@ -136,10 +140,17 @@ impl Inner {
         self.send(b'E', &line[..line.len().min(room)]);
     }
 
-    pub fn ready(&self, listener: i32, terminal: Option<i32>, device: u64) {
-        let mut bytes = listener.to_ne_bytes().to_vec();
-        bytes.extend_from_slice(&terminal.unwrap_or(NO_TERMINAL).to_ne_bytes());
-        bytes.extend_from_slice(&device.to_ne_bytes());
+    pub fn ready(&self, listener: &OwnedFd, inside: &Inside) {
+        let number =
+            |descriptor: &Option<OwnedFd>| descriptor.as_ref().map_or(NONE, AsRawFd::as_raw_fd);
+        let numbers = [
+            listener.as_raw_fd(),
+            number(&inside.terminal),
+            number(&inside.root),
+            number(&inside.diagnosis),
+        ];
+        let mut bytes: Vec<u8> = numbers.into_iter().flat_map(i32::to_ne_bytes).collect();
+        bytes.extend_from_slice(&inside.device.to_ne_bytes());
         self.send(b'R', &bytes);
     }
 
@@ -171,13 +182,16 @@ impl AsFd for Inner {
 fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
     let (kind, body) = packet.split_first()?;
     let number = |bytes: Option<&[u8]>| bytes?.try_into().ok().map(i32::from_ne_bytes);
+    let some = |number: i32| Some(number).filter(|number| *number != NONE);
     Some(match kind {
         b'E' => Word::Failed(body.to_vec()),
         b'R' => Word::Ready(Ready {
             pid: sender?.as_raw_nonzero().get(),
             listener: number(body.get(..4))?,
-            terminal: number(body.get(4..8)).filter(|number| *number != NO_TERMINAL),
-            device: u64::from_ne_bytes(body.get(8..)?.try_into().ok()?),
+            terminal: some(number(body.get(4..8))?),
+            root: some(number(body.get(8..12))?),
+            diagnosis: some(number(body.get(12..16))?),
+            device: u64::from_ne_bytes(body.get(16..)?.try_into().ok()?),
         }),
         b'N' => Word::NotExecuted {
             errno: number(body.get(..4))?,
@@ -195,18 +209,23 @@ mod tests {
     #[test]
     fn words_arrive_with_their_senders_pid() {
         let (outer, inner) = pair().expect("a pair");
-        inner.ready(7, Some(9), 0x1_0000_0001);
-        let word = outer.hear().expect("a packet");
-        let own = rustix::process::getpid().as_raw_nonzero().get();
-        assert_eq!(
-            word,
-            Some(Word::Ready(Ready {
-                pid: own,
-                listener: 7,
-                terminal: Some(9),
-                device: 0x1_0000_0001
-            }))
-        );
+        let null = || OwnedFd::from(std::fs::File::open("/dev/null").expect("a file"));
+        let (listener, terminal) = (null(), null());
+        let expected = Ready {
+            pid: rustix::process::getpid().as_raw_nonzero().get(),
+            listener: listener.as_raw_fd(),
+            terminal: Some(terminal.as_raw_fd()),
+            root: None,
+            diagnosis: None,
+            device: 0x1_0000_0001,
+        };
+        let inside = Inside {
+            terminal: Some(terminal),
+            device: 0x1_0000_0001,
+            ..Inside::default()
+        };
+        inner.ready(&listener, &inside);
+        assert_eq!(outer.hear(), Ok(Some(Word::Ready(expected))));
         inner.ended(9);
         assert_eq!(outer.hear(), Ok(Some(Word::Ended(9))));
         inner.not_executed(2, true);

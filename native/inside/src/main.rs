@@ -10,6 +10,7 @@ mod course;
 mod explain;
 mod fault;
 mod follow;
+mod handover;
 mod idmap;
 mod init;
 mod jail;

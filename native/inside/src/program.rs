@@ -1,7 +1,7 @@
 //! The last steps before the program itself: what it keeps, and what it loses for ever.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use glovebox_seccomp::Filter;
 use glovebox_wire::{FailureCode, Program};
@@ -15,11 +15,12 @@ use rustix::thread::{
 };
 
 use crate::fault::{say, Fault, Outcome, Step};
+use crate::handover::{Inside, Taker};
 use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
 use crate::limits::Held;
 use crate::link::{Go, Inner};
-use crate::{rlimits, terminal};
+use crate::{loopback, rlimits, terminal};
 
 /// All that the child needs, made before it exists.
 pub struct Prepared {
@@ -50,8 +51,8 @@ impl Prepared {
         })
     }
 
-    pub fn path(&self) -> &CStr {
-        &self.path
+    pub fn cwd(&self) -> &CStr {
+        &self.cwd
     }
 }
 
@@ -59,40 +60,32 @@ fn c_string(text: &str) -> Outcome<CString> {
     CString::new(text).map_err(|_| Fault::plan("a NUL in the command"))
 }
 
-/// What pid 1 has made for the program.
-pub struct Inside {
-    pub ruleset: Option<OwnedFd>,
-    /// The master of its terminal.
-    pub terminal: Option<OwnedFd>,
-    /// Device number of the sandbox's own tmpfs.
-    pub device: u64,
-}
-
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, limits: &Held, inside: &Inside, link: &Inner) {
-    // Kept open until the execve, by which time the launcher has its own copy.
-    let listener = match give_up(prepared, limits, inside) {
-        Ok(listener) => listener,
+pub fn become_program(prepared: &Prepared, limits: &Held, taker: &Taker, link: &Inner) {
+    // All kept open until the execve, by which time the launcher has copies of its own.
+    let (listener, inside) = match give_up(prepared, limits, taker) {
+        Ok(Some(given_up)) => given_up,
+        Ok(None) => return,
         Err(fault) => return link.fail(fault),
     };
-    let terminal = inside.terminal.as_ref().map(AsRawFd::as_raw_fd);
-    link.ready(listener.as_raw_fd(), terminal, inside.device);
+    link.ready(&listener, &inside);
     if link.wait_for(Go::Execute).is_err() {
         return;
     }
     let errno = execve(&prepared.path, &prepared.argv, &prepared.env);
     // ENOENT is also said when the program is there and its interpreter is not.
-    let exists = access(prepared.path(), Access::EXISTS).is_ok();
+    let exists = access(prepared.path.as_c_str(), Access::EXISTS).is_ok();
     link.not_executed(errno.raw_os_error(), exists);
 }
 
-fn give_up(prepared: &Prepared, limits: &Held, inside: &Inside) -> Outcome<OwnedFd> {
+fn give_up(
+    prepared: &Prepared,
+    limits: &Held,
+    taker: &Taker,
+) -> Outcome<Option<(OwnedFd, Inside)>> {
+    loopback::bring_up()?;
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
-    if let Some(master) = &inside.terminal {
-        terminal::take(master)?;
-    }
-    umask(Mode::from_raw_mode(0o022));
     kernel::reset_personality();
     reset_signals().step("program", || "reset signals".into())?;
     prepared.rlimits.apply()?;
@@ -100,28 +93,45 @@ fn give_up(prepared: &Prepared, limits: &Held, inside: &Inside) -> Outcome<Owned
     // Nothing that anybody leaked to us is leaked on. What we still need goes at the execve itself.
     close_on_exec_from(3).step("program", || "close descriptors".into())?;
     drop_capabilities().step("program", || "drop capabilities".into())?;
-    // Without capabilities, so that it is the program's own right that counts.
-    enter(&prepared.cwd).map_err(|errno| cannot_enter(&prepared.cwd, errno))?;
     set_no_new_privs(true).step("program", || "set no_new_privs".into())?;
-    if let Some(ruleset) = &inside.ruleset {
-        landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
-    }
-    // Last, since it refuses most of the above.
-    prepared.filter.install().map_err(|error| {
+    // Compiling it takes the kernel longer than anything else here. What follows it is what it allows
+    // to every program, and opens no file, which in the modes that record opens would wait for an answer.
+    let listener = prepared.filter.install().map_err(|error| {
         Fault::new(
             FailureCode::HostCannot,
             "seccomp",
             format!("install the filter: {error}"),
         )
         .fix("a kernel from 5.13 on with CONFIG_SECCOMP_FILTER")
-    })
+    })?;
+    let Some(inside) = taker.take()? else {
+        return Ok(None);
+    };
+    if let Some(master) = &inside.terminal {
+        terminal::take(master)?;
+    }
+    // Shared with pid 1, which needed none while it made directories.
+    umask(Mode::from_raw_mode(0o022));
+    if let Some(ruleset) = &inside.ruleset {
+        landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
+    }
+    Ok(Some((listener, inside)))
 }
 
-/// By no magic link: `/proc/self/fd/N` still leads to descriptors that are only closed by the execve.
-fn enter(cwd: &CStr) -> rustix::io::Result<()> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat2(CWD, cwd, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
-    fchdir(directory)
+/// Makes a directory the working one: for pid 1, with which the program shares it. By no magic link:
+/// `/proc/self/fd/N` still leads to descriptors that are only closed by the execve.
+pub fn enter(cwd: &CStr) -> Outcome<()> {
+    let enter = || {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        fchdir(openat2(
+            CWD,
+            cwd,
+            flags,
+            Mode::empty(),
+            ResolveFlags::NO_MAGICLINKS,
+        )?)
+    };
+    enter().map_err(|errno| cannot_enter(cwd, errno))
 }
 
 fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {
@@ -134,7 +144,7 @@ fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {
 
 /// From here on there is no way back to any: not by exec (bounding set, no ambient ones), and not by
 /// being root (securebits, locked).
-fn drop_capabilities() -> rustix::io::Result<()> {
+pub fn drop_capabilities() -> rustix::io::Result<()> {
     clear_ambient_capability_set()?;
     for number in 0..64 {
         let Some(capability) = 1u64

@@ -1,0 +1,155 @@
+//! What pid 1 hands to the program's process, which has long been forked: the tree is ready.
+//!
+//! By descriptors in one packet, since that process shares no memory with pid 1 any more.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::{retry_on_intr, Errno};
+use rustix::net::{
+    recvmsg, sendmsg, socketpair, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+use crate::fault::{Fault, Outcome, Step};
+
+const STAGE: &str = "start";
+
+/// Each may be missing.
+#[derive(Default)]
+pub struct Inside {
+    /// Landlock's.
+    pub ruleset: Option<OwnedFd>,
+    /// The master of the program's terminal.
+    pub terminal: Option<OwnedFd>,
+    /// For a watchdog: the root of the tree, and a socket that tells what sockets hold.
+    pub root: Option<OwnedFd>,
+    pub diagnosis: Option<OwnedFd>,
+    /// Device number of the sandbox's own tmpfs.
+    pub device: u64,
+}
+
+const DESCRIPTORS: usize = 4;
+
+pub struct Giver(OwnedFd);
+pub struct Taker(OwnedFd);
+
+pub fn pair() -> Outcome<(Giver, Taker)> {
+    let (giver, taker) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .step(STAGE, || "make a socket pair".into())?;
+    Ok((Giver(giver), Taker(taker)))
+}
+
+impl Giver {
+    pub fn give(self, inside: &Inside) -> Outcome<()> {
+        let Inside {
+            ruleset,
+            terminal,
+            root,
+            diagnosis,
+            device,
+        } = inside;
+        let all = [ruleset, terminal, root, diagnosis];
+        let there: Vec<BorrowedFd<'_>> = all.into_iter().flatten().map(AsFd::as_fd).collect();
+        let mut packet = device.to_ne_bytes().to_vec();
+        packet.extend(all.map(|descriptor| u8::from(descriptor.is_some())));
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !there.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&there)) {
+            return Err(Fault::call(STAGE, "hand over", Errno::NOBUFS));
+        }
+        let parts = [IoSlice::new(&packet)];
+        retry_on_intr(|| sendmsg(&self.0, &parts, &mut ancillary, SendFlags::NOSIGNAL))
+            .step(STAGE, || "hand over".into())
+            .map(drop)
+    }
+}
+
+impl Taker {
+    /// Waits until pid 1 is done. `None`: it has failed, and tells why itself.
+    pub fn take(&self) -> Outcome<Option<Inside>> {
+        let mut packet = [0u8; 8 + DESCRIPTORS];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))
+            .step(STAGE, || "take over".into())?;
+        let mut descriptors = ancillary
+            .drain()
+            .filter_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+                _ => None,
+            })
+            .flatten();
+        if received.bytes == 0 {
+            return Ok(None);
+        }
+        if received.bytes != packet.len() {
+            return Err(Fault::call(STAGE, "take over", Errno::PROTO));
+        }
+        let (device, marks) = packet.split_at(8);
+        let mut next = |mark: usize| match marks[mark] {
+            0 => Ok(None),
+            _ => descriptors.next().map(Some).ok_or(Errno::PROTO),
+        };
+        let mut take = || {
+            Ok(Inside {
+                ruleset: next(0)?,
+                terminal: next(1)?,
+                root: next(2)?,
+                diagnosis: next(3)?,
+                device: u64::from_ne_bytes(device.try_into().map_err(|_| Errno::PROTO)?),
+            })
+        };
+        take().map(Some).step(STAGE, || "take over".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::fstat;
+
+    #[test]
+    fn what_is_missing_stays_missing_and_the_rest_keeps_its_place() {
+        let (giver, taker) = pair().expect("a pair");
+        let null = std::fs::File::open("/dev/null").expect("a file");
+        let zero = std::fs::File::open("/dev/zero").expect("a file");
+        let (expected_null, expected_zero) = (fstat(&null), fstat(&zero));
+        let inside = Inside {
+            terminal: Some(null.into()),
+            diagnosis: Some(zero.into()),
+            device: 0x1234_5678_9abc,
+            ..Inside::default()
+        };
+        giver.give(&inside).expect("room");
+        let taken = taker.take().expect("a packet").expect("it was given");
+        assert!(taken.ruleset.is_none() && taken.root.is_none());
+        let device_of = |descriptor: Option<OwnedFd>| {
+            descriptor.map(|descriptor| fstat(descriptor).map(|stat| stat.st_rdev))
+        };
+        assert_eq!(
+            device_of(taken.terminal),
+            Some(expected_null.map(|stat| stat.st_rdev))
+        );
+        assert_eq!(
+            device_of(taken.diagnosis),
+            Some(expected_zero.map(|stat| stat.st_rdev))
+        );
+        assert_eq!(taken.device, 0x1234_5678_9abc);
+    }
+
+    #[test]
+    fn a_pid_1_that_is_gone_gives_nothing() {
+        let (giver, taker) = pair().expect("a pair");
+        drop(giver);
+        assert!(matches!(taker.take(), Ok(None)));
+    }
+}
