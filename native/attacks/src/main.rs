@@ -31,10 +31,11 @@ fn main() {
         Some("throwaway") => outside::throwaway::run(rest),
         Some("keyed") => outside::keyed::run(rest),
         Some("given") => outside::given::run(rest),
+        Some("without-landlock") => outside::without::run(rest),
         Some("flip") => outside::flip::run(rest),
         Some("locked") => outside::locked::run(rest),
         _ => {
-            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | describe | list | witness | terminal | throwaway | keyed | given | flip | locked");
+            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | describe | list | witness | terminal | throwaway | keyed | given | without-landlock | flip | locked");
             64
         }
     };

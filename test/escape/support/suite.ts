@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { runners, type Runner } from '../../support/as-user.ts'
 import { idOf, reportsIn, sceneOf, wordsOf, type Attack, type Report } from './attack.ts'
 import { isFor, runControls } from './control.ts'
-import { mustHaveRun, runJail, type JailOptions } from './jail.ts'
+import { mustHaveRun, runJail, type JailOptions, type JailRun } from './jail.ts'
 import { makePlace, type Place } from './place.ts'
 import { changes, dangerousIn, snapshot } from './snapshot.ts'
 
@@ -11,6 +11,8 @@ export interface Room {
   readonly name: string
   readonly attacks: readonly Attack[]
   readonly options?: JailOptions | ((place: Place) => JailOptions)
+  /** What must be true of the sandbox for the attacks to mean what they say. */
+  readonly check?: (run: JailRun) => void
   /** A program that starts the control runs. */
   readonly outside?: (place: Place) => readonly string[]
   /** Makes what the attacks of this room need beside the place. */
@@ -82,6 +84,7 @@ async function attack(room: Room, place: Place, other: Place): Promise<Outcome> 
   const earlier = snapshot(place)
   const options = typeof room.options === 'function' ? room.options(place) : (room.options ?? {})
   const run = mustHaveRun(await runJail(place, wordsOf(room.attacks, sceneOf(place, 'jail')), options))
+  room.check?.(run)
   const outside = {
     touched: await place.witness.touched(),
     changed: changes(earlier, snapshot(place)),

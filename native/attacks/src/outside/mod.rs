@@ -8,6 +8,7 @@ mod objects;
 pub mod terminal;
 pub mod throwaway;
 pub mod victim;
+pub mod without;
 pub mod witness;
 
 use crate::sys;
