@@ -1,9 +1,9 @@
-import { paint } from './paint.ts'
 import { ordinaryUser } from '../test/support/as-user.ts'
 import { checks } from './checks.ts'
 import { finish, report } from './outcome.ts'
+import { paint } from './paint.ts'
 import { liveChildren } from './testing/live.ts'
-import { runCargoSuite, runNodeSuite, runProgramSuite } from './testing/run-suite.ts'
+import { runSuite, type Manner, type SuiteResult } from './testing/run-suite.ts'
 import { suites, type Suite } from './testing/suites.ts'
 import { inWords, nothing, sum, type Tally } from './testing/tally.ts'
 
@@ -11,7 +11,7 @@ import { inWords, nothing, sum, type Tally } from './testing/tally.ts'
 const isCi = process.env['CI'] === 'true'
 if (isCi) process.env['GLOVEBOX_LONG'] = '1'
 const asked = process.argv.slice(2)
-const known = suites(isCi)
+const known = suites(isCi, process.env['CARGO'])
 const isMeant = (word: string, { name }: Suite): boolean => name === word || name.startsWith(`${word} `)
 const unknown = asked.filter((word) => !known.some((suite) => isMeant(word, suite)))
 if (unknown.length > 0) {
@@ -21,27 +21,34 @@ if (unknown.length > 0) {
 
 const live = liveChildren()
 const tallies: Tally[] = []
-if (isCi && asked.length === 0) tallies.push(await runChecks())
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
-for (const suite of wanted) tallies.push(...(await runSuite(suite)))
+const inFront = wanted.filter(({ aside }) => !aside)
+const aside = wanted.filter((suite) => suite.aside)
+if (isCi && asked.length === 0) tallies.push(await runChecks())
+// Two lanes for two processors: what waits and measures time in front, what only computes or downloads aside.
+await Promise.all([runLane(inFront, false), runLane(aside, inFront.length > 0)])
 conclude(sum(tallies))
 
-async function runSuite(suite: Suite): Promise<Tally[]> {
-  if (suite.kind === 'node' && suite.files.length === 0) return []
-  const own = await timed(suite.name, async () => runHere(suite))
-  if (suite.kind !== 'node' || !suite.asUserToo || process.getuid?.() !== 0) return [own]
-  return [own, await timed(`${suite.name}, as an ordinary user`, async () => runNodeSuite(suite, live, ordinaryUser()))]
+async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> {
+  const manner = { live, aside: isAside }
+  for (const suite of lane) {
+    await tell(suite.name, manner, async () => runSuite(suite, manner))
+    if (!suite.asUserToo || process.getuid?.() !== 0) continue
+    const runner = ordinaryUser()
+    await tell(`${suite.name}, as an ordinary user`, manner, async () => runSuite(suite, { ...manner, runner }))
+  }
 }
 
-async function runHere(suite: Suite): Promise<Tally> {
-  switch (suite.kind) {
-    case 'node':
-      return runNodeSuite(suite, live)
-    case 'cargo':
-      return runCargoSuite(process.env['CARGO'] ?? 'cargo', live)
-    case 'program':
-      return runProgramSuite(suite, live)
-  }
+/** What runs in front says its name before, what runs aside all together at its end. */
+async function tell(name: string, manner: Manner, work: () => Promise<SuiteResult>): Promise<void> {
+  const heading = paint.bold(`\n${name}\n`)
+  if (!manner.aside) process.stdout.write(heading)
+  const started = performance.now()
+  const { tally, output } = await work()
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  const closing = paint.dim(`  ${name}: ${inWords(tally)} in ${seconds} s\n`)
+  process.stdout.write(`${manner.aside ? heading : ''}${output}${closing}`)
+  tallies.push(tally)
 }
 
 /** What `npm run check` does, without the tests, which follow anyway. */
@@ -54,16 +61,6 @@ async function runChecks(): Promise<Tally> {
     results.push(outcome.ok ? { ...nothing, passed: 1 } : { ...nothing, failed: 1 })
   }
   return sum(results)
-}
-
-async function timed(name: string, work: () => Promise<Tally>): Promise<Tally> {
-  process.stdout.write(paint.bold(`\n${name}\n`))
-  const started = performance.now()
-  const tally = await work()
-  process.stdout.write(
-    paint.dim(`  ${name}: ${inWords(tally)} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`),
-  )
-  return tally
 }
 
 /** The reasons of all skips, then the line that machines read too. */

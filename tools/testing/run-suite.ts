@@ -1,69 +1,100 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Runner } from '../../test/support/as-user.ts'
 import { root } from '../checks.ts'
 import type { Live } from './live.ts'
-import type { NodeSuite, ProgramSuite } from './suites.ts'
+import type { CargoSuite, NodeSuite, ProgramSuite, Suite } from './suites.ts'
 import { nothing, tallyOfCargo, type Tally } from './tally.ts'
 
-/** Runs the files of a suite, as this user or as another, and counts. */
-export async function runNodeSuite(suite: NodeSuite, live: Live, runner?: Runner): Promise<Tally> {
+export interface SuiteResult {
+  readonly tally: Tally
+  /** What was said, where it was kept instead of shown at once. */
+  readonly output: string
+}
+
+export interface Manner {
+  readonly live: Live
+  /** Behind the scenes: what it says is kept until its end, and it gives way to what measures time. */
+  readonly aside: boolean
+  /** The identity; our own when absent. */
+  readonly runner?: Runner
+}
+
+export async function runSuite(suite: Suite, manner: Manner): Promise<SuiteResult> {
+  switch (suite.kind) {
+    case 'node':
+      return runNodeSuite(suite, manner)
+    case 'cargo':
+      return runCargoSuite(suite, manner)
+    case 'program':
+      return runProgramSuite(suite, manner)
+  }
+}
+
+async function runNodeSuite(suite: NodeSuite, manner: Manner): Promise<SuiteResult> {
+  const { runner } = manner
   const directory = mkdtempSync(path.join(runner?.tmp ?? tmpdir(), 'tally-'))
   const target = path.join(directory, 'tally.json')
   const reporter = path.join(runner?.root ?? root, 'tools/testing/reporter.ts')
   const args = ['--test', `--test-reporter=${reporter}`, `--test-concurrency=${suite.concurrency}`, ...suite.files]
   try {
-    const here = { cwd: root, stdio: 'inherit', env: { ...process.env, GLOVEBOX_TALLY: target } } as const
-    const child = runner === undefined ? spawn(process.execPath, args, here) : asUser(runner, args, target, directory)
-    const code = await end(live.track(child))
-    if (!existsSync(target)) return crashed(suite.name, code)
-    const tally = JSON.parse(readFileSync(target, 'utf8')) as Tally
-    return code === 0 || tally.failed > 0 ? tally : crashed(suite.name, code)
+    if (runner !== undefined) chownSync(directory, runner.uid, runner.gid)
+    const { code, output } = await end(startNode(args, { GLOVEBOX_TALLY: target }, manner), manner)
+    const tally = existsSync(target) ? (JSON.parse(readFileSync(target, 'utf8')) as Tally) : undefined
+    return tally !== undefined && (code === 0 || tally.failed > 0)
+      ? { tally, output }
+      : crashed(suite.name, code, output)
   } finally {
     rmSync(directory, { recursive: true })
   }
 }
 
-/** What the ordinary user's tests must know beside the runner's own environment: what is required, and how long to try. */
-function asUser(runner: Runner, args: readonly string[], target: string, directory: string): ChildProcess {
+/** What another user's tests must know beside the runner's own environment: what is required, and how long to try. */
+function startNode(args: readonly string[], more: Record<string, string>, { aside, runner }: Manner): ChildProcess {
+  const stdio = stdioOf(aside)
+  if (runner === undefined) return spawn(process.execPath, args, { cwd: root, stdio, env: { ...process.env, ...more } })
   const told = Object.entries(process.env).filter(([name]) => /^(REQUIRE_|CI$|GLOVEBOX_LONG$)/.test(name))
-  const env = { ...runner.env, ...Object.fromEntries(told), GLOVEBOX_TALLY: target }
-  chownSync(directory, runner.uid, runner.gid)
-  return runner.spawn(runner.node, args, { cwd: runner.root, stdio: 'inherit', env })
+  return runner.spawn(runner.node, args, {
+    cwd: runner.root,
+    stdio,
+    env: { ...runner.env, ...Object.fromEntries(told), ...more },
+  })
 }
 
 /** The workspace's tests, unit and integration, in one go; `--no-fail-fast` so that one failure hides no other. */
-export async function runCargoSuite(cargo: string, live: Live): Promise<Tally> {
+async function runCargoSuite({ name, cargo }: CargoSuite, manner: Manner): Promise<SuiteResult> {
   const args = ['test', '--locked', '--workspace', '--no-fail-fast']
-  const child = spawn(cargo, args, { cwd: path.join(root, 'native'), stdio: ['ignore', 'pipe', 'pipe'] })
-  const said: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => said.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
-  const code = await end(live.track(child))
-  const output = Buffer.concat(said).toString()
+  const child = spawn(cargo, args, { cwd: path.join(root, 'native'), stdio: stdioOf(true) })
+  const { code, output } = await end(child, manner)
   const tally = tallyOfCargo(output)
-  if (code === 0) return tally
-  process.stdout.write(output)
-  return tally.failed > 0 ? tally : crashed('cargo test', code)
+  if (code === 0) return { tally, output: '' }
+  return tally.failed > 0 ? { tally, output } : crashed(name, code, output)
 }
 
-export async function runProgramSuite(suite: ProgramSuite, live: Live): Promise<Tally> {
-  const child = spawn(process.execPath, suite.args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-  const code = await end(live.track(child))
-  return code === 0 ? { ...nothing, passed: 1 } : { ...nothing, failed: 1 }
+async function runProgramSuite({ name, args }: ProgramSuite, manner: Manner): Promise<SuiteResult> {
+  const { code, output } = await end(startNode(args, {}, manner), manner)
+  return code === 0 ? { tally: { ...nothing, passed: 1 }, output } : crashed(name, code, output)
 }
 
 /** A run that ended without saying how its tests went has failed, whatever it counted before. */
-function crashed(name: string, code: number | null): Tally {
-  process.stdout.write(`✗ ${name} ended with ${code === null ? 'a signal' : `exit code ${code}`}\n`)
-  return { ...nothing, failed: 1 }
+function crashed(name: string, code: number | null, output: string): SuiteResult {
+  const how = code === null ? 'a signal' : `exit code ${code}`
+  return { tally: { ...nothing, failed: 1 }, output: `${output}✗ ${name} ended with ${how}\n` }
 }
 
-async function end(child: ChildProcess): Promise<number | null> {
+function stdioOf(kept: boolean): StdioOptions {
+  return kept ? ['ignore', 'pipe', 'pipe'] : 'inherit'
+}
+
+async function end(child: ChildProcess, { live, aside }: Manner): Promise<{ code: number | null; output: string }> {
+  if (aside && child.pid !== undefined) setPriority(child.pid, 10)
+  const said: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk))
   return new Promise((resolve, reject) => {
+    live.track(child)
     child.on('error', reject)
-    child.on('close', resolve)
+    child.on('close', (code) => resolve({ code, output: Buffer.concat(said).toString() }))
   })
 }

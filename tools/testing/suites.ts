@@ -5,25 +5,29 @@ import { root, unitTests } from '../checks.ts'
 /** A part of `npm test`. */
 export type Suite = NodeSuite | CargoSuite | ProgramSuite
 
-export interface NodeSuite {
-  readonly kind: 'node'
+interface Part {
   readonly name: string
-  readonly files: readonly string[]
-  /** Each file is a process of its own; more than one at a time only where no test measures time or counts processes. */
-  readonly concurrency: number
+  /** Computes or downloads, and measures no time: runs beside the others, and gives way to them. */
+  readonly aside: boolean
   /** Root runs it twice: once more, whole, as an ordinary user. */
   readonly asUserToo: boolean
 }
 
-export interface CargoSuite {
+export interface NodeSuite extends Part {
+  readonly kind: 'node'
+  readonly files: readonly string[]
+  /** Each file is a process of its own. */
+  readonly concurrency: number
+}
+
+export interface CargoSuite extends Part {
   readonly kind: 'cargo'
-  readonly name: string
+  readonly cargo: string
 }
 
 /** A program whose exit code is the result. */
-export interface ProgramSuite {
+export interface ProgramSuite extends Part {
   readonly kind: 'program'
-  readonly name: string
   readonly args: readonly string[]
 }
 
@@ -31,22 +35,16 @@ const below = (directory: string): string[] => globSync(`test/${directory}/**/*.
 
 const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog)/.test(file)
 
-/** In the order in which they tell the most the soonest. */
-export function suites(long: boolean): Suite[] {
+export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
+  const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const
+  const aside = { aside: true, asUserToo: false } as const
   return [
-    { kind: 'node', name: 'unit', files: unitTests(), concurrency: 2, asUserToo: false },
-    { kind: 'node', name: 'contract', files: below('contract'), concurrency: 1, asUserToo: true },
-    {
-      kind: 'node',
-      name: 'e2e',
-      files: below('e2e').filter((file) => !isPackages(file)),
-      concurrency: 1,
-      asUserToo: false,
-    },
-    // Mostly waiting for npm and pip.
-    { kind: 'node', name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2, asUserToo: false },
-    { kind: 'node', name: 'escape', files: below('escape'), concurrency: 1, asUserToo: false },
-    { kind: 'cargo', name: 'rust' },
+    { ...inFront, name: 'contract', files: below('contract'), asUserToo: true },
+    { ...inFront, name: 'e2e', files: below('e2e').filter((file) => !isPackages(file)) },
+    { ...inFront, name: 'escape', files: below('escape') },
+    { ...aside, kind: 'node', name: 'unit', files: unitTests(), concurrency: 1 },
+    { ...aside, kind: 'cargo', name: 'rust', cargo },
+    { ...aside, kind: 'node', name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
     ...fuzzers(long),
   ]
 }
@@ -68,8 +66,9 @@ function fuzzers(long: boolean): ProgramSuite[] {
   return programs.toSorted().flatMap((file) => {
     const name = path.basename(file, '.ts')
     const { cases, seconds } = effortFor(name, long)
-    const fixed = { kind: 'program', name: `fuzz ${name}`, args: [file, '--seed', '1', '--cases', `${cases}`] } as const
-    const random = { kind: 'program', name: `fuzz ${name}, random`, args: [file, '--seconds', `${seconds}`] } as const
+    const part = { kind: 'program', aside: true, asUserToo: false } as const
+    const fixed = { ...part, name: `fuzz ${name}`, args: [file, '--seed', '1', '--cases', `${cases}`] }
+    const random = { ...part, name: `fuzz ${name}, random`, args: [file, '--seconds', `${seconds}`] }
     return [fixed, random]
   })
 }
