@@ -5,7 +5,8 @@ import type { Figure } from './case.ts'
 /** A case once more, in a process of an ordinary user's. */
 export async function asOrdinaryUser(name: string, runs: number): Promise<Figure[]> {
   const user = ordinaryUser()
-  const args = [path.join(user.root, 'bench/main.ts'), name, '--runs', String(runs), '--json']
+  // The clone as it is: laying out the package writes into it, which this user may not.
+  const args = [path.join(user.root, 'bench/main.ts'), name, '--runs', String(runs), '--json', '--clone']
   return new Promise((resolve, reject) => {
     const child = user.spawn(user.node, args, { cwd: user.root, stdio: ['ignore', 'pipe', 'inherit'] })
     let answer = ''
