@@ -76,6 +76,15 @@ export function register(program: Command): void {
     .exitOverride()
     .action(purge)
   command
+    .command('check')
+    .description(
+      'ask the registry for known vulnerabilities of the versions that are pinned; exit code 4 when there are any',
+    )
+    .argument('[name]', 'one package; all by default')
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .action(check)
+  command
     .command('verify')
     .description('compare every file with what was installed; exit code 4 when one differs')
     .argument('[name]', 'one package; all by default')
@@ -166,6 +175,29 @@ async function purge(
   if (flags.json === true) return print('package purge', { ...purged })
   process.stdout.write(`${purged.removed.length} removed, ${formatBytes(purged.bytes)} free\n`)
   for (const key of purged.kept) process.stderr.write(`glovebox: ${key} is in use and was kept\n`)
+}
+
+async function check(name: string | undefined, { json }: JsonFlag): Promise<void> {
+  const [{ lookForAdvisories }, { readResolution }, { renderAdvisories }, { exitCodes }] = await Promise.all([
+    import('../packages/manage/advisories.ts'),
+    import('../packages/pin.ts'),
+    import('../ui/packages.ts'),
+    import('../errors.ts'),
+  ])
+  const { store, options, style } = await surroundings()
+  const checked = []
+  for (const each of await packagesNamed(name)) {
+    const resolution = readResolution(store, each.pins[0]?.resolution ?? each.record?.resolution ?? '')
+    if (resolution !== undefined) checked.push({ each, looked: await lookForAdvisories(resolution, options) })
+  }
+  const found = checked.some(({ looked }) => looked.looked && looked.advisories.length > 0)
+  if (found) process.exitCode = exitCodes.refused
+  else if (checked.some(({ looked }) => !looked.looked)) process.exitCode = exitCodes.failed
+  if (json === true) {
+    const packages = checked.map(({ each, looked }) => ({ name: each.name, version: each.version, ...looked }))
+    return print('package check', { packages })
+  }
+  process.stdout.write(renderAdvisories(checked, style))
 }
 
 async function verify(name: string | undefined, { json }: JsonFlag): Promise<void> {

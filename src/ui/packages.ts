@@ -1,4 +1,5 @@
 import { formatBytes } from '../policy/sizes.ts'
+import type { Looked } from '../packages/manage/advisories.ts'
 import type { ResolutionDiff } from '../packages/manage/diff.ts'
 import type { Update } from '../packages/manage/update.ts'
 import type { ListedPackage } from '../packages/manage/list.ts'
@@ -105,4 +106,24 @@ export function packageJson({ name, version, ecosystem, key, record, pins }: Lis
       locked: locked === true,
     })),
   }
+}
+
+/** What the registries know of the pinned versions; where nobody could be asked, that too. */
+export function renderAdvisories(
+  checked: readonly { readonly each: ListedPackage; readonly looked: Looked }[],
+  style: Style,
+): string {
+  const lines = checked.flatMap(({ each, looked }) => {
+    const title = untrusted(`${each.name} ${each.version}`)
+    if (!looked.looked) return [`${title}: ${style.warn('could not look')}: ${untrusted(looked.why)}`]
+    if (looked.advisories.length === 0) return [`${title}: nothing is known against it or what it needs`]
+    const rows = looked.advisories.map(({ name, version, id, severity, title: what }) => [
+      `  ${untrusted(`${name} ${version}`)}`,
+      style.bad(untrusted(severity === '' ? 'reported' : severity)),
+      untrusted(id),
+      untrusted(what),
+    ])
+    return [style.bold(title), table(rows)]
+  })
+  return lines.length === 0 ? 'No packages.\n' : `${lines.join('\n')}\n`
 }

@@ -9,6 +9,7 @@ import { resolveCommand, type ResolvedCommand } from '../../src/packages/start.t
 import { packageHome, type PackageHome } from '../support/package-fixtures.ts'
 import { pypiIndex, type FixtureWheel, type PypiIndex } from '../support/pypi-index.ts'
 import { unlessPresent } from '../support/requirement.ts'
+import { runApart } from '../support/run-apart.ts'
 
 const server = (version: string): string => `import json, sys
 def main():
@@ -19,7 +20,12 @@ if __name__ == "__main__":
 `
 
 const wheels: readonly FixtureWheel[] = [
-  { name: 'shared-lib', version: '1.0', files: { 'shared_lib.py': 'value = "shared 1.0"\n' } },
+  {
+    name: 'shared-lib',
+    version: '1.0',
+    vulnerabilities: [{ id: 'PYSEC-1', summary: 'it leaks' }],
+    files: { 'shared_lib.py': 'value = "shared 1.0"\n' },
+  },
   ...['1.0', '1.1'].map((version) => ({
     name: 'py-server',
     version,
@@ -197,4 +203,13 @@ test('an index that is gone is named within 5 s, and what is installed runs', { 
 test('a name that is not in the index is told as such', { skip }, async () => {
   using home = packageHome('http://127.0.0.1:9/')
   assert.equal((await refusal(start(home, 'uvx nothing-there'))).code, 'NOT_FOUND')
+})
+
+test('known vulnerabilities of wheels are told', { skip }, async () => {
+  using home = packageHome('http://127.0.0.1:9/')
+  await start(home, 'uvx py-server')
+  const env = { ...home.env, PIP_INDEX_URL: index.url }
+  const { code, stdout, stderr } = await runApart(['package', 'check'], { env, cwd: home.cwd })
+  assert.equal(code, 4, stderr)
+  assert.match(stdout, /shared-lib 1\.0 +reported +PYSEC-1 +it leaks/)
 })

@@ -269,3 +269,17 @@ test('a build that fails leaves nothing behind, and says why', async () => {
   assert.match(stderr, /the install scripts of with-broken-build 1\.0\.0 failed[^]*cannot find the compiler/)
   assert.deepEqual(readdirSync(storeIn(home.places.data).staging), [])
 })
+
+test('known vulnerabilities are told, and so is it when nobody could be asked', async () => {
+  const advisory = { id: 1, url: 'https://github.com/advisories/GHSA-aaaa', title: 'it leaks', severity: 'high' }
+  await using informed = await npmRegistry(fixtures, { 'shared-lib': [{ ...advisory, vulnerable_versions: '<2' }] })
+  using home = packageHome(informed.url)
+  await fine(home, 'install', '--', 'npx', '@fixture/server')
+  const { code, stdout } = await verb(home, 'check')
+  assert.equal(code, 4)
+  assert.match(stdout, /shared-lib 1\.0\.0 +high +GHSA-aaaa +it leaks/)
+  writeFileSync(path.join(home.root, '.npmrc'), `registry=${registry.url}\n`)
+  const silent = await verb(home, 'check', '--json')
+  assert.equal(silent.code, 1)
+  assert.match(silent.stdout, /"looked":false,"why":"/)
+})

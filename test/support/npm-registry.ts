@@ -23,13 +23,22 @@ export interface Registry extends AsyncDisposable {
   add(fixture: FixturePackage): void
 }
 
+/** What `npm audit` is answered, by package. */
+export type Advisories = Readonly<
+  Record<string, readonly { id: number; url: string; title: string; severity: string; vulnerable_versions: string }[]>
+>
+
 /** A registry on the loopback interface, as much of it as npm asks for: packuments and archives. */
-export async function npmRegistry(fixtures: readonly FixturePackage[]): Promise<Registry> {
+export async function npmRegistry(fixtures: readonly FixturePackage[], advisories?: Advisories): Promise<Registry> {
   const packages = [...fixtures]
   const requests: string[] = []
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '/').slice(1)
     requests.push(path)
+    if (path === '-/npm/v1/security/advisories/bulk' && advisories !== undefined) {
+      response.setHeader('content-type', 'application/json')
+      return void response.end(JSON.stringify(advisories))
+    }
     const found = packages.find(({ name, version }) => path === `${name}/-/${version}.tgz`)
     if (found !== undefined) return void response.end(archiveOf(found))
     const versions = packages.filter(({ name }) => name === path)

@@ -14,6 +14,7 @@ export interface FixtureWheel {
   readonly files?: Readonly<Record<string, string>>
   /** Serve a source archive instead of a wheel. */
   readonly source?: boolean
+  readonly vulnerabilities?: readonly object[]
   /** Announce another hash than the file's. */
   readonly wrongHash?: boolean
 }
@@ -31,6 +32,12 @@ export async function pypiIndex(wheels: readonly FixtureWheel[]): Promise<PypiIn
     requests.push(path)
     const file = wheels.find((wheel) => path === `/files/${fileName(wheel)}`)
     if (file !== undefined) return void response.end(wheelOf(file))
+    const release = /^\/pypi\/([^/]+)\/([^/]+)\/json$/.exec(path)
+    if (release !== null) {
+      const of = wheels.find(({ name, version }) => name === release[1] && version === release[2])
+      if (of === undefined) return void response.writeHead(404).end()
+      return void response.end(JSON.stringify({ vulnerabilities: of.vulnerabilities ?? [] }))
+    }
     const found = wheels.filter(({ name }) => path === `/simple/${name}/`)
     if (found.length === 0) return void response.writeHead(404).end()
     response.setHeader('content-type', 'text/html')

@@ -9,6 +9,8 @@ export interface NpmTool {
   json(args: readonly string[], cwd: string): Promise<unknown>
   /** For commands that print nothing of use. */
   run(args: readonly string[], cwd: string): Promise<void>
+  /** `npm audit`, whose exit code says that something was found. @throws when nobody could be asked */
+  audit(cwd: string): Promise<unknown>
   /** Where a package of this name comes from, and the proxy on the way. */
   registry(name: string): Promise<{ url: string; via: string | undefined }>
 }
@@ -79,6 +81,20 @@ export function npmTool(options: {
   return {
     json: async (args, cwd) => JSON.parse(await call(args, cwd)) as unknown,
     run: async (args, cwd) => void (await call(args, cwd)),
+    async audit(cwd) {
+      const words = [
+        ...program.prefix,
+        'audit',
+        ...settings,
+        '--audit=true',
+        '--package-lock-only',
+        ...quick,
+        `--prefix=${cwd}`,
+      ]
+      const { stdout, stderr } = await runTool({ file: program.file, args: words, cwd, env, signal })
+      if (!/"auditReportVersion"/.test(stdout)) throw await failure(stdout, stderr, [])
+      return JSON.parse(stdout) as unknown
+    },
     registry,
   }
 }
@@ -124,7 +140,10 @@ function npmFailure(code: string, what: string): GloveboxError {
 
 function errorIn(stdout: string): { code: string; summary: string } | undefined {
   try {
-    const { error } = JSON.parse(stdout) as { error?: { code?: string; summary?: string; detail?: string } }
+    type Told = { code?: string; summary?: string; detail?: string }
+    // `npm audit` puts the registry's refusal at the top.
+    const { error, message, statusCode } = JSON.parse(stdout) as { error?: Told; message?: string; statusCode?: number }
+    if (error === undefined && message !== undefined) return { code: `E${statusCode ?? ''}`, summary: message }
     return error === undefined ? undefined : { code: error.code ?? '', summary: error.summary ?? error.detail ?? '' }
   } catch {
     return undefined // npm itself failed before it could say so in JSON: its stderr does
