@@ -103,7 +103,7 @@ withPlaces('what comes in from outside', (place, other) => {
     const expected = planFor(place(), []).command
     assert.deepEqual(seen['environment'], expected.env)
     assert.equal(seen['cwd'], place().ws)
-    assert.equal(seen['core'], 0)
+    assert.equal(seen['core'], 1)
     assert.notEqual(seen['uid'], 0)
     assert.notEqual(seen['hostname'], hostname())
     if (machineId !== '') assert.notEqual(seen['machineId'], machineId)

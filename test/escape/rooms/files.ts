@@ -93,6 +93,7 @@ export const names: readonly Attack[] = [
       unproven: 'whether a crash leaves a core outside depends on the limits and the core pattern of the host',
     },
   },
+  { title: 'a crash starts no program of the host that collects cores', name: 'core-limit', control: host },
   {
     title: 'files outside cannot be watched',
     name: 'inotify',

@@ -16,6 +16,7 @@ pub const ATTACKS: &[Attack] = &[
     ("descriptor-directory", descriptor_directory),
     ("stdio-reopen", stdio_reopen),
     ("core-dump", core_dump),
+    ("core-limit", core_limit),
 ];
 
 /// `/proc/N/root` and `cwd` of every process and thread in sight.
@@ -297,35 +298,49 @@ fn stdio_reopen(_: &Args, trace: &mut Trace) -> Outcome {
 /// A child that asks for a core file and crashes in a directory that it may write to.
 fn core_dump(args: &Args, trace: &mut Trace) -> Outcome {
     let ws = c(args.get("ws"));
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
     let pid = sys::fork_with(|| {
         let _ = sys!(libc::SYS_chdir, ws.as_ptr());
         for most in [libc::RLIM_INFINITY, 1 << 20] {
-            limit = libc::rlimit {
-                rlim_cur: most,
-                rlim_max: most,
-            };
-            if sys!(
-                libc::SYS_prlimit64,
-                0,
-                libc::RLIMIT_CORE,
-                &limit as *const libc::rlimit,
-                0
-            )
-            .is_ok()
-            {
-                break;
-            }
+            let _ = set_core_limit(most);
         }
-        let _ = sys!(libc::SYS_kill, std::process::id(), libc::SIGSEGV);
+        // Not SIGSEGV: this program's own runtime handles that one.
+        let _ = sys!(libc::SYS_kill, std::process::id(), libc::SIGQUIT);
         1
     });
     match trace.call("crash", pid.and_then(sys::wait_for)) {
         Ok(sys::Ended::Signal(_, true)) => Outcome::Effect("a core was written".into()),
-        Ok(_) => Outcome::Nothing,
+        Ok(sys::Ended::Signal(_, false)) => Outcome::Nothing,
+        Ok(sys::Ended::Code(_)) => Outcome::NotTried("it did not crash".into()),
         Err(errno) => Outcome::NotTried(format!("no child: {errno}")),
+    }
+}
+
+fn set_core_limit(most: u64) -> sys::Res {
+    let limit = [most; 2];
+    sys!(libc::SYS_prlimit64, 0, libc::RLIMIT_CORE, limit.as_ptr(), 0)
+}
+
+/// A core that goes to a program of the host's (`core_pattern` begins with `|`) is not held by the limit, unless
+/// the limit is exactly 1 (core(5)). Lowering it to 0 must not be possible either: that would bring the program back.
+fn core_limit(_: &Args, trace: &mut Trace) -> Outcome {
+    let zero = [0u64; 2];
+    let _ = trace.call("prlimit64 0", set_core_limit(0));
+    let set = sys!(libc::SYS_setrlimit, libc::RLIMIT_CORE, zero.as_ptr());
+    let _ = trace.call("setrlimit 0", set);
+    let high = i64::from(libc::RLIMIT_CORE) | 1 << 32;
+    let set = sys!(libc::SYS_setrlimit, high, zero.as_ptr());
+    let _ = trace.call("setrlimit 0, high bits", set);
+    let mut limit = [0u64; 2];
+    let read = sys!(
+        libc::SYS_prlimit64,
+        0,
+        libc::RLIMIT_CORE,
+        0,
+        limit.as_mut_ptr()
+    );
+    match (trace.call("prlimit64", read), limit) {
+        (Ok(_), [1, 1]) => Outcome::Nothing,
+        (Ok(_), [soft, hard]) => Outcome::Effect(format!("the limit is {soft}, {hard}")),
+        (Err(errno), _) => Outcome::NotTried(errno.to_string()),
     }
 }

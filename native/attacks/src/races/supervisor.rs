@@ -113,7 +113,7 @@ fn supervisor_stall(args: &Args, trace: &mut Trace) -> Outcome {
     if let Err(errno) = trace.call("listen", made) {
         return Outcome::NotTried(errno.to_string());
     }
-    let waiting: Vec<_> = (0..24)
+    let waiting: Vec<_> = (0..90)
         .filter_map(|_| {
             sys::fork_with(|| {
                 let _ = sys!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
