@@ -143,7 +143,7 @@ function errorIn(stdout: string): { code: string; summary: string } | undefined 
     type Told = { code?: string; summary?: string; detail?: string }
     // `npm audit` puts the registry's refusal at the top.
     const { error, message, statusCode } = JSON.parse(stdout) as { error?: Told; message?: string; statusCode?: number }
-    if (error === undefined && message !== undefined) return { code: `E${statusCode ?? ''}`, summary: message }
+    if (message !== undefined) return { code: `E${statusCode ?? ''}`, summary: message }
     return error === undefined ? undefined : { code: error.code ?? '', summary: error.summary ?? error.detail ?? '' }
   } catch {
     return undefined // npm itself failed before it could say so in JSON: its stderr does
