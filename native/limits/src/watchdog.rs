@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::sockets::Sockets;
+use crate::sockets::{InUse, Sockets};
 
 /// Checks between two scans of mappings without a reason: 1 s at one check each 50 ms.
 const SCAN_EVERY: u32 = 20;
@@ -55,27 +55,6 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches the sandbox in which `program` (a host pid, past its `execve`) is visible.
-    pub fn of(program: u32, limit: u64) -> io::Result<Self> {
-        let root = rustix::fs::open(
-            format!("/proc/{program}/root"),
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        let sockets = match Sockets::of(program) {
-            Ok(sockets) => Some(sockets),
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
-                return Err(error)
-            }
-            // Then they are counted, which needs no rights.
-            Err(_) => None,
-        };
-        Ok(Self {
-            sockets,
-            ..Self::over(&root, None, limit)?
-        })
-    }
-
     /// Watches the sandbox whose tree this is the root of. `diagnosis` is a sock_diag(7) socket of its
     /// network namespace; without one the sockets are counted. Both are better taken from the sandbox's
     /// own first process than looked up by a program's pid, whose first thread may end at once.
@@ -150,13 +129,26 @@ impl Watchdog {
     }
 
     fn in_sockets(&self) -> io::Result<u64> {
-        if let Some(bytes) = self.sockets.as_ref().map_or(Ok(None), Sockets::bytes)? {
-            return Ok(bytes);
-        }
-        let count = self
-            .read("1", "net/sockstat")?
-            .map_or(0, |text| counting::sockets_used(&text));
-        Ok(count.saturating_sub(SOCKETS) * SOCKET_HOLDS)
+        let mut text = self.read("1", "net/sockstat")?.unwrap_or_default();
+        text.push_str(&self.read("1", "net/sockstat6")?.unwrap_or_default());
+        // Whoever does not know how many there are asks for all of them.
+        let unknown = InUse {
+            all: 0,
+            tcp: 1,
+            udp: 1,
+            tcp6: 1,
+            udp6: 1,
+        };
+        let in_use = if text.is_empty() {
+            unknown
+        } else {
+            counting::sockets_in_use(&text)
+        };
+        let told = match &self.sockets {
+            Some(sockets) => sockets.bytes(&in_use)?,
+            None => None,
+        };
+        Ok(told.unwrap_or_else(|| in_use.all.saturating_sub(SOCKETS) * SOCKET_HOLDS))
     }
 
     /// Open descriptors; 0 before Linux 6.2, where the size of the directory does not say.
@@ -212,12 +204,29 @@ impl Watchdog {
             Err(Errno::ACCESS | Errno::PERM) if pid == "1" => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let mut text = Vec::new();
-        match io::Read::read_to_end(&mut std::fs::File::from(file), &mut text) {
-            Ok(_) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && pid == "1" => Ok(None),
-            Err(error) => Err(error),
+        match read_whole(&file) {
+            Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+            Err(Errno::SRCH) => Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) if pid == "1" => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Most of these files come with one read, which a buffer that starts small makes into ten.
+fn read_whole(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
+    let mut text = vec![0; 8192];
+    let mut length = 0;
+    loop {
+        match rustix::io::read(file, &mut text[length..])? {
+            0 => {
+                text.truncate(length);
+                return Ok(text);
+            }
+            got => length += got,
+        }
+        if length == text.len() {
+            text.resize(2 * length, 0);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::sockets::InUse;
+
 /// Anonymous pages in memory and in swap, and page tables, from `/proc/PID/status`.
 pub fn private_bytes(status: &str) -> u64 {
     let counted = |line: &&str| {
@@ -18,12 +20,20 @@ pub fn private_bytes(status: &str) -> u64 {
     status.lines().filter(counted).map(kib).sum::<u64>() * 1024
 }
 
-/// The first line of `/proc/net/sockstat`: `sockets: used 17`.
-pub fn sockets_used(text: &str) -> u64 {
-    let number = text
-        .lines()
-        .find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok());
-    number.unwrap_or(0)
+/// From `/proc/net/sockstat` and `sockstat6`: `sockets: used 17`, `TCP: inuse 3 orphan 0 …`.
+pub fn sockets_in_use(text: &str) -> InUse {
+    let after = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.split_ascii_whitespace().next()?.parse().ok()
+    };
+    let count = |name| after(name).unwrap_or(0);
+    InUse {
+        all: count("sockets: used "),
+        tcp: count("TCP: inuse "),
+        udp: count("UDP: inuse "),
+        tcp6: count("TCP6: inuse "),
+        udp6: count("UDP6: inuse "),
+    }
 }
 
 /// Adds the shared regions of `/proc/PID/maps` (proc(5)) on `device`, by inode, each with the furthest byte that is
@@ -63,12 +73,19 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_counted_where_their_buffers_cannot_be() {
+    fn sockets_are_counted_by_kind() {
+        let text = "sockets: used 153\nTCP: inuse 17 orphan 0 tw 4 alloc 17 mem 35\nUDP: inuse 2 mem 0\nTCP6: inuse 1\nUDP6: inuse 0\n";
         assert_eq!(
-            sockets_used("sockets: used 153\nTCP: inuse 17 orphan 0\n"),
-            153
+            sockets_in_use(text),
+            InUse {
+                all: 153,
+                tcp: 17,
+                udp: 2,
+                tcp6: 1,
+                udp6: 0
+            }
         );
-        assert_eq!(sockets_used(""), 0);
+        assert_eq!(sockets_in_use(""), InUse::default());
     }
 
     #[test]
