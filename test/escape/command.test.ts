@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -61,12 +61,37 @@ withPlaces('glovebox exec', (place) => {
     )
     assert.equal(seen.environment['HOME'], '/home/user')
   })
+
+  test('does not take a home with a manifest in it for a package', async () => {
+    const { homeSecret, runner, token } = place()
+    const script = path.join(runner.home, `script-${place().name}.cjs`)
+    const manifest = path.join(runner.home, 'package.json')
+    writeFileSync(script, `console.log(require('node:fs').readFileSync(process.argv[2], 'utf8'))`)
+    writeFileSync(manifest, '{}')
+    try {
+      const { code, said, complained } = await run(place(), [runner.node, script, homeSecret])
+      assert.notEqual(code, 0)
+      assert.ok(!(said + complained).includes(token), 'the key was read')
+      assert.match(complained, /ENOENT|EACCES|not visible|cannot see/)
+    } finally {
+      for (const file of [script, manifest]) rmSync(file)
+    }
+  })
 })
 
 async function execute(place: Place, words: readonly string[]): Promise<string> {
+  const { code, said, complained } = await run(place, [place.attacks, ...words])
+  assert.equal(code, 0, complained)
+  return said
+}
+
+async function run(
+  place: Place,
+  command: readonly string[],
+): Promise<{ code: number | null; said: string; complained: string }> {
   const { runner } = place
   const main = path.join(runner.root, 'bin/glovebox.cjs')
-  const args = [main, 'exec', '--write', place.ws, '--', place.attacks, ...words]
+  const args = [main, 'exec', '--write', place.ws, '--', ...command]
   const opened = [openSync(place.base, 'r'), openSync(place.secret, 'r')]
   const secrets = { PARENT_SECRET: place.token, AWS_SECRET_ACCESS_KEY: place.token, NODE_OPTIONS: '--no-warnings' }
   const child = runner.spawn(runner.node, args, {
@@ -74,10 +99,9 @@ async function execute(place: Place, words: readonly string[]): Promise<string> 
     env: { ...runner.env, ...secrets },
     stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', ...opened],
   })
+  for (const fd of opened) closeSync(fd)
   const ended = once(child, 'close')
   const [said, complained] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)])
   const [code] = (await ended) as [number | null]
-  for (const fd of opened) closeSync(fd)
-  assert.equal(code, 0, complained)
-  return said
+  return { code, said, complained }
 }
