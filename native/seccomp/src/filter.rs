@@ -20,6 +20,9 @@ pub struct FilterOptions {
     pub affinity_pinned: bool,
 }
 
+/// Bytes of an instruction (`struct sock_filter`).
+const INSTRUCTION: usize = 8;
+
 /// A BPF program, ready to be installed.
 #[derive(Clone)]
 pub struct Filter {
@@ -36,16 +39,38 @@ impl Filter {
 
     /// SHA-256 of the program's bytes, hex, as the receipt names it.
     pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for instruction in &self.program {
-            hash.update(instruction.code.to_ne_bytes());
-            hash.update([instruction.jt, instruction.jf]);
-            hash.update(instruction.k.to_ne_bytes());
-        }
-        hash.finalize()
+        Sha256::digest(self.to_bytes())
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+
+    /// The program as the kernel reads it, to be sent to another process of this machine.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.program.len() * INSTRUCTION);
+        for instruction in &self.program {
+            bytes.extend_from_slice(&instruction.code.to_ne_bytes());
+            bytes.extend_from_slice(&[instruction.jt, instruction.jf]);
+            bytes.extend_from_slice(&instruction.k.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// What [`Filter::to_bytes`] made; `None` if these are no whole instructions.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let instructions = bytes.chunks_exact(INSTRUCTION);
+        if bytes.is_empty() || !instructions.remainder().is_empty() {
+            return None;
+        }
+        let program = instructions
+            .map(|at| sock_filter {
+                code: u16::from_ne_bytes([at[0], at[1]]),
+                jt: at[2],
+                jf: at[3],
+                k: u32::from_ne_bytes([at[4], at[5], at[6], at[7]]),
+            })
+            .collect();
+        Some(Self { program })
     }
 
     /// How many instructions the program has.
@@ -93,5 +118,20 @@ impl Filter {
     #[cfg(test)]
     pub fn program(&self) -> &[sock_filter] {
         &self.program
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_was_sent_is_the_same() {
+        let filter = Filter::compile(&FilterOptions::default());
+        let bytes = filter.to_bytes();
+        let received = Filter::from_bytes(&bytes);
+        assert_eq!(received.map(|filter| filter.to_bytes()), Some(bytes.clone()));
+        assert!(Filter::from_bytes(&bytes[1..]).is_none());
+        assert!(Filter::from_bytes(&[]).is_none());
     }
 }
