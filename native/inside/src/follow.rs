@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glovebox_limits::{Notice, Watchdog};
+use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{Command, FailureCode, LimitHit, LimitKind, Started, Status};
 use rustix::event::PollFlags;
 use rustix::fs::{open, Mode, OFlags};
@@ -50,8 +51,15 @@ impl<'s> Following<'s> {
         limits: &'s mut Held,
         mut watch: Watch<'s>,
     ) -> Outcome<Following<'s>> {
+        let filter = Filter::compile(&FilterOptions {
+            record_opens: terms.plan.mode.records_opens(),
+            memory_accounted: limits.memory_accounted(),
+            affinity_pinned: limits.affinity_pinned(),
+        });
+        link.send_filter(&filter)?;
         let receipt = receipt::make(&Findings {
             terms,
+            filter: filter.sha256(),
             limits: limits.enforcements.clone(),
         });
         receipt::check(&receipt, &terms.plan)?;

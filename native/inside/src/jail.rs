@@ -4,8 +4,7 @@ use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use glovebox_seccomp::{Filter, FilterOptions};
-use glovebox_wire::{FailureCode, Plan, Status};
+use glovebox_wire::{FailureCode, Status};
 use rustix::fs::{fstat, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{sockopt, AddressFamily, SocketType};
@@ -79,8 +78,13 @@ fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
         terminal::check()?;
     }
     let limits = Held::prepare(&plan)?;
-    let (terms, filter) = agree(plan, &limits, streams_are_files)?;
-    let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms, filter)?, report)?;
+    let terms = Terms {
+        who: Who::find()?,
+        landlock_abi: landlock::abi_for(&plan, landlock::abi()),
+        streams_are_files,
+        plan,
+    };
+    let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms)?, report)?;
     sandbox.follow(owner, &signals, hangup)
 }
 
@@ -144,24 +148,8 @@ fn open_null(wanted: RawFd) -> rustix::io::Result<()> {
     }
 }
 
-/// Everything that can be decided before a process is made.
-fn agree(plan: Plan, limits: &Held, streams_are_files: bool) -> Outcome<(Terms, Filter)> {
-    let filter = Filter::compile(&FilterOptions {
-        record_opens: plan.mode.records_opens(),
-        memory_accounted: limits.memory_accounted(),
-        affinity_pinned: limits.affinity_pinned(),
-    });
-    let terms = Terms {
-        who: Who::find()?,
-        landlock_abi: landlock::abi_for(&plan, landlock::abi()),
-        filter: filter.sha256(),
-        streams_are_files,
-        plan,
-    };
-    Ok((terms, filter))
-}
-
-fn draw(terms: &Terms, filter: Filter) -> Outcome<Drawing> {
+/// Everything that pid 1 works from.
+fn draw(terms: &Terms) -> Outcome<Drawing> {
     let Terms { plan, who, .. } = terms;
     let table = MountTable::read()?;
     source::check_all(&plan.mounts, &table)?;
@@ -174,7 +162,7 @@ fn draw(terms: &Terms, filter: Filter) -> Outcome<Drawing> {
         sources,
         table,
         links: top_links(),
-        prepared: Prepared::new(&plan.command, filter, rlimits)?,
+        prepared: Prepared::new(&plan.command, rlimits)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Memory, CPUs and processes: what the plan asks for, what holds it, and its end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use glovebox_limits::{Limit, Limits, Notice, Request, Unenforceable, Watchdog};
@@ -68,9 +68,17 @@ impl Held {
         self.limits.as_ref().is_some_and(Limits::affinity_pinned)
     }
 
+    /// The cgroup that pid 1 is to be cloned into, where one holds everything (version 2).
+    pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
+        self.limits.as_ref().and_then(Limits::clone_into)
+    }
+
     /// For pid 1, before anything else: from here on all that the sandbox does is counted.
     pub fn join(&self) -> Outcome<()> {
-        self.each(|limits| limits.join(), "join the cgroups")
+        match self.clone_into() {
+            Some(_) => Ok(()),
+            None => self.each(|limits| limits.join(), "join the cgroups"),
+        }
     }
 
     /// For the program, before its filter.

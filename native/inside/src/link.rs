@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use glovebox_seccomp::Filter;
 use glovebox_wire::Status;
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{
@@ -25,6 +26,8 @@ pub enum Go {
     Build = b'b' as isize,
     /// The supervisor listens: the program may be executed.
     Execute = b'x' as isize,
+    /// Before the bytes of the system call filter.
+    Filter = b'f' as isize,
 }
 
 /// To the launcher.
@@ -83,11 +86,22 @@ pub fn pair() -> Outcome<(Outer, Inner)> {
 
 impl Outer {
     pub fn tell(&self, go: Go) -> Outcome<()> {
-        match retry_on_intr(|| rustix::io::write(&self.0, &[go as u8])) {
+        self.send(&[go as u8])
+    }
+
+    fn send(&self, packet: &[u8]) -> Outcome<()> {
+        match retry_on_intr(|| rustix::io::write(&self.0, packet)) {
             // Nobody is left inside: what was said before is still to be read, and then the end.
             Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(errno) => Err(Fault::call(STAGE, "talk to pid 1", errno)),
         }
+    }
+
+    /// The filter is made while the tree is being built, so it comes later than the rest of the plan.
+    pub fn send_filter(&self, filter: &Filter) -> Outcome<()> {
+        let mut packet = vec![Go::Filter as u8];
+        packet.extend(filter.to_bytes());
+        self.send(&packet)
     }
 
     /// The next packet; `None` when everyone inside has closed the link.
@@ -132,6 +146,17 @@ impl Inner {
             STAGE,
             "the launcher is gone",
         ))
+    }
+
+    pub fn take_filter(&self) -> Outcome<Filter> {
+        let mut packet = vec![0u8; MAX_PACKET];
+        let length = retry_on_intr(|| rustix::io::read(&self.0, &mut packet[..]))
+            .step(STAGE, || "wait for the filter".into())?;
+        let filter = match packet[..length].split_first() {
+            Some((kind, bytes)) if *kind == Go::Filter as u8 => Filter::from_bytes(bytes),
+            _ => None,
+        };
+        filter.ok_or_else(|| Fault::call(STAGE, "take the filter", Errno::PROTO))
     }
 
     pub fn fail(&self, fault: Fault) {

@@ -3,7 +3,6 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
-use glovebox_seccomp::Filter;
 use glovebox_wire::{FailureCode, Program};
 use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
@@ -28,12 +27,11 @@ pub struct Prepared {
     argv: PointerList,
     env: PointerList,
     cwd: CString,
-    filter: Filter,
     rlimits: rlimits::Set,
 }
 
 impl Prepared {
-    pub fn new(program: &Program, filter: Filter, rlimits: rlimits::Set) -> Outcome<Prepared> {
+    pub fn new(program: &Program, rlimits: rlimits::Set) -> Outcome<Prepared> {
         let strings = |list: &[String]| list.iter().map(|text| c_string(text)).collect();
         let env: Outcome<Vec<CString>> = program
             .env
@@ -46,7 +44,6 @@ impl Prepared {
             argv: PointerList::new(argv?),
             env: PointerList::new(env?),
             cwd: c_string(&program.cwd)?,
-            filter,
             rlimits,
         })
     }
@@ -63,7 +60,7 @@ fn c_string(text: &str) -> Outcome<CString> {
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
 pub fn become_program(prepared: &Prepared, limits: &Held, taker: &Taker, link: &Inner) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let (listener, inside) = match give_up(prepared, limits, taker) {
+    let (listener, inside) = match give_up(prepared, limits, taker, link) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
@@ -82,6 +79,7 @@ fn give_up(
     prepared: &Prepared,
     limits: &Held,
     taker: &Taker,
+    link: &Inner,
 ) -> Outcome<Option<(OwnedFd, Inside)>> {
     loopback::bring_up()?;
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
@@ -96,7 +94,7 @@ fn give_up(
     set_no_new_privs(true).step("program", || "set no_new_privs".into())?;
     // Compiling it takes the kernel longer than anything else here. What follows it is what it allows
     // to every program, and opens no file, which in the modes that record opens would wait for an answer.
-    let listener = prepared.filter.install().map_err(|error| {
+    let listener = link.take_filter()?.install().map_err(|error| {
         Fault::new(
             FailureCode::HostCannot,
             "seccomp",

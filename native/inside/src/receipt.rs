@@ -9,6 +9,8 @@ use crate::who::Who;
 /// What was found out while starting.
 pub struct Findings<'a> {
     pub terms: &'a Terms,
+    /// SHA-256 of the system call filter, hex.
+    pub filter: String,
     /// Memory, CPUs and pids, from the limits.
     pub limits: [Enforcement; 3],
 }
@@ -24,7 +26,7 @@ pub fn make(findings: &Findings<'_>) -> Receipt {
             .into_iter()
             .map(|control| enforcement(control, findings))
             .collect(),
-        seccomp: findings.terms.filter.clone(),
+        seccomp: findings.filter.clone(),
         landlock_abi: findings.terms.landlock_abi,
         host_uid: findings.terms.who.host_uid,
     }
@@ -54,7 +56,7 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
     let landlock =
         |since: u32, what: &str| (abi >= since).then(|| format!("landlock abi {abi}{what}"));
     let filter = |what: &str| {
-        let digest = findings.terms.filter.get(..12)?;
+        let digest = findings.filter.get(..12)?;
         Some(format!("seccomp filter {digest}{what}"))
     };
     match control {
@@ -207,7 +209,6 @@ mod tests {
             plan: Plan::parse(text.as_bytes()).expect("the fixture is a plan"),
             who: Who::find().expect("ids"),
             landlock_abi,
-            filter: "0123456789abcdef".to_owned(),
             streams_are_files: false,
         }
     }
@@ -216,6 +217,7 @@ mod tests {
         let limit = |control| held(control, "cgroup", []);
         make(&Findings {
             terms,
+            filter: "0123456789abcdef".to_owned(),
             limits: [
                 limit(Control::Memory),
                 limit(Control::Cpus),

@@ -32,8 +32,6 @@ pub struct Terms {
     pub plan: Plan,
     pub who: Who,
     pub landlock_abi: u32,
-    /// SHA-256 of the system call filter.
-    pub filter: String,
     /// One of the inherited standard streams is a file of the host's.
     pub streams_are_files: bool,
 }
@@ -61,7 +59,7 @@ impl<'a> Sandbox<'a> {
         let (hangup, hangup_inside) =
             pipe_with(PipeFlags::CLOEXEC).step("start", || "make a pipe".into())?;
         // SAFETY: this process has one thread so far.
-        let side = unsafe { fork_into(NAMESPACES as u64, None) };
+        let side = unsafe { fork_into(NAMESPACES as u64, limits.clone_into()) };
         match side.map_err(why_namespaces_are_refused)? {
             Side::Child => {
                 drop((link, hangup));
