@@ -5,14 +5,14 @@ import { test } from 'node:test'
 import { runners, type Runner } from '../support/as-user.ts'
 import { connect, glovebox, start } from '../support/mcp-client.ts'
 
-/** A server with one tool that takes memory, in its own process or in children of its. */
+/** A server with one tool that takes memory: no faster than a watchdog looks, behind which an allocation just fails. */
 const hungry = `
   import { spawn } from 'node:child_process'
   const kept = []
   const answer = (id, result) => console.log(JSON.stringify({ jsonrpc: '2.0', id, result }))
   process.stdin.on('data', (d) => { for (const line of d.toString().trim().split('\\n')) { const m = JSON.parse(line)
     if (m.method === 'initialize') answer(m.id, { protocolVersion: m.params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'hungry', version: '1' } })
-    if (m.method === 'tools/call') setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 1) } })`
+    if (m.method === 'tools/call') setInterval(() => kept.push(Buffer.alloc(2 << 20, 1)), 1) } })`
 
 function put(runner: Runner, name: string, text: string): string {
   const file = path.join(runner.home, name)
