@@ -95,7 +95,7 @@ function lastLines(file: string, count: number): { entries: Entry[]; end: number
   }
 }
 
-function toEntry(text: string): Entry {
+export function toEntry(text: string): Entry {
   try {
     const event: unknown = JSON.parse(text)
     return { text, event: typeof event === 'object' && event !== null ? { ...event } : undefined }

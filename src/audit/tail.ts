@@ -1,9 +1,7 @@
-import { watch } from 'node:fs'
-import { basename } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import type { Style } from '../ui/style.ts'
 import { makeDirectory } from './directory.ts'
-import { listFiles } from './files.ts'
+import { followDirectory } from './follow.ts'
 import type { Entry } from './reader.ts'
 import { createReader } from './reader.ts'
 import { createRowTable } from './row-table.ts'
@@ -42,23 +40,6 @@ function createShow({ json, style, write }: TailOptions): (entries: readonly Ent
 
 function asLines(entries: readonly Entry[]): string {
   return entries.map((entry) => entry.text).join('\n')
-}
-
-async function followDirectory(directory: string, added: (file: string) => void, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const watcher = watch(directory, { signal }, (_, file) => {
-    try {
-      if (file !== null) added(file)
-    } catch (error) {
-      reject(error)
-      watcher.close()
-    }
-  })
-  watcher.once('error', reject)
-  watcher.once('close', resolve)
-  // What was written between the last look and the first watch.
-  for (const file of listFiles(directory)) added(basename(file))
-  await promise
 }
 
 function nothing(directory: string, name: string | undefined): GloveboxError {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { QueryFlags } from '../audit/query-report.ts'
 import { GloveboxError } from '../errors.ts'
 
 interface TailFlags {
@@ -10,12 +11,15 @@ interface TailFlags {
 export function register(program: Command): void {
   const command = program
     .command('audit')
-    .summary('read and verify the record of what happened')
+    .summary('read, search and verify the record of what happened')
     .description(
       'Every start, receipt, call, refusal and attempt is an event in a hash-chained file, one for each sandbox.',
     )
     .helpCommand(false)
-    .addHelpText('after', '\nExamples:\n  glovebox audit tail files --follow\n  glovebox audit verify')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  glovebox audit tail files --follow\n  glovebox audit query --verdict denied --since 1d\n  glovebox audit verify',
+    )
   command
     .command('tail')
     .description('show the last events of all sandboxes, or of those of one server')
@@ -25,6 +29,30 @@ export function register(program: Command): void {
     .option('--json', 'the events as they are in the record, one a line')
     .exitOverride()
     .action(tail)
+  command
+    .command('query')
+    .description('find events by time, server, kind, verdict, program, address or tool; the newest come last')
+    .option('--since <time>', '2h, 7d, 07:30, 2026-11-21, "2026-11-21 07:30"')
+    .option('--until <time>', 'as --since')
+    .option('--server <name>', 'the server as it is configured')
+    .option('--sandbox <id>', 'one sandbox')
+    .option(
+      '--kind <kind>',
+      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal or server-log',
+    )
+    .option('--verdict <verdict>', 'allowed, denied, recorded or failed')
+    .option('--program <name>', 'the program that acted, or that was executed')
+    .option('--address <address>', 'an address, with or without its port')
+    .option('--tool <name>', 'the tool that was called')
+    .option('-n, --limit <count>', 'how many of the newest; 0 for all', parseCount, 1000)
+    .option('-f, --follow', 'go on with those that come')
+    .option('--json', 'the events as they are in the record, one a line')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  glovebox audit query --server files --since 1h\n  glovebox audit query --verdict denied --kind connect --since 7d --json\n',
+    )
+    .exitOverride()
+    .action(query)
   command
     .command('verify')
     .description('find out whether a record was changed, shortened, reordered or removed; exit code 1 when one was')
@@ -47,6 +75,24 @@ async function tail(name: string | undefined, flags: TailFlags): Promise<void> {
     style,
     write: (text) => void process.stdout.write(text),
     signal: gone,
+  })
+}
+
+async function query(flags: QueryFlags): Promise<void> {
+  const [{ queryAudit }, { shareOf }] = await Promise.all([
+    import('../audit/query-report.ts'),
+    import('../ui/progress.ts'),
+  ])
+  const { directory, style } = await surroundings()
+  await queryAudit({
+    directory,
+    flags,
+    now: Date.now(),
+    style,
+    write: (text) => void process.stdout.write(text),
+    tell: (text) => void process.stderr.write(text),
+    onProgress: shareOf('reading the record', process.stderr),
+    signal: readerGone(),
   })
 }
 
@@ -75,5 +121,5 @@ function readerGone(): AbortSignal {
 
 function parseCount(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new GloveboxError('USAGE', `--lines ${text}: not a number of events`, { fix: 'a whole number, 0 to 999999' })
+  throw new GloveboxError('USAGE', `${text}: not a number of events`, { fix: 'a whole number, 0 to 999999' })
 }
