@@ -10,8 +10,10 @@ pub struct Set(Vec<(Resource, u64)>);
 impl Set {
     pub fn new(open_files: u64) -> Set {
         Set(vec![
-            // A core file would be written by the host's core_pattern, outside.
-            (Resource::Core, 0),
+            // Cores are the host's core_pattern's, outside. 1 is below the smallest file, and the one value
+            // that also keeps the kernel from a handler behind a pipe, for which 0 means nothing (core(5)
+            // and fs/coredump.c). The filter keeps the program from lowering it.
+            (Resource::Core, 1),
             (Resource::Nofile, open_files),
             // Enough for a key in locked memory, not for holding the machine's.
             (Resource::Memlock, 8 << 20),
