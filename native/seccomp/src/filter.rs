@@ -130,7 +130,10 @@ mod tests {
         let filter = Filter::compile(&FilterOptions::default());
         let bytes = filter.to_bytes();
         let received = Filter::from_bytes(&bytes);
-        assert_eq!(received.map(|filter| filter.to_bytes()), Some(bytes.clone()));
+        assert_eq!(
+            received.map(|filter| filter.to_bytes()),
+            Some(bytes.clone())
+        );
         assert!(Filter::from_bytes(&bytes[1..]).is_none());
         assert!(Filter::from_bytes(&[]).is_none());
     }

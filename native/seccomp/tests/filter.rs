@@ -292,6 +292,14 @@ fn arguments_decide_where_they_must() {
         ),
         (SYS_shmget, [0, 4096, SHM_HUGETLB as usize, 0, 0, 0], EPERM),
         (SYS_ioctl, [0, TIOCEXCL as usize, 0, 0, 0, 0], ENOTTY),
+        (SYS_setrlimit, [RLIMIT_CORE as usize, 8, 0, 0, 0, 0], EPERM),
+        (SYS_prlimit64, [0, RLIMIT_CORE as usize, 8, 0, 0, 0], EPERM),
+        (SYS_prlimit64, [0, RLIMIT_CORE as usize, 0, 0, 0, 0], 0),
+        (
+            SYS_prlimit64,
+            [0, RLIMIT_NOFILE as usize, 8, 0, 0, 0],
+            EFAULT,
+        ),
         (SYS_prctl, [PR_SET_MM as usize, 0, 0, 0, 0, 0], EINVAL),
         (
             SYS_seccomp,

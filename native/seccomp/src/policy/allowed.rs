@@ -95,8 +95,8 @@ const IDENTITY: &[c_long] = &[
     SYS_capget, SYS_capset, SYS_uname, SYS_sysinfo, SYS_getrandom,
 ];
 
-/// Resource limits, which can only go down.
-const LIMITS: &[c_long] = &[SYS_prlimit64, SYS_getrusage];
+/// Reading what was used; limits themselves go by argument.
+const LIMITS: &[c_long] = &[SYS_getrusage];
 
 /// Sockets that `socket` allowed.
 const SOCKETS: &[c_long] = &[

@@ -31,6 +31,11 @@ pub fn add(table: &mut Table, options: &FilterOptions) {
     table.rule(SYS_fchmodat, mode_rule(2, Rule::Allow));
     table.rule(numbers::FCHMODAT2, mode_rule(2, Rule::Allow));
     table.rule(
+        numbers::SETRLIMIT,
+        on(0).case([CORE], refuse()).otherwise(Rule::Allow),
+    );
+    table.rule(SYS_prlimit64, prlimit_rule());
+    table.rule(
         SYS_personality,
         on(0)
             .case(
@@ -64,6 +69,15 @@ const SET_ID_BITS: u32 = S_ISUID | S_ISGID;
 
 pub fn refuse() -> Rule {
     Rule::Errno(EPERM)
+}
+
+const CORE: u32 = RLIMIT_CORE;
+
+/// Limits only go down, and RLIMIT_CORE not even that: at 1 it keeps a core handler of the host from
+/// being started with the sandbox's memory, and at 0 it would not (core(5), "Piping core dumps").
+fn prlimit_rule() -> Rule {
+    let core = on_pointer(2, Rule::Allow, refuse());
+    on(1).case([CORE], core).otherwise(Rule::Allow)
 }
 
 /// A lease makes the next open of the file, by anybody on the host, wait for us; F_NOTIFY is its
