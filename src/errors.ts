@@ -1,5 +1,18 @@
 /** Exit codes of every verb (design.md, "Meanings that are settled"). */
-export const exitCodes = {
+export interface ExitCodes {
+  readonly ok: 0
+  readonly failed: 1
+  readonly usage: 2
+  readonly hostCannot: 3
+  readonly refused: 4
+  readonly toolError: 5
+  readonly timedOut: 124
+  readonly notStarted: 125
+  readonly notExecutable: 126
+  readonly notFound: 127
+}
+
+export const exitCodes: ExitCodes = {
   ok: 0,
   failed: 1,
   usage: 2,
@@ -10,10 +23,26 @@ export const exitCodes = {
   notStarted: 125,
   notExecutable: 126,
   notFound: 127,
-} as const
+}
+
+export type ErrorCode =
+  | 'USAGE'
+  | 'POLICY_INVALID'
+  | 'PATH_NOT_VISIBLE'
+  | 'HOST_CANNOT'
+  | 'NATIVE_MISSING'
+  | 'REFUSED'
+  | 'TIMED_OUT'
+  | 'NOT_STARTED'
+  | 'NOT_EXECUTABLE'
+  | 'NOT_FOUND'
+  | 'AUDIT_UNWRITABLE'
+  | 'AUDIT_TAMPERED'
+  | 'FAILED'
+  | 'INTERNAL'
 
 /** Every error that a person can meet, with the exit code that it ends a command with. Codes are stable: scripts match on them. */
-const codes = {
+const codes: Readonly<Record<ErrorCode, number>> = {
   USAGE: exitCodes.usage,
   POLICY_INVALID: exitCodes.usage,
   PATH_NOT_VISIBLE: exitCodes.usage,
@@ -28,9 +57,7 @@ const codes = {
   AUDIT_TAMPERED: exitCodes.failed,
   FAILED: exitCodes.failed,
   INTERNAL: exitCodes.failed,
-} as const
-
-export type ErrorCode = keyof typeof codes
+}
 
 /**
  * The one error class. `message` says what failed, on what and why, without a secret in it;
@@ -39,7 +66,7 @@ export type ErrorCode = keyof typeof codes
 export class GloveboxError extends Error {
   readonly code: ErrorCode
   readonly fix: string | undefined
-  override readonly name = 'GloveboxError'
+  override readonly name: string = 'GloveboxError'
 
   constructor(code: ErrorCode, message: string, options: { fix?: string | undefined; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
