@@ -67,6 +67,16 @@ const examples: Readonly<Record<string, string>> = {
   NOTION_TOKEN: 'ntn_none',
 }
 
+/** A cluster that nobody answers for. */
+const kubeconfig = {
+  apiVersion: 'v1',
+  kind: 'Config',
+  clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:1' } }],
+  users: [{ name: 'nobody', user: {} }],
+  contexts: [{ name: 'none', context: { cluster: 'none', user: 'nobody' } }],
+  'current-context': 'none',
+}
+
 function execFlags({ sandbox }: CatalogEntry): string[] {
   const limits = Object.entries(sandbox.limits ?? {}).flatMap(([key, value]) => [`--${key}`, String(value)])
   return [...limits, ...(sandbox.exec ?? []).flatMap((name) => ['--exec', name])]
@@ -77,7 +87,7 @@ function makePlaces(): { root: string; scratch: string; repository: string } {
   const [scratch, repository] = [path.join(root, 'scratch'), path.join(root, 'repository')]
   mkdirSync(scratch)
   writeFileSync(path.join(scratch, 'a.txt'), 'a\n')
-  writeFileSync(path.join(scratch, 'kubeconfig'), 'apiVersion: v1\nkind: Config\n')
+  writeFileSync(path.join(scratch, 'kubeconfig'), JSON.stringify(kubeconfig))
   spawnSync('git', ['init', '-q', '-b', 'main', repository])
   return { root, scratch, repository }
 }
