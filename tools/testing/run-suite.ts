@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { accessSync, chownSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Runner } from '../../test/support/as-user.ts'
+import { unlessPresent } from '../../test/support/requirement.ts'
 import { root } from '../checks.ts'
 import type { Live } from './live.ts'
 import type { CargoSuite, NodeSuite, ProgramSuite, Suite } from './suites.ts'
@@ -65,12 +66,25 @@ function startNode(args: readonly string[], more: Record<string, string>, { asid
 
 /** The workspace's tests, unit and integration, in one go; `--no-fail-fast` so that one failure hides no other. */
 async function runCargoSuite({ name, cargo }: CargoSuite, manner: Manner): Promise<SuiteResult> {
+  const skip = unlessPresent('CARGO', whyNoCargo(cargo))
+  if (skip !== false) return { tally: { ...nothing, skips: [`${name}: all of them — ${skip}`] }, output: '' }
   const args = ['test', '--locked', '--workspace', '--no-fail-fast']
   const child = spawn(cargo, args, { cwd: path.join(root, 'native'), stdio: stdioOf(true) })
   const { code, output } = await end(child, manner)
   const tally = tallyOfCargo(output)
   if (code === 0) return { tally, output: '' }
   return tally.failed > 0 ? { tally, output } : crashed(name, code, output)
+}
+
+/** In a clone of somebody else's, an ordinary user has neither that one's Rust nor the right to build there. */
+function whyNoCargo(cargo: string): string | undefined {
+  if (spawnSync(cargo, ['--version']).status !== 0) return 'this user has no cargo'
+  try {
+    accessSync(path.join(root, 'native/target'), constants.W_OK)
+    return undefined
+  } catch (error) {
+    return `native/target cannot be written by this user (${error instanceof Error ? error.message : String(error)})`
+  }
 }
 
 async function runProgramSuite({ name, args }: ProgramSuite, manner: Manner): Promise<SuiteResult> {
