@@ -28,7 +28,8 @@ export function readLock(lock: unknown): ResolvedEntry[] {
       throw refused(name, `is not taken from a registry (${locked.resolved ?? path})`)
     }
     // What lies in another package's archive is covered by that archive's hash.
-    if (locked.inBundle !== true && !/^sha(256|384|512)-[A-Za-z0-9+/]+=*/.test(integrity)) {
+    const isInArchive = locked.inBundle === true && path.lastIndexOf('node_modules/') > 0
+    if (!isInArchive && !/^sha(256|384|512)-[A-Za-z0-9+/]+=*/.test(integrity)) {
       throw refused(
         name,
         integrity === '' ? 'has no integrity hash' : 'has no integrity hash that still means something',

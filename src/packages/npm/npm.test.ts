@@ -55,6 +55,7 @@ test('a lock with anything else is refused by name', () => {
     '../outside': sound,
     'node_modules/../outside': sound,
     packages: sound,
+    'node_modules/said-to-be-bundled': { version: '1.0.0', inBundle: true },
   }
   for (const [where, locked] of Object.entries(refused)) {
     assert.throws(
