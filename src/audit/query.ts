@@ -5,7 +5,7 @@ import { maxSpanMs } from './index/blocks.ts'
 import { catchUp, type Progress } from './index/catch-up.ts'
 import { openIndex } from './index/database.ts'
 import { toEntry, type Entry } from './reader.ts'
-import { termsOf, timeOf } from './terms.ts'
+import { needleOf, termsOf, timeOf } from './terms.ts'
 
 /** What events are asked for: each of these holds for them. */
 export interface Question {
@@ -54,6 +54,7 @@ interface Found {
 
 function newest(database: Sqlite.DatabaseSync, directory: string, question: Question, limit: number): Answer {
   const files = createFiles(database, directory)
+  const needles = question.terms.flatMap((term) => needleOf(term) ?? [])
   let found: Found[] = []
   try {
     for (const { file, start, end, last } of blocksOf(database, question)) {
@@ -61,6 +62,7 @@ function newest(database: Sqlite.DatabaseSync, directory: string, question: Ques
       if (found.length > limit && (found[found.length - limit - 1]?.time ?? -Infinity) > last) break
       const entries = files
         .linesOf(file, start, end)
+        .filter((line) => needles.every((needle) => line.includes(needle)))
         .map(toEntry)
         .filter((entry) => isAsked(entry, question))
         .map((entry) => ({ entry, time: timeOf(entry) ?? last }))

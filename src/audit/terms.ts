@@ -15,6 +15,19 @@ export function term(field: Field, value: string): string {
   return `${field}=${value.slice(0, maxChars)}`
 }
 
+/**
+ * What the line of an event with this word has in it, as the record is written: to pass over lines without parsing them.
+ * Undefined where the word is not in the line as such.
+ */
+export function needleOf(word: string): string | undefined {
+  const at = word.indexOf('=')
+  const [field, value] = [word.slice(0, at), word.slice(at + 1)]
+  if (value === '' || field === 'verdict' || value === 'unreadable') return undefined
+  // An address and its port stand apart.
+  const [, v6, v4] = (field === 'address' && /^(?:\[([^\]]+)\]|([\d.]+)):\d+$/.exec(value)) || []
+  return JSON.stringify(v6 ?? v4 ?? value).slice(1, -1)
+}
+
 /** Everything that an event can be found by. Takes nothing for granted: the line may have been forged. */
 export function termsOf(entry: Entry): Set<string> {
   const { event } = entry
