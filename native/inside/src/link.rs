@@ -111,7 +111,13 @@ impl Outer {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let message = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))?;
+        let mut receive = || retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags));
+        // Whoever closes the link without having read all that we sent leaves this error, once, before
+        // what was said on it.
+        let message = match receive() {
+            Err(Errno::CONNRESET) => receive()?,
+            received => received?,
+        };
         let mut sender: Option<Pid> = None;
         for part in ancillary.drain() {
             if let RecvAncillaryMessage::ScmCredentials(credentials) = part {
@@ -271,6 +277,17 @@ mod tests {
         let (outer, inner) = pair().expect("a pair");
         drop(outer);
         assert!(inner.wait_for(Go::Build).is_err());
+    }
+
+    #[test]
+    fn last_words_are_heard_of_one_who_did_not_listen() {
+        let (outer, inner) = pair().expect("a pair");
+        outer.tell(Go::Build).expect("room");
+        inner.fail(Fault::plan("too late"));
+        drop(inner);
+        let word = outer.hear().expect("a packet");
+        assert!(matches!(word, Some(Word::Failed(_))), "{word:?}");
+        assert_eq!(outer.hear(), Ok(None));
     }
 
     #[test]
