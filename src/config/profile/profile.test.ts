@@ -154,7 +154,7 @@ test('each profile of ours can be read, and the one for unknown commands is the 
   const names = readdirSync(folder.path)
     .filter((name) => name.endsWith('.profile'))
     .map((name) => name.replace('.profile', ''))
-  assert.deepEqual(names.toSorted(), ['browser', 'docker', 'git', 'node', 'python', 'unknown'])
+  assert.deepEqual(names.toSorted(), ['browser', 'build', 'docker', 'git', 'node', 'python', 'unknown'])
   for (const name of names) {
     const profile = readProfile(name, [folder], home)
     assert.deepEqual(profile?.sandbox.filesystem, { read: [], write: [], deny: [] }, `${name} shows nothing`)

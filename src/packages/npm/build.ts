@@ -6,8 +6,8 @@ import { runTool } from '../../system/run-tool.ts'
 import type { Resolution } from '../resolution.ts'
 import { findNpm } from './find-npm.ts'
 
-/** More than a server gets: compilers are hungry. Without a network, and with nothing of the user's. */
-const limits = ['--memory', '2G', '--disk', '1G', '--pids', '256', '--time', '20m']
+/** More than a server gets: compilers are hungry. As defaults they hold where this user has no control group, too. */
+const limits = ['--profile', 'build', '--time', '20m']
 
 /**
  * Runs the install scripts of the packages that were allowed by name, each in a jail of its own: without a network, with the
