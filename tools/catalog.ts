@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { allEntries, findEntry } from '../src/packages/catalog/load.ts'
 import type { CatalogEntry } from '../src/packages/catalog/entry.ts'
-import { checkEntry } from '../test/support/catalog-check.ts'
+import { checkEntry, installEntry } from '../test/support/catalog-check.ts'
 import { root } from './checks.ts'
 
 /**
@@ -23,6 +23,7 @@ for (const entry of chosen) {
 async function measure(entry: CatalogEntry): Promise<void> {
   const { limits: _before, ...sandbox } = entry.sandbox
   const bare = { ...entry, sandbox }
+  await installEntry(entry, { home })
   if (!(await works(bare, []))) return void process.stdout.write(`${entry.name}: does not pass its check\n`)
   const memory = await smallest([48, 64, 96, 128, 192, 256, 384, 512, 1024], async (size) =>
     works(bare, ['--memory', `${size}M`]),

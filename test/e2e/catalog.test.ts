@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { findEntry, allEntries } from '../../src/packages/catalog/load.ts'
-import { checkEntry } from '../support/catalog-check.ts'
+import { checkEntry, installEntry } from '../support/catalog-check.ts'
 import { isLong } from '../support/requirement.ts'
 
 /**
@@ -18,6 +19,8 @@ for (const { name } of allEntries().filter((entry) => wanted || few.has(entry.na
   const skip = wanted || isLong() ? false : 'the registries are asked in long runs only'
   test(`${name} works with the policy of its entry`, { skip, timeout: 600_000 }, async () => {
     const entry = findEntry(name)
-    if (entry !== undefined) await checkEntry(entry, { home })
+    assert.ok(entry)
+    await installEntry(entry, { home })
+    await checkEntry(entry, { home })
   })
 }

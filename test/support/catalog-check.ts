@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { CatalogEntry } from '../../src/packages/catalog/entry.ts'
 import { startMcp } from './mcp-process.ts'
+import { runApart } from './run-apart.ts'
 
 const bin = path.resolve(import.meta.dirname, '../../bin/glovebox.cjs')
 
@@ -57,6 +58,18 @@ export async function checkEntry(
   } finally {
     rmSync(places.root, { recursive: true, force: true })
   }
+}
+
+/** Installs what an entry starts, which may take minutes on a busy machine; a start that has it does not wait for it. */
+export async function installEntry({ name, command }: CatalogEntry, { home }: { home: string }): Promise<void> {
+  const words = command.map((word) => word.replaceAll(/\{\w+\}/g, 'none'))
+  const env = environment(home)
+  const { code, stderr } = await runApart(['package', 'install', '--', ...words], { env, cwd: tmpdir() })
+  assert.equal(code, 0, `${name}: ${stderr}`)
+}
+
+function environment(home: string): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], HOME: process.env['HOME'], GLOVEBOX_HOME: home, LANG: 'C.UTF-8' }
 }
 
 /** What looks like a value to servers that check the form of theirs. */
