@@ -17,7 +17,8 @@ for (const runner of runners()) {
     const places: Place[] = []
     let controls: Map<string, Report>
     before(async () => {
-      places.push(await makePlace(runner), await makePlace(runner))
+      places.push(await makePlace(runner))
+      places.push(await makePlace(runner))
       controls = await runControls(places[1] as Place, bombs)
     })
     after(async () => {

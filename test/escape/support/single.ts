@@ -10,7 +10,10 @@ export function withPlaces(name: string, body: (place: () => Place, other: () =>
   for (const runner of runners()) {
     describe(`${name}, started by ${runner.name}`, () => {
       const places: Place[] = []
-      before(async () => void places.push(await makePlace(runner), await makePlace(runner)))
+      before(async () => {
+        places.push(await makePlace(runner))
+        places.push(await makePlace(runner))
+      })
       after(async () => {
         for (const place of places) await place.remove()
       })

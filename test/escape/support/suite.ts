@@ -34,8 +34,10 @@ function judge(room: Room, runner: Runner): void {
   const state: Partial<Outcome> = {}
   const known = (): Outcome => state as Outcome
   before(async () => {
-    const [place, other] = [await makePlace(runner), await makePlace(runner)]
-    places.push(place, other)
+    const place = await makePlace(runner)
+    places.push(place)
+    const other = await makePlace(runner)
+    places.push(other)
     Object.assign(state, await attack(room, place, other))
   })
   after(async () => {

@@ -30,7 +30,7 @@ pub fn become_program(words: &[String]) -> Res {
     sys!(libc::SYS_execve, path, argv.as_ptr(), environment.as_ptr())
 }
 
-/// Code of a helper that could not do its part: the suite stops on it.
+/// Code of a program out here that could not do its part: the suite stops on it.
 pub fn unable(what: &str, why: impl std::fmt::Display) -> i32 {
     eprintln!("attacks: {what}: {why}");
     70
