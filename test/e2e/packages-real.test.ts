@@ -23,8 +23,8 @@ test(
     for (const name of [...npm, ...pypi]) {
       const entry = findEntry(name)
       assert.ok(entry)
-      // Started once to install, then again with no registry to be found: the second start is the one that counts.
-      await checkEntry(entry, { home })
+      await installEntry(entry, { home })
+      // With no registry to be found.
       await checkEntry(entry, {
         home,
         env: { npm_config_registry: 'http://127.0.0.1:9/', PIP_INDEX_URL: 'http://127.0.0.1:9/' },
