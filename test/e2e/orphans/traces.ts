@@ -1,4 +1,4 @@
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Runner } from '../../support/as-user.ts'
 
@@ -47,8 +47,17 @@ function staleCgroups(): string[] {
 
 /** Field 22 of stat (proc(5)): with the pid it names one process for as long as the host runs. */
 function startTimeOf(pid: string): string | undefined {
-  const file = `/proc/${pid}/stat`
-  if (!existsSync(file)) return undefined
-  const stat = readFileSync(file, 'latin1')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const stat = statOf(pid)
+  return stat === undefined ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+/** Undefined for a process that is gone, also when it goes between the opening and the reading (ESRCH). */
+function statOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined
+    throw error
+  }
 }
