@@ -7,8 +7,8 @@ import { fileIn, findProjectFile } from './find.ts'
 import type { Scope } from './layers/file.ts'
 import { folderAt, folderOf, type ProfileFolder } from './profile/folder.ts'
 import { readSource, type Source } from './source.ts'
-import { fingerprint, type Fingerprint } from './trust/fingerprint.ts'
-import { trustState, type TrustState } from './trust/record.ts'
+import type { Fingerprint } from './trust/fingerprint.ts'
+import type { TrustState } from './trust/record.ts'
 
 /** One configuration file that holds here, with the profiles beside it. */
 export interface ConfigScope {
@@ -63,6 +63,11 @@ function withProfiles(scope: Scope, directory: string, file: ConfigFile): Config
 }
 
 async function readProject(directory: string, source: Source, places: Places): Promise<ConfigScope> {
+  // Only for a project: hashing is not loaded for the user's own servers.
+  const [{ fingerprint }, { trustState }] = await Promise.all([
+    import('./trust/fingerprint.ts'),
+    import('./trust/record.ts'),
+  ])
   const seen = fingerprint(directory, source)
   return {
     scope: { kind: 'project', base: directory },

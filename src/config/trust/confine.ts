@@ -75,7 +75,7 @@ function isForeignPackage({ why, source }: PlanMount, { command }: Plan, allowed
 }
 
 function limitWishes({ limits }: Policy): string[] {
-  const { memoryBytes, diskBytes, cpus, pids, openFiles } = limits
+  const { memoryBytes, diskBytes, cpus, pids, openFiles, messageBytes } = limits
   return [
     ...(memoryBytes !== undefined && memoryBytes > defaultLimits.memoryBytes
       ? [`${formatBytes(memoryBytes)} of memory`]
@@ -84,6 +84,10 @@ function limitWishes({ limits }: Policy): string[] {
     ...(cpus !== undefined && cpus > defaultLimits.cpus ? [`${cpus} CPUs`] : []),
     ...(pids !== undefined && pids > defaultLimits.pids ? [`${pids} processes`] : []),
     ...(openFiles !== undefined && openFiles > defaultLimits.openFiles ? [`${openFiles} open files`] : []),
+    // Messages are kept in our own memory, outside of the sandbox.
+    ...(messageBytes !== undefined && messageBytes > defaultLimits.messageBytes
+      ? [`messages of ${formatBytes(messageBytes)}`]
+      : []),
   ]
 }
 

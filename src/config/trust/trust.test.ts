@@ -103,6 +103,7 @@ test('an unknown project is refused what it would do to the host', async () => {
     [{ sandbox: { limits: { memory: '8G' } } }, /wants 8 GiB of memory/],
     [{ sandbox: { limits: { cpus: 64 } } }, /wants 64 CPUs/],
     [{ sandbox: { limits: { pids: 5000 } } }, /5000 processes/],
+    [{ sandbox: { limits: { message: '1G' } } }, /messages of 1 GiB/],
     [{ env: { KEY: '${env:TOKEN}' } }, /the variable TOKEN of our environment/],
   ]
   for (const [server, why] of cases) {
