@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { allEntries, findEntry } from '../../src/packages/catalog/load.ts'
 import { resolveCommand, type ResolvedCommand } from '../../src/packages/start.ts'
 import { places } from '../../src/system/places.ts'
-import { checkEntry } from '../support/catalog-check.ts'
+import { checkEntry, installEntry } from '../support/catalog-check.ts'
 import { isLong } from '../support/requirement.ts'
 
 const skip = isLong() ? false : 'the registries are asked in long runs only'
