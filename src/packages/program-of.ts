@@ -24,7 +24,7 @@ export async function programOf(
   { cwd, env, flags = {} }: { cwd: string; env: NodeJS.ProcessEnv; flags?: LockFlags | undefined },
 ): Promise<ProgramOf> {
   await verifyBundle(command, env)
-  if (!runners.test(basename(command[0] ?? ''))) return { command, name: undefined }
+  if (!isRunner(command)) return { command, name: undefined }
   const { resolveCommand } = await import('./start.ts')
   const lock = lockFor(flags, cwd)
   const resolved = await resolveCommand(command, {
@@ -65,6 +65,11 @@ async function verifyBundle(command: readonly string[], env: NodeJS.ProcessEnv):
   throw new GloveboxError('NOT_FOUND', `${key} is not in the store any more`, {
     fix: 'add the server again: glovebox add NAME --bundle FILE',
   })
+}
+
+function isRunner([program = '', first]: readonly string[]): boolean {
+  const name = basename(program)
+  return runners.test(name) && (!name.startsWith('python') || first === '-m')
 }
 
 /** The programs that `recognise/` knows commands of. */
