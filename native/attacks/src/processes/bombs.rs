@@ -116,19 +116,27 @@ fn thread_bomb(args: &Args, trace: &mut Trace) -> Outcome {
     reached(trace, "threads", made, most, refused)
 }
 
-/// Orphans that end at once: whoever adopts them must reap them, or the sandbox runs out of processes.
+/// Orphans that end at once: whoever adopts them must reap them, or the sandbox runs out of processes for good.
 /// Here being refused is the effect.
 fn zombie_bomb(args: &Args, trace: &mut Trace) -> Outcome {
     let most = args.number("most");
-    for made in 0..most {
+    let mut made = 0;
+    let mut patience = sys::monotonic_ms() + 3000;
+    while made < most {
         let child = sys::fork_with(|| match sys::fork_with(|| 0) {
             Ok(_) => 0,
             Err(_) => 1,
         });
         let ended = child.and_then(sys::wait_for);
-        if ended != Ok(sys::Ended::Code(0)) {
+        if ended == Ok(sys::Ended::Code(0)) {
+            made += 1;
+            patience = sys::monotonic_ms() + 3000;
+        } else if sys::monotonic_ms() > patience {
             let _ = trace.call(format!("orphans: {made}"), ended);
             return Outcome::Effect(format!("after {made} orphans there is no room left"));
+        } else {
+            // Whoever reaps has not had a turn yet.
+            std::thread::yield_now();
         }
     }
     let _ = trace.call(format!("orphans: {most}"), Ok(()));
