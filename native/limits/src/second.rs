@@ -39,9 +39,10 @@ impl InChild {
 }
 
 /// RLIMIT_DATA counts every private mapping that may be written, touched or not. Node 24 makes 512 MiB of address space
-/// for compiled code writable at once and ends with SIGTRAP where that is refused; 64 MiB more is for its heap's own
-/// reservations. What is really used is the watchdog's to see; this stops a single process that allocates faster.
-const RESERVED_FOR_CODE: u64 = 576 * 1024 * 1024;
+/// for compiled code writable at once and ends with SIGTRAP where that is refused, and its heap reserves more. The rest is
+/// room for the watchdog to see a process first and to say what it was ended for: an allocation that just fails tells
+/// nobody. This stops what allocates faster than the watchdog looks.
+const RESERVED: u64 = 1024 * 1024 * 1024;
 
 /// Holds a limit without a cgroup and says by what; the error says why that cannot be.
 pub(crate) fn hold(asked: Asked, into: &mut InChild) -> Result<String, String> {
@@ -56,7 +57,7 @@ pub(crate) fn hold(asked: Asked, into: &mut InChild) -> Result<String, String> {
         }
         _ if asked.explicit => Err("a limit that was written down needs a cgroup".to_owned()),
         Amount::Memory(bytes) => {
-            into.data = Some(bytes.saturating_add(RESERVED_FOR_CODE));
+            into.data = Some(bytes.saturating_add(RESERVED));
             Ok("watchdog over the sum of all processes, RLIMIT_DATA behind it".to_owned())
         }
         Amount::Pids(most) => {

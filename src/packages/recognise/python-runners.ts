@@ -114,11 +114,13 @@ function command(
 function pythonModule(program: string, words: readonly string[]): PackageCommand | undefined {
   const [option, module, ...args] = words
   if (option !== '-m' || module === undefined || !/^[A-Za-z_]\w*(\.\w+)*$/.test(module)) return undefined
-  const top = module.split('.')[0] ?? module
+  const name = (module.split('.')[0] ?? module).toLowerCase().replaceAll('_', '-')
+  // The name of a package begins and ends with a letter or digit (PEP 508): `_` would come out as an option.
+  if (!/^[a-z0-9](?:.*[a-z0-9])?$/.test(name)) return undefined
   return {
     kind: 'package',
     runner: `${program} -m`,
-    request: { ecosystem: 'pypi', packages: [top.toLowerCase().replaceAll('_', '-')] },
+    request: { ecosystem: 'pypi', packages: [name] },
     entry: { kind: 'module', name: module },
     args,
     onlyPinned: true,
