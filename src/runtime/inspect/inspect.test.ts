@@ -50,6 +50,28 @@ test('a script brings the package around it and the node_modules above, but neve
   )
 })
 
+test('a manifest makes no package of a home, of a directory with keys, or of one that everybody can write', () => {
+  const foreign = put('ada/s.js', '')
+  put('ada/package.json', '{}')
+  put('ada/.ssh/id', 'key')
+  assert.deepEqual(
+    needs(['node', foreign]).filter((path) => path.startsWith('/ada')),
+    ['/ada/s.js'],
+  )
+  const open = put('open/s.js', '')
+  put('open/package.json', '{}')
+  chmodSync(join(root, 'open'), 0o777)
+  assert.deepEqual(
+    needs(['node', open]).filter((path) => path.startsWith('/open')),
+    ['/open/s.js'],
+  )
+  chmodSync(join(root, 'open'), 0o755)
+  assert.deepEqual(
+    needs(['node', open]).filter((path) => path.startsWith('/open')),
+    ['/open/s.js', '/open'],
+  )
+})
+
 test('a script inside node_modules brings the outermost one, where its dependencies are', () => {
   const script = put('app/node_modules/.pnpm/a@1/node_modules/a/dist/index.js', '#!/usr/bin/env node\n', 0o755)
   put('app/node_modules/.pnpm/a@1/node_modules/a/package.json', '{}')
