@@ -5,6 +5,10 @@ export interface HostFacts {
   readonly paths: ReadonlyMap<string, PathFact>
   /** What of the usual system directories and files this host has. */
   readonly system: readonly SystemPath[]
+  /** Where Glovebox keeps its records, configuration and packages: no sandbox may change those. */
+  readonly own: readonly string[]
+  /** The one place among them where a package is built, by a sandbox, before it is believed. */
+  readonly staging: string
   /** The user's home, real path: never mounted by inference. */
   readonly home: string
 }

@@ -58,8 +58,23 @@ function userMounts(key: string, given: string, access: 'read' | 'write', facts:
         { fix: 'use a directory outside the system' },
       )
     }
+    if (access === 'write') refuseOwn(key, given, real, facts)
     return userMount(real, target, access, key)
   })
+}
+
+/** A sandbox that could write there would rewrite the record of what it did, its own policy, or what starts next time. */
+function refuseOwn(key: string, given: string, real: string, { own, staging }: HostFacts): void {
+  if (isWithin(real, staging)) return
+  const hit = own.find((path) => isWithin(path, real) || isWithin(real, path))
+  if (hit === undefined) return
+  throw new GloveboxError(
+    'POLICY_INVALID',
+    `${key}: ${given} has Glovebox's own files in it (${hit}), which no sandbox may change`,
+    {
+      fix: 'name only the directories that it needs to write',
+    },
+  )
 }
 
 function existing(key: string, given: string, facts: HostFacts): PathFact & { readonly real: string } {

@@ -26,6 +26,8 @@ function hostFacts(change: { command?: Partial<CommandFacts>; paths?: readonly [
     },
     paths: new Map(change.paths),
     system: [{ path: '/usr', source: '/usr', exec: true }],
+    own: ['/home/me/.config/glovebox', '/home/me/.local/state/glovebox', '/home/me/.local/share/glovebox'],
+    staging: '/home/me/.local/share/glovebox/store/staging',
     home: '/home/me',
   }
 }
@@ -201,4 +203,31 @@ test('a default of the policy itself takes the place of ours, and stays a defaul
   assert.deepEqual(limits.memory, { value: 2 ** 31, explicit: false })
   assert.deepEqual(limits.pids, { value: 9, explicit: true })
   assert.equal(messageBytes, 1024)
+})
+
+test('no sandbox may write where its own record, its policy and its packages are', () => {
+  const audit = '/home/me/.local/state/glovebox/audit'
+  const staged = '/home/me/.local/share/glovebox/store/staging/x/tree'
+  const facts = hostFacts({
+    paths: [
+      directory('/home/me'),
+      directory(audit),
+      directory('/link', audit),
+      directory(staged),
+      directory('/home/me/notes'),
+    ],
+  })
+  const write = (path: string) => resolve({ filesystem: { read: [], write: [path], deny: [] } }, facts)
+  for (const path of ['/home/me', audit, '/link']) refuses(() => write(path), 'POLICY_INVALID', /Glovebox's own files/)
+  refuses(
+    () => resolve({ workspace: { path: '/home/me', mode: 'write' } }, facts),
+    'POLICY_INVALID',
+    /Glovebox's own files/,
+  )
+  assert.equal(mountAt(write('/home/me/notes'), '/home/me/notes'), '/home/me/notes write')
+  assert.equal(mountAt(write(staged), staged), `${staged} write`)
+  assert.equal(
+    mountAt(resolve({ filesystem: { read: ['/home/me'], write: [], deny: [] } }, facts), '/home/me'),
+    '/home/me read exec',
+  )
 })

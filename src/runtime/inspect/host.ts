@@ -1,6 +1,8 @@
 import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { HostFacts } from '../../policy/host-facts.ts'
 import type { Policy } from '../../policy/policy.ts'
+import { places } from '../../system/places.ts'
 import { inspectCommand } from './command.ts'
 import { inspectPath } from './paths.ts'
 import { inspectSystem } from './system.ts'
@@ -19,6 +21,14 @@ export function inspectHost(
     command: inspectCommand(command, { cwd, path: env['PATH'], home, exec: policy.exec }),
     paths: new Map(named.map((given) => [given, inspectPath(given, cwd)])),
     system: inspectSystem(),
+    ...ownFiles(env),
     home,
   }
+}
+
+/** Real paths, so that a link into them is seen; as they are named where they do not exist yet. */
+function ownFiles(env: NodeJS.ProcessEnv): { own: string[]; staging: string } {
+  const { config, state, data } = places(env)
+  const real = (path: string): string => inspectPath(path, '/').real ?? path
+  return { own: [config, state, data].map(real), staging: join(real(data), 'store', 'staging') }
 }
