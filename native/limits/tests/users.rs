@@ -66,9 +66,9 @@ fn a_default_without_a_cgroup_falls_to_the_second_mechanism() {
             End::Code(0)
         );
         assert_eq!(
-            Child::inside(&limits, || touch(700 << 20, libc::MAP_PRIVATE)).wait(),
+            Child::inside(&limits, || touch(1200 << 20, libc::MAP_PRIVATE)).wait(),
             End::Code(1),
-            "the mapping is refused beyond what runtimes reserve"
+            "the mapping is refused beyond the GiB that runtimes reserve"
         );
         // In a jail the user namespace starts counting at zero; here the test itself, its parent and the child count.
         let End::Code(forks) = Child::inside(&limits, || count_forks(100)).wait() else {
