@@ -53,7 +53,7 @@ export interface VerbDescription {
 
 /** Every verb, described by registering it: what completes is what is parsed. */
 export async function describeVerbs(): Promise<VerbDescription[]> {
-  const program = new Command('glovebox')
+  const program = new Command('glovebox').enablePositionalOptions()
   for (const verb of Object.values(verbs)) (await verb.load()).register(program)
   return program.commands.map(describe)
 }

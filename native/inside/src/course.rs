@@ -25,6 +25,24 @@ pub struct Course {
     pub out_of_memory: bool,
     pub timed_out: bool,
     pub told_pids: bool,
+    /// What the limits counted, once the program has ended.
+    counted: Option<Counted>,
+}
+
+struct Counted {
+    notices: Vec<Notice>,
+    usage: glovebox_limits::Usage,
+}
+
+impl Counted {
+    fn read(limits: &mut Held) -> Counted {
+        let counted = Counted {
+            notices: limits.notices().unwrap_or_default(),
+            usage: limits.usage(),
+        };
+        limits.reap_stale();
+        counted
+    }
 }
 
 pub struct Program {
@@ -43,7 +61,15 @@ impl Course {
             out_of_memory: false,
             timed_out: false,
             told_pids: false,
+            counted: None,
         }
+    }
+
+    /// The program has ended with a status of wait(2). What the limits counted is read now, while the kernel takes the
+    /// namespaces down.
+    pub fn end(&mut self, status: i32, limits: &mut Held) {
+        self.ended = Some(status);
+        self.counted = Some(Counted::read(limits));
     }
 
     pub fn signal(&self, signal: i32) {
@@ -71,8 +97,12 @@ impl Course {
         let wall = started.elapsed();
         // What was tried comes before the end.
         self.supervision.finish()?;
-        let mut lines = self.late_hits(terms, limits);
-        let counted = limits.usage();
+        let counted = match self.counted.take() {
+            Some(counted) => counted,
+            None => Counted::read(limits),
+        };
+        let mut lines = self.late_hits(terms, &counted.notices);
+        let counted = counted.usage;
         // Pid 1 that was killed could not say how the program ended: with it, by SIGKILL.
         let status = self.ended.unwrap_or(libc::SIGKILL);
         let exited = libc::WIFEXITED(status);
@@ -92,15 +122,13 @@ impl Course {
                 break;
             }
         }
-        limits.reap_stale();
         Ok(exit
             .code
             .unwrap_or_else(|| 128 + exit.signal.unwrap_or(libc::SIGKILL)))
     }
 
     /// Limits that were hit, as far as they have not been told: the sandbox was ended first.
-    fn late_hits(&mut self, terms: &Terms, limits: &mut Held) -> Vec<Status> {
-        let notices = limits.notices().unwrap_or_default();
+    fn late_hits(&mut self, terms: &Terms, notices: &[Notice]) -> Vec<Status> {
         let mut lines = Vec::new();
         self.out_of_memory |= notices.contains(&Notice::OutOfMemory);
         if notices.contains(&Notice::TooManyProcesses) && !self.told_pids {

@@ -35,6 +35,7 @@ pub struct Following<'s> {
     /// The line that tells what is enforced, ready to be written.
     receipt: Vec<u8>,
     course: Course,
+    is_built: bool,
     owner_is_gone: bool,
 }
 
@@ -77,6 +78,7 @@ impl<'s> Following<'s> {
             watchdog: None,
             receipt: Status::Receipt(receipt).to_line(),
             course: Course::new(supervision),
+            is_built: false,
             owner_is_gone: false,
         })
     }
@@ -115,19 +117,28 @@ impl<'s> Following<'s> {
     fn hear(&mut self, word: Word) -> Outcome<()> {
         match word {
             Word::Failed(line) => Err(Fault::told(&line)),
-            Word::Ready(ready) => self.let_go(&ready),
+            Word::Ready(ready) => {
+                self.take_over(&ready)?;
+                self.let_go_when_built()
+            }
+            Word::Built => {
+                self.is_built = true;
+                self.let_go_when_built()
+            }
+            // Heard before we followed.
+            Word::Apart => Ok(()),
             Word::NotExecuted { errno, exists } => {
                 Err(not_executed(&self.terms.plan.command.path, errno, exists))
             }
             Word::Ended(status) => {
-                self.course.ended = Some(status);
+                self.course.end(status, self.limits);
                 Ok(())
             }
         }
     }
 
-    /// Nothing is left to do inside but execve: tells what is enforced, and says go.
-    fn let_go(&mut self, ready: &Ready) -> Outcome<()> {
+    /// The program's process has restricted itself: takes what will be needed out of its descriptors.
+    fn take_over(&mut self, ready: &Ready) -> Outcome<()> {
         let pid = Pid::from_raw(ready.pid)
             .ok_or_else(|| Fault::call("start", "the program's pid", Errno::SRCH))?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty())
@@ -135,10 +146,6 @@ impl<'s> Following<'s> {
         // The program cannot send it: sending is one of the calls that already wait for an answer.
         let listener =
             pidfd_getfd(&pidfd, ready.listener, PidfdGetfdFlags::empty()).map_err(no_listener)?;
-        if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
-            let table = open_mount_table(ready.pid)?;
-            self.watch.add(table, PollFlags::PRI, Waker::Mounts);
-        }
         let take = |number: Option<i32>| match number {
             None => Ok(None),
             Some(number) => pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()).map(Some),
@@ -150,7 +157,6 @@ impl<'s> Following<'s> {
                 .step("terminal", || "take the terminal's master".into())?;
             self.course.terminal = Some(Bridge::start(master)?);
         }
-        self.write_line(&self.receipt)?;
         self.course
             .supervision
             .engage(listener, ready.pid, ready.device)?;
@@ -158,9 +164,22 @@ impl<'s> Following<'s> {
             pid: ready.pid,
             pidfd,
         });
-        self.link.tell(Go::Execute)?;
         self.watchdog = self.limits.watchdog(root, diagnosis)?;
         Ok(())
+    }
+
+    /// Nothing is left to do inside but execve: tells what is enforced, and says go.
+    fn let_go_when_built(&mut self) -> Outcome<()> {
+        let Some(program) = self.course.program.as_ref().filter(|_| self.is_built) else {
+            return Ok(());
+        };
+        // Not before: it tells of every change, and the old root's going is one.
+        if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
+            let table = open_mount_table(program.pid)?;
+            self.watch.add(table, PollFlags::PRI, Waker::Mounts);
+        }
+        self.write_line(&self.receipt)?;
+        self.link.tell(Go::Execute)
     }
 
     /// The program runs. What is not needed before that is done here, beside it.

@@ -1,6 +1,7 @@
-//! What pid 1 hands to the program's process, which has long been forked: the tree is ready.
+//! What pid 1 and the program's process, which has long been forked, hand to each other: that one the limits, when it is in
+//! its namespaces; pid 1 what the program needs of the tree, when that is ready.
 //!
-//! By descriptors in one packet, since that process shares no memory with pid 1 any more.
+//! By descriptors in one packet each, since the two share no memory any more.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -12,6 +13,7 @@ use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use crate::bounds::MAX_ENTRIES;
 use crate::fault::{Fault, Outcome, Step};
 
 const STAGE: &str = "start";
@@ -23,14 +25,14 @@ pub struct Inside {
     pub ruleset: Option<OwnedFd>,
     /// The master of the program's terminal.
     pub terminal: Option<OwnedFd>,
-    /// For a watchdog: the root of the tree, and a socket that tells what sockets hold.
+    /// For a watchdog, the root of the tree: not looked up by the program's pid, whose first thread may end at once and
+    /// take the way to its root along.
     pub root: Option<OwnedFd>,
-    pub diagnosis: Option<OwnedFd>,
     /// Device number of the sandbox's own tmpfs.
     pub device: u64,
 }
 
-const DESCRIPTORS: usize = 4;
+const DESCRIPTORS: usize = 3;
 
 pub struct Giver(OwnedFd);
 pub struct Taker(OwnedFd);
@@ -47,15 +49,27 @@ pub fn pair() -> Outcome<(Giver, Taker)> {
 }
 
 impl Giver {
+    /// Waits until the program's process is in its network namespace and in the cgroups, and takes the latter's entries.
+    /// `None`: it has failed, and tells why itself.
+    pub fn hear(&self) -> Outcome<Option<Vec<OwnedFd>>> {
+        let mut packet = [0u8; 1];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_ENTRIES))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))
+            .step(STAGE, || "wait for the program's process".into())?;
+        Ok((received.bytes > 0).then(|| descriptors_of(&mut ancillary)))
+    }
+
     pub fn give(self, inside: &Inside) -> Outcome<()> {
         let Inside {
             ruleset,
             terminal,
             root,
-            diagnosis,
             device,
         } = inside;
-        let all = [ruleset, terminal, root, diagnosis];
+        let all = [ruleset, terminal, root];
         let there: Vec<BorrowedFd<'_>> = all.into_iter().flatten().map(AsFd::as_fd).collect();
         let mut packet = device.to_ne_bytes().to_vec();
         packet.extend(all.map(|descriptor| u8::from(descriptor.is_some())));
@@ -71,7 +85,31 @@ impl Giver {
     }
 }
 
+/// The descriptors that came with a packet.
+pub fn descriptors_of(ancillary: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
+    let rights = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    rights.flatten().collect()
+}
+
 impl Taker {
+    /// Tells pid 1 that there are namespaces to follow into, and cgroups. False: it has failed, and tells why itself.
+    pub fn tell(&self, entries: &[BorrowedFd<'_>]) -> Outcome<bool> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_ENTRIES))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !entries.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(entries)) {
+            return Err(Fault::call(STAGE, "hand over the cgroups", Errno::NOBUFS));
+        }
+        let parts = [IoSlice::new(b"j")];
+        match retry_on_intr(|| sendmsg(&self.0, &parts, &mut ancillary, SendFlags::NOSIGNAL)) {
+            Ok(_) => Ok(true),
+            Err(Errno::PIPE | Errno::CONNRESET) => Ok(false),
+            Err(errno) => Err(Fault::call(STAGE, "tell pid 1", errno)),
+        }
+    }
+
     /// Waits until pid 1 is done. `None`: it has failed, and tells why itself.
     pub fn take(&self) -> Outcome<Option<Inside>> {
         let mut packet = [0u8; 8 + DESCRIPTORS];
@@ -79,15 +117,12 @@ impl Taker {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut packet)];
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))
-            .step(STAGE, || "take over".into())?;
-        let mut descriptors = ancillary
-            .drain()
-            .filter_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
-                _ => None,
-            })
-            .flatten();
+        let received = match retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags)) {
+            // It went without having heard what we told it.
+            Err(Errno::CONNRESET) => return Ok(None),
+            received => received.step(STAGE, || "take over".into())?,
+        };
+        let mut descriptors = descriptors_of(&mut ancillary).into_iter();
         if received.bytes == 0 {
             return Ok(None);
         }
@@ -104,7 +139,6 @@ impl Taker {
                 ruleset: next(0)?,
                 terminal: next(1)?,
                 root: next(2)?,
-                diagnosis: next(3)?,
                 device: u64::from_ne_bytes(device.try_into().map_err(|_| Errno::PROTO)?),
             })
         };
@@ -125,13 +159,13 @@ mod tests {
         let (expected_null, expected_zero) = (fstat(&null), fstat(&zero));
         let inside = Inside {
             terminal: Some(null.into()),
-            diagnosis: Some(zero.into()),
+            root: Some(zero.into()),
             device: 0x1234_5678_9abc,
             ..Inside::default()
         };
         giver.give(&inside).expect("room");
         let taken = taker.take().expect("a packet").expect("it was given");
-        assert!(taken.ruleset.is_none() && taken.root.is_none());
+        assert!(taken.ruleset.is_none());
         let device_of = |descriptor: Option<OwnedFd>| {
             descriptor.map(|descriptor| fstat(descriptor).map(|stat| stat.st_rdev))
         };
@@ -140,7 +174,7 @@ mod tests {
             Some(expected_null.map(|stat| stat.st_rdev))
         );
         assert_eq!(
-            device_of(taken.diagnosis),
+            device_of(taken.root),
             Some(expected_zero.map(|stat| stat.st_rdev))
         );
         assert_eq!(taken.device, 0x1234_5678_9abc);
@@ -151,5 +185,10 @@ mod tests {
         let (giver, taker) = pair().expect("a pair");
         drop(giver);
         assert!(matches!(taker.take(), Ok(None)));
+        assert_eq!(taker.tell(&[]), Ok(false));
+        let (giver, taker) = pair().expect("a pair");
+        assert_eq!(taker.tell(&[]), Ok(true));
+        drop(giver);
+        assert!(matches!(taker.take(), Ok(None)), "it went without hearing");
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fs::Mode;
-use rustix::io::Errno;
+use rustix::io::{fcntl_dupfd_cloexec, Errno};
 use rustix::process::{
     set_dumpable_behavior, set_parent_process_death_signal, umask, wait, DumpableBehavior, Gid,
     Pid, Signal, Uid, WaitOptions,
@@ -16,15 +16,14 @@ use crate::handover::{self, Inside};
 use crate::kernel::{
     self, close_from_but, exit_now, fork_into, next_signal, signal_descriptor, Side,
 };
-use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
-use crate::program::{become_program, drop_capabilities, enter, Prepared};
+use crate::program::{become_program, enter, let_go_of_capabilities, Prepared};
 use crate::sandbox::Terms;
 use crate::source::{open_all, Source};
 use crate::tree::TopLink;
 use crate::who::Who;
-use crate::{landlock, terminal, title, tree};
+use crate::{bounds, landlock, terminal, title, tree};
 
 /// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
 pub struct Drawing {
@@ -36,8 +35,8 @@ pub struct Drawing {
 }
 
 /// Never returns: the process, and with it the pid namespace, ends here.
-pub fn run(terms: &Terms, limits: &Held, drawing: Drawing, link: Inner, hangup: OwnedFd) -> ! {
-    match start(terms, limits, drawing, &link, hangup) {
+pub fn run(terms: &Terms, drawing: Drawing, link: Inner, hangup: OwnedFd) -> ! {
+    match start(terms, drawing, &link, hangup) {
         Ok(program) => keep_house(program, link),
         Err(fault) => link.fail(fault),
     }
@@ -45,13 +44,7 @@ pub fn run(terms: &Terms, limits: &Held, drawing: Drawing, link: Inner, hangup: 
 }
 
 /// Returns the program's pid as seen here.
-fn start(
-    terms: &Terms,
-    limits: &Held,
-    drawing: Drawing,
-    link: &Inner,
-    hangup: OwnedFd,
-) -> Outcome<Pid> {
+fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outcome<Pid> {
     let Terms {
         plan,
         who,
@@ -64,9 +57,6 @@ fn start(
         links,
         prepared,
     } = drawing;
-    // First, so that whatever is done from here on is counted.
-    limits.join()?;
-    kernel::unshare_cgroup_namespace().step("namespaces", || "make a cgroup namespace".into())?;
     title::hide();
     kernel::leave_session_keyring();
     link.wait_for(Go::Build)?;
@@ -83,12 +73,12 @@ fn start(
     // The program's process has much to do that needs no tree, so it begins now. It shares our root and
     // working directory, and so is in the new tree when we are.
     // SAFETY: this process has one thread.
-    let side = unsafe { fork_into(libc::CLONE_FS as u64, None) };
-    let program = match side.step("start", || "fork the program".into())? {
-        Side::Parent { child, .. } => child,
+    let side = unsafe { fork_into(libc::CLONE_FS as u64) };
+    let (program, pidfd) = match side.step("start", || "fork the program".into())? {
+        Side::Parent { child, pidfd } => (child, pidfd),
         Side::Child => {
             drop(giver);
-            become_program(&prepared, limits, &taker, link);
+            become_program(&prepared, &taker, link);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)
@@ -99,23 +89,37 @@ fn start(
         Some(sources) => sources,
         None => open_all(&plan.mounts, who, &table)?,
     };
-    let device = tree::build(plan, who, sources, &links)?;
+    let tree = tree::build(plan, who, sources, &links)?;
     let inside = Inside {
-        device,
+        device: tree.device()?,
         ruleset: match *landlock_abi {
             0 => None,
-            abi => Some(landlock::make_ruleset(plan, abi)?),
+            abi => Some(landlock::make_ruleset(plan, abi, tree.root())?),
         },
         terminal: match plan.command.terminal {
-            true => Some(terminal::make()?),
+            true => Some(terminal::make(tree.root())?),
             false => None,
         },
-        ..limits.for_watchdog()?
+        root: Some(
+            fcntl_dupfd_cloexec(tree.root(), 3).step("start", || "copy a descriptor".into())?,
+        ),
     };
-    // We need none any more, and what is entered next must be entered by the program's own right.
-    drop_capabilities().step("start", || "drop capabilities".into())?;
-    enter(prepared.cwd())?;
+    let Some(entries) = giver.hear()? else {
+        // It has failed, and told why. With it goes the sandbox.
+        return Ok(program);
+    };
+    // It can restrict itself, and the launcher take over, while the old root goes, for which the kernel waits until every
+    // processor has noticed.
     giver.give(&inside)?;
+    tree.become_root()?;
+    bounds::join(&entries)?;
+    kernel::follow_into_namespaces(&pidfd)
+        .step("namespaces", || "enter the program's namespaces".into())?;
+    drop((entries, pidfd));
+    // We need none any more, and what is entered next must be entered by the program's own right.
+    let_go_of_capabilities().step("start", || "drop capabilities".into())?;
+    enter(prepared.cwd())?;
+    link.built();
     Ok(program)
 }
 

@@ -13,7 +13,6 @@ use rustix::process::{set_parent_process_death_signal, Signal};
 use crate::fault::{Fault, Outcome, Step};
 use crate::init::Drawing;
 use crate::kernel::{ignore_signals, signal_descriptor};
-use crate::limits::Held;
 use crate::mounts::MountTable;
 use crate::owner::Owner;
 use crate::program::Prepared;
@@ -77,14 +76,13 @@ fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
     if plan.command.terminal {
         terminal::check()?;
     }
-    let limits = Held::prepare(&plan)?;
     let terms = Terms {
         who: Who::find()?,
         landlock_abi: landlock::abi_for(&plan, landlock::abi()),
         streams_are_files,
         plan,
     };
-    let (sandbox, hangup) = Sandbox::start(&terms, limits, draw(&terms)?, report)?;
+    let (sandbox, hangup) = Sandbox::start(&terms, draw(&terms)?, report)?;
     sandbox.follow(owner, &signals, hangup)
 }
 

@@ -1,7 +1,7 @@
 //! System calls that rustix does not have, each as one small safe function.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::io::{Errno, Result};
 use rustix::process::Pid;
@@ -44,7 +44,7 @@ struct CloneArgs {
 /// # Safety
 /// The process must have one thread only: the child gets a copy of that one, and a lock that another
 /// held would stay locked in it for ever.
-pub unsafe fn fork_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+pub unsafe fn fork_into(flags: u64) -> Result<Side> {
     let mut pidfd: RawFd = -1;
     let mut args = CloneArgs {
         flags: flags | libc::CLONE_PIDFD as u64,
@@ -52,10 +52,6 @@ pub unsafe fn fork_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Si
         exit_signal: libc::SIGCHLD as u64,
         ..CloneArgs::default()
     };
-    if let Some(cgroup) = cgroup {
-        args.flags |= libc::CLONE_INTO_CGROUP as u64;
-        args.cgroup = cgroup.as_raw_fd() as u64;
-    }
     // SAFETY: `args` is a clone_args of the size given; without CLONE_VM the child runs on a copy of
     // this stack. The caller promises that there is only this thread.
     let value = unsafe {
@@ -141,10 +137,23 @@ pub fn leave_session_keyring() -> bool {
     }
 }
 
+/// An empty network namespace of this process's own.
+pub fn unshare_network_namespace() -> Result<()> {
+    // SAFETY: shares no memory or descriptors less than before; sockets that are open stay where they are.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }
+}
+
 /// A cgroup namespace whose root is the cgroup that we are in.
 pub fn unshare_cgroup_namespace() -> Result<()> {
     // SAFETY: shares no memory or descriptors less than before; only names of cgroups change.
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWCGROUP) }
+}
+
+/// Into the network and cgroup namespaces of another process (setns(2) with a pidfd, since Linux 5.8).
+pub fn follow_into_namespaces(pidfd: impl AsFd) -> Result<()> {
+    use rustix::thread::ThreadNameSpaceType as Kind;
+    let both = Kind::NETWORK | Kind::CONTROL_GROUP;
+    rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), both)
 }
 
 /// `pivot_root(".", ".")`: the old root ends up stacked over the new one, to be detached at once.

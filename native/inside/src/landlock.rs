@@ -3,10 +3,10 @@
 //! Best effort by ABI: the mount tree and the empty network namespace hold their controls without it.
 //! Rights and when they came: linux/landlock.h and Documentation/userspace-api/landlock.rst.
 
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use glovebox_wire::{Access, Plan};
-use rustix::fs::{fstat, openat, FileType, Mode, OFlags, CWD};
+use rustix::fs::{fstat, openat2, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 
 use crate::fault::{Fault, Outcome, Step};
@@ -89,8 +89,8 @@ struct Rule<'a> {
     access: u64,
 }
 
-/// Makes the rules, for paths of the tree that is this process's root by now.
-pub fn make_ruleset(plan: &Plan, abi: u32) -> Outcome<OwnedFd> {
+/// Makes the rules for paths of the tree below `root`, which is about to become this process's root.
+pub fn make_ruleset(plan: &Plan, abi: u32, root: BorrowedFd<'_>) -> Outcome<OwnedFd> {
     let handled = rights_of(abi);
     let ruleset = create(&RulesetAttr {
         handled_access_fs: handled,
@@ -103,12 +103,14 @@ pub fn make_ruleset(plan: &Plan, abi: u32) -> Outcome<OwnedFd> {
         },
     })
     .step(STAGE, || "create a ruleset".into())?;
-    for rule in rules(plan) {
-        let object = openat(
-            CWD,
+    for rule in without_repetitions(rules(plan)) {
+        let object = openat2(
+            root,
             rule.path,
             OFlags::PATH | OFlags::CLOEXEC,
             Mode::empty(),
+            // Links mean what they will mean inside.
+            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
         )
         .map_err(|errno| missing(&rule, errno))?;
         let stat = fstat(&object).step(STAGE, || format!("stat {}", rule.path))?;
@@ -193,6 +195,20 @@ fn rules(plan: &Plan) -> Vec<Rule<'_>> {
     rules
 }
 
+/// Rights hold for all that is below, so a rule that grants no more than one above it is left out: each costs four calls.
+fn without_repetitions(rules: Vec<Rule<'_>>) -> Vec<Rule<'_>> {
+    let mut kept: Vec<Rule<'_>> = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let is_granted = kept
+            .iter()
+            .any(|above| is_at_or_below(rule.path, above.path) && rule.access & !above.access == 0);
+        if !is_granted {
+            kept.push(rule);
+        }
+    }
+    kept
+}
+
 fn missing(rule: &Rule<'_>, errno: Errno) -> Fault {
     if rule.access & EXECUTE != 0 && matches!(errno, Errno::NOENT | Errno::NOTDIR) {
         return Fault::plan(format!("exec {}: is not visible inside", rule.path))
@@ -256,6 +272,20 @@ mod tests {
         let plan = plan();
         assert_eq!(access(&plan, "/usr") & EXECUTE, 0);
         assert_eq!(access(&plan, "/usr/bin/node"), EXECUTE | READ_FILE);
+    }
+
+    #[test]
+    fn a_rule_is_left_out_only_below_one_that_grants_as_much() {
+        let rule = |path, access| Rule { path, access };
+        let kept = without_repetitions(vec![
+            rule("/", READ_DIR),
+            rule("/etc", READ),
+            rule("/etc/ssl", READ),
+            rule("/etc/tools", READ | EXECUTE),
+            rule("/etcetera", READ),
+        ]);
+        let paths: Vec<&str> = kept.iter().map(|rule| rule.path).collect();
+        assert_eq!(paths, ["/", "/etc", "/etc/tools", "/etcetera"]);
     }
 
     #[test]

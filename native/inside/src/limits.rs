@@ -3,15 +3,14 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use glovebox_limits::{Limit, Limits, Notice, Request, Unenforceable, Watchdog};
+use glovebox_limits::{InChild, Limit, Limits, Notice, Request, Unenforceable, Watchdog};
 use glovebox_wire::{Control, Enforcement, Plan};
 use rustix::event::PollFlags;
-use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{netlink, socket_with, AddressFamily, SocketFlags, SocketType};
 
-use crate::fault::{Fault, Outcome, Step};
-use crate::handover::Inside;
+use crate::bounds::{failed, Bounds};
+use crate::fault::{Fault, Outcome};
+use crate::mounts::MountTable;
 
 const STAGE: &str = "limits";
 
@@ -29,11 +28,11 @@ pub struct Held {
 
 impl Held {
     /// Prepares all that can be had. What cannot is an error, unless the user accepted that.
-    pub fn prepare(plan: &Plan) -> Outcome<Held> {
+    pub fn prepare(plan: &Plan, mounts: &MountTable) -> Outcome<Held> {
         let mut request = request_of(plan);
         let mut refusals: Vec<Unenforceable> = Vec::new();
         let limits = loop {
-            match Limits::prepare(&request) {
+            match Limits::prepare_on(&request, Some(mounts.text())) {
                 Ok(limits) => break limits,
                 Err(refusal) if plan.accepts_without(ours(refusal.control)) => {
                     leave_out(&mut request, refusal.control);
@@ -68,29 +67,15 @@ impl Held {
         self.limits.as_ref().is_some_and(Limits::affinity_pinned)
     }
 
-    /// The cgroup that pid 1 is to be cloned into, where one holds everything (version 2).
-    pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
-        self.limits.as_ref().and_then(Limits::clone_into)
-    }
-
-    /// For pid 1, before anything else: from here on all that the sandbox does is counted.
-    pub fn join(&self) -> Outcome<()> {
-        match self.clone_into() {
-            Some(_) => Ok(()),
-            None => self.each(|limits| limits.join(), "join the cgroups"),
-        }
-    }
-
-    /// For the program, before its filter.
-    pub fn bind(&self) -> Outcome<()> {
-        self.each(|limits| limits.in_child().apply(), "apply the limits")
-    }
-
-    fn each(&self, act: impl Fn(&Limits) -> std::io::Result<()>, what: &str) -> Outcome<()> {
-        match &self.limits {
-            Some(limits) => act(limits).map_err(|error| failed(what, &error)),
-            None => Ok(()),
-        }
+    /// What the sandbox's first processes have to do about it, as one message with descriptors.
+    pub fn bounds(&self) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
+        let none = InChild::default();
+        let limits = self.limits.as_ref();
+        let in_child = limits.map_or(&none, Limits::in_child);
+        (
+            Bounds::to_bytes(in_child, self.watched.is_some()),
+            limits.map_or_else(Vec::new, Limits::entries),
+        )
     }
 
     /// Off the way to the start: removes what launchers that were killed left behind.
@@ -130,28 +115,6 @@ impl Held {
                 .map_err(|error| failed("read the cgroups", &error)),
             None => Ok(Vec::new()),
         }
-    }
-
-    /// For pid 1, in the new tree: what a watchdog will look at, where one is needed. Not looked up by
-    /// the program's pid, whose first thread may end at once and take the way to its root along.
-    pub fn for_watchdog(&self) -> Outcome<Inside> {
-        if self.watched.is_none() {
-            return Ok(Inside::default());
-        }
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = open("/", flags, Mode::empty()).step(STAGE, || "open /".into())?;
-        // A kernel without sock_diag(7) cannot be asked; the watchdog counts sockets there.
-        let diagnosis = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            Some(netlink::SOCK_DIAG),
-        );
-        Ok(Inside {
-            root: Some(root),
-            diagnosis: diagnosis.ok(),
-            ..Inside::default()
-        })
     }
 
     /// A watchdog, where one is needed, over what was taken out of the program's descriptors.
@@ -244,12 +207,4 @@ fn enforcement(control: Control, limits: &Limits, refusals: &[Unenforceable]) ->
         layers: Vec::new(),
         fix: refusal.map(|refusal| refusal.fix.clone()),
     }
-}
-
-fn failed(what: &str, error: &std::io::Error) -> Fault {
-    Fault::new(
-        glovebox_wire::FailureCode::Start,
-        STAGE,
-        format!("{what}: {error}"),
-    )
 }

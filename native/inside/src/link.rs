@@ -3,19 +3,25 @@
 //! Each message is one packet. The launcher keeps one end; pid 1 keeps the other for its whole life,
 //! so that a launcher that is gone shows as a hang-up; the program's copy closes with its execve.
 
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use glovebox_seccomp::Filter;
 use glovebox_wire::Status;
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{
-    recvmsg, socketpair, sockopt, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
-    RecvFlags, SocketFlags, SocketType,
+    recvmsg, sendmsg, socketpair, sockopt, AddressFamily, RecvAncillaryBuffer,
+    RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    SocketFlags, SocketType,
 };
 use rustix::process::Pid;
 
+use crate::bounds::{Bounds, MAX_ENTRIES};
 use crate::fault::{Fault, Outcome, Step};
-use crate::handover::Inside;
+use crate::handover::descriptors_of;
+use crate::limits::Held;
+use crate::program::GivenUp;
 
 const STAGE: &str = "start";
 
@@ -26,6 +32,8 @@ pub enum Go {
     Build = b'b' as isize,
     /// The supervisor listens: the program may be executed.
     Execute = b'x' as isize,
+    /// Before the bytes of the bounds, whose entries come with them.
+    Bounds = b'l' as isize,
     /// Before the bytes of the system call filter.
     Filter = b'f' as isize,
 }
@@ -35,7 +43,11 @@ pub enum Go {
 pub enum Word {
     /// The start failed; the status line is made already.
     Failed(Vec<u8>),
-    /// Nothing is left to do but execve.
+    /// The program's process has its network namespace.
+    Apart,
+    /// The tree is the root, and the working directory entered.
+    Built,
+    /// The program's process has nothing left to do but execve.
     Ready(Ready),
     /// `execve` failed.
     NotExecuted { errno: i32, exists: bool },
@@ -97,6 +109,23 @@ impl Outer {
         }
     }
 
+    /// The limits are made while the tree is being built, so they come later than the plan.
+    pub fn send_bounds(&self, limits: &Held) -> Outcome<()> {
+        let (bytes, entries) = limits.bounds();
+        let mut packet = vec![Go::Bounds as u8];
+        packet.extend(bytes);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_ENTRIES))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !entries.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&entries)) {
+            return Err(Fault::call(STAGE, "hand over the cgroups", Errno::NOBUFS));
+        }
+        let parts = [IoSlice::new(&packet)];
+        match retry_on_intr(|| sendmsg(&self.0, &parts, &mut ancillary, SendFlags::NOSIGNAL)) {
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(Fault::call(STAGE, "talk to pid 1", errno)),
+        }
+    }
+
     /// The filter is made while the tree is being built, so it comes later than the rest of the plan.
     pub fn send_filter(&self, filter: &Filter) -> Outcome<()> {
         let mut packet = vec![Go::Filter as u8];
@@ -104,12 +133,25 @@ impl Outer {
         self.send(&packet)
     }
 
+    /// Waits until the program's process is in its network namespace, or has failed.
+    pub fn wait_until_apart(&self) -> Outcome<()> {
+        match self
+            .hear()
+            .step(STAGE, || "hear of the program's process".into())?
+        {
+            Some(Word::Apart) => Ok(()),
+            Some(Word::Failed(line)) => Err(Fault::told(&line)),
+            // Pid 1 is gone; that is seen, and told, by whoever follows it.
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The next packet; `None` when everyone inside has closed the link.
     pub fn hear(&self) -> rustix::io::Result<Option<Word>> {
         let mut bytes = vec![0u8; MAX_PACKET];
-        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
+        let mut parts = [IoSliceMut::new(&mut bytes)];
         let flags = RecvFlags::CMSG_CLOEXEC;
         let mut receive = || retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags));
         // Whoever closes the link without having read all that we sent leaves this error, once, before
@@ -154,6 +196,22 @@ impl Inner {
         ))
     }
 
+    pub fn take_bounds(&self) -> Outcome<Bounds> {
+        let mut packet = [0u8; 512];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_ENTRIES))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))
+            .step(STAGE, || "wait for the limits".into())?;
+        let entries = descriptors_of(&mut ancillary);
+        let bounds = match packet[..received.bytes].split_first() {
+            Some((kind, bytes)) if *kind == Go::Bounds as u8 => Bounds::from_parts(bytes, entries),
+            _ => None,
+        };
+        bounds.ok_or_else(|| Fault::call(STAGE, "take the limits", Errno::PROTO))
+    }
+
     pub fn take_filter(&self) -> Outcome<Filter> {
         let mut packet = vec![0u8; MAX_PACKET];
         let length = retry_on_intr(|| rustix::io::read(&self.0, &mut packet[..]))
@@ -171,18 +229,32 @@ impl Inner {
         self.send(b'E', &line[..line.len().min(room)]);
     }
 
-    pub fn ready(&self, listener: &OwnedFd, inside: &Inside) {
+    pub fn ready(&self, given_up: &GivenUp) {
+        let GivenUp {
+            listener,
+            inside,
+            diagnosis,
+            watched,
+        } = given_up;
         let number =
             |descriptor: &Option<OwnedFd>| descriptor.as_ref().map_or(NONE, AsRawFd::as_raw_fd);
         let numbers = [
             listener.as_raw_fd(),
             number(&inside.terminal),
-            number(&inside.root),
-            number(&inside.diagnosis),
+            if *watched { number(&inside.root) } else { NONE },
+            number(diagnosis),
         ];
         let mut bytes: Vec<u8> = numbers.into_iter().flat_map(i32::to_ne_bytes).collect();
         bytes.extend_from_slice(&inside.device.to_ne_bytes());
         self.send(b'R', &bytes);
+    }
+
+    pub fn built(&self) {
+        self.send(b'B', &[]);
+    }
+
+    pub fn apart(&self) {
+        self.send(b'A', &[]);
     }
 
     pub fn not_executed(&self, errno: i32, exists: bool) {
@@ -216,6 +288,8 @@ fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
     let some = |number: i32| Some(number).filter(|number| *number != NONE);
     Some(match kind {
         b'E' => Word::Failed(body.to_vec()),
+        b'A' => Word::Apart,
+        b'B' => Word::Built,
         b'R' => Word::Ready(Ready {
             pid: sender?.as_raw_nonzero().get(),
             listener: number(body.get(..4))?,
@@ -236,6 +310,7 @@ fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handover::Inside;
 
     #[test]
     fn words_arrive_with_their_senders_pid() {
@@ -250,12 +325,17 @@ mod tests {
             diagnosis: None,
             device: 0x1_0000_0001,
         };
-        let inside = Inside {
-            terminal: Some(terminal),
-            device: 0x1_0000_0001,
-            ..Inside::default()
-        };
-        inner.ready(&listener, &inside);
+        inner.ready(&GivenUp {
+            listener,
+            inside: Inside {
+                terminal: Some(terminal),
+                root: Some(null()),
+                device: 0x1_0000_0001,
+                ..Inside::default()
+            },
+            diagnosis: None,
+            watched: false,
+        });
         assert_eq!(outer.hear(), Ok(Some(Word::Ready(expected))));
         inner.ended(9);
         assert_eq!(outer.hear(), Ok(Some(Word::Ended(9))));

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), no_main)]
 
 mod args;
+mod bounds;
 mod course;
 mod explain;
 mod fault;

@@ -6,6 +6,7 @@ use crate::kernel::read_file;
 pub struct MountTable {
     /// Mount point and file system type, in the order in which they were mounted.
     entries: Vec<(String, String)>,
+    text: String,
 }
 
 /// File systems through which the kernel or other processes are seen and steered. A bind of the host's
@@ -37,7 +38,7 @@ const OF_THE_KERNEL: &[&str] = &[
 impl MountTable {
     pub fn read() -> Outcome<MountTable> {
         match read_file("/proc/self/mountinfo") {
-            Ok(text) => Ok(MountTable::parse(&text)),
+            Ok(text) => Ok(MountTable::parse(text)),
             Err(errno) => Err(Fault::host(
                 "mount tree",
                 format!("/proc/self/mountinfo: {}", say(errno)),
@@ -46,9 +47,14 @@ impl MountTable {
         }
     }
 
-    fn parse(text: &str) -> MountTable {
+    fn parse(text: String) -> MountTable {
         let entries = text.lines().filter_map(entry).collect();
-        MountTable { entries }
+        MountTable { entries, text }
+    }
+
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The type of the file system that a path is on.
@@ -132,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_path_is_on_the_topmost_of_the_nearest_mounts() {
-        let table = MountTable::parse(TABLE);
+        let table = MountTable::parse(TABLE.to_owned());
         assert_eq!(table.type_of("/usr"), "ext4");
         assert_eq!(table.type_of("/home/ada"), "xfs");
         assert_eq!(table.type_of("/home/ada/my disk/x"), "fuse.sshfs");
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn file_systems_of_the_kernel_are_found_above_at_and_below() {
-        let table = MountTable::parse(TABLE);
+        let table = MountTable::parse(TABLE.to_owned());
         assert_eq!(table.kernel_mount_in("/proc/1"), Some(("/proc", "proc")));
         assert_eq!(table.kernel_mount_in("/proc"), Some(("/proc", "proc")));
         assert_eq!(

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use glovebox_wire::{FailureCode, Program};
 use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
+use rustix::net::{netlink, socket_with, AddressFamily, SocketFlags, SocketType};
 use rustix::process::{fchdir, setsid, umask};
 use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
@@ -17,7 +18,6 @@ use crate::fault::{say, Fault, Outcome, Step};
 use crate::handover::{Inside, Taker};
 use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
-use crate::limits::Held;
 use crate::link::{Go, Inner};
 use crate::{loopback, rlimits, terminal};
 
@@ -58,14 +58,14 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, limits: &Held, taker: &Taker, link: &Inner) {
+pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let (listener, inside) = match give_up(prepared, limits, taker, link) {
+    let given_up = match give_up(prepared, taker, link) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
     };
-    link.ready(&listener, &inside);
+    link.ready(&given_up);
     if link.wait_for(Go::Execute).is_err() {
         return;
     }
@@ -75,19 +75,34 @@ pub fn become_program(prepared: &Prepared, limits: &Held, taker: &Taker, link: &
     link.not_executed(errno.raw_os_error(), exists);
 }
 
-fn give_up(
-    prepared: &Prepared,
-    limits: &Held,
-    taker: &Taker,
-    link: &Inner,
-) -> Outcome<Option<(OwnedFd, Inside)>> {
+/// What the launcher takes out of our descriptors before we execute.
+pub struct GivenUp {
+    pub listener: OwnedFd,
+    pub inside: Inside,
+    /// For a watchdog, where one is needed: a socket that tells what sockets hold.
+    pub diagnosis: Option<OwnedFd>,
+    pub watched: bool,
+}
+
+fn give_up(prepared: &Prepared, taker: &Taker, link: &Inner) -> Outcome<Option<GivenUp>> {
+    kernel::unshare_network_namespace().step("namespaces", || "make a network namespace".into())?;
+    link.apart();
     loopback::bring_up()?;
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
     kernel::reset_personality();
     reset_signals().step("program", || "reset signals".into())?;
     prepared.rlimits.apply()?;
-    limits.bind()?;
+    let bounds = link.take_bounds()?;
+    bounds.bind()?;
+    kernel::unshare_cgroup_namespace().step("namespaces", || "make a cgroup namespace".into())?;
+    if !taker.tell(&bounds.borrowed())? {
+        return Ok(None);
+    }
+    let diagnosis = match bounds.watched {
+        true => open_diagnosis(),
+        false => None,
+    };
     // Nothing that anybody leaked to us is leaked on. What we still need goes at the execve itself.
     close_on_exec_from(3).step("program", || "close descriptors".into())?;
     drop_capabilities().step("program", || "drop capabilities".into())?;
@@ -113,7 +128,23 @@ fn give_up(
     if let Some(ruleset) = &inside.ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
-    Ok(Some((listener, inside)))
+    Ok(Some(GivenUp {
+        listener,
+        inside,
+        diagnosis,
+        watched: bounds.watched,
+    }))
+}
+
+/// A kernel without sock_diag(7) cannot be asked; the watchdog counts sockets there.
+fn open_diagnosis() -> Option<OwnedFd> {
+    let diagnosis = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        Some(netlink::SOCK_DIAG),
+    );
+    diagnosis.ok()
 }
 
 /// Makes a directory the working one: for pid 1, with which the program shares it. By no magic link:
@@ -142,8 +173,7 @@ fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {
 
 /// From here on there is no way back to any: not by exec (bounding set, no ambient ones), and not by
 /// being root (securebits, locked).
-pub fn drop_capabilities() -> rustix::io::Result<()> {
-    clear_ambient_capability_set()?;
+fn drop_capabilities() -> rustix::io::Result<()> {
     for number in 0..64 {
         let Some(capability) = 1u64
             .checked_shl(number)
@@ -167,6 +197,12 @@ pub fn drop_capabilities() -> rustix::io::Result<()> {
             | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
             | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
     )?;
+    let_go_of_capabilities()
+}
+
+/// For pid 1, which executes nothing: only an exec gives capabilities to who has none.
+pub fn let_go_of_capabilities() -> rustix::io::Result<()> {
+    clear_ambient_capability_set()?;
     set_capabilities(
         None,
         CapabilitySets {

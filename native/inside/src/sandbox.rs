@@ -19,11 +19,11 @@ use crate::report::Report;
 use crate::watch::Watch;
 use crate::who::Who;
 
-/// The cgroup namespace comes later, when pid 1 is in the cgroup that becomes its root.
+/// The network namespace, which takes the kernel longer than all of these, is made by the program's process beside the
+/// building of the tree; the cgroup namespace when it is in the cgroups that become its root. Pid 1 follows it into both.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
-    | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS;
 
@@ -47,11 +47,10 @@ pub struct Sandbox<'a> {
 }
 
 impl<'a> Sandbox<'a> {
-    /// Clones pid 1 into its namespaces, where it builds the tree and forks the program. Returns the
-    /// pipe that hangs up when the program is executed.
+    /// Clones pid 1 into its namespaces, where it builds the tree and forks the program; makes the limits beside that.
+    /// Returns the pipe that hangs up when the program is executed.
     pub fn start(
         terms: &'a Terms,
-        limits: Held,
         drawing: Drawing,
         report: &'a Arc<Report>,
     ) -> Outcome<(Sandbox<'a>, OwnedFd)> {
@@ -59,26 +58,34 @@ impl<'a> Sandbox<'a> {
         let (hangup, hangup_inside) =
             pipe_with(PipeFlags::CLOEXEC).step("start", || "make a pipe".into())?;
         // SAFETY: this process has one thread so far.
-        let side = unsafe { fork_into(NAMESPACES as u64, limits.clone_into()) };
+        let side = unsafe { fork_into(NAMESPACES as u64) };
         match side.map_err(why_namespaces_are_refused)? {
             Side::Child => {
                 drop((link, hangup));
-                init::run(terms, &limits, drawing, inner, hangup_inside)
+                init::run(terms, drawing, inner, hangup_inside)
             }
             Side::Parent { child, pidfd } => {
+                // From here on dropped by whatever fails, and with it all that was started.
+                let init = Init {
+                    pid: child,
+                    pidfd,
+                    is_reaped: false,
+                };
+                drop((inner, hangup_inside));
+                write_id_maps(child, &terms.who)?;
+                link.tell(Go::Build)?;
+                // By then the two inside are past what takes the kernel longest. Making the limits at the same time would take a
+                // processor from one of them where there are only two, and be waited for by nobody where there are more.
+                link.wait_until_apart()?;
+                let limits = Held::prepare(&terms.plan, &drawing.table)?;
+                link.send_bounds(&limits)?;
                 let sandbox = Sandbox {
                     terms,
                     report,
                     link,
                     limits,
-                    init: Init {
-                        pid: child,
-                        pidfd,
-                        is_reaped: false,
-                    },
+                    init,
                 };
-                write_id_maps(child, &terms.who)?;
-                sandbox.link.tell(Go::Build)?;
                 Ok((sandbox, hangup))
             }
         }

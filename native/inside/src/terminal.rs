@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use rustix::fs::{open, Mode, OFlags};
+use rustix::fs::{openat, Mode, OFlags};
 use rustix::io::{dup, retry_on_intr, Errno};
 use rustix::process::ioctl_tiocsctty;
 use rustix::pty::{ioctl_tiocgptpeer, unlockpt, OpenptFlags};
@@ -22,11 +22,11 @@ use crate::fault::{Fault, Outcome, Step};
 
 const STAGE: &str = "terminal";
 
-/// For pid 1, in the new tree: the master of a terminal in the sandbox's own instance of devpts.
-pub fn make() -> Outcome<OwnedFd> {
+/// For pid 1: the master of a terminal in the new tree's own instance of devpts.
+pub fn make(root: BorrowedFd<'_>) -> Outcome<OwnedFd> {
     let make = || {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let master = open("/dev/pts/ptmx", flags, Mode::empty())?;
+        let master = openat(root, "dev/pts/ptmx", flags, Mode::empty())?;
         unlockpt(&master)?;
         Ok(master)
     };

@@ -45,9 +45,9 @@ pub struct TopLink {
     pub to: String,
 }
 
-/// Replaces this process's root by the sandbox's, and returns the device number of its own tmpfs.
+/// Builds the sandbox's tree, mounted over this process's root but not yet in its place.
 /// The caller is pid 1 of new namespaces, with all capabilities in them.
-pub fn build(plan: &Plan, who: &Who, sources: Vec<Source>, links: &[TopLink]) -> Outcome<u64> {
+pub fn build(plan: &Plan, who: &Who, sources: Vec<Source>, links: &[TopLink]) -> Outcome<Tree> {
     let tree = Tree::start(plan)?;
     tree.make_own_directories()?;
     tree.attach_mounts(&plan.mounts, sources)?;
@@ -56,11 +56,7 @@ pub fn build(plan: &Plan, who: &Who, sources: Vec<Source>, links: &[TopLink]) ->
     devices::attach(&tree)?;
     process_files::attach(&tree)?;
     deny::mask_all(&tree, plan)?;
-    let device = fstat(&tree.master)
-        .step(STAGE, || "stat the tmpfs".into())?
-        .st_dev;
-    tree.become_root(device)?;
-    Ok(device)
+    Ok(tree)
 }
 
 pub struct Tree {
@@ -73,6 +69,17 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// What will be `/`.
+    pub fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    /// The device number of the tmpfs.
+    pub fn device(&self) -> Outcome<u64> {
+        let stat = fstat(&self.master).step(STAGE, || "stat the tmpfs".into())?;
+        Ok(stat.st_dev)
+    }
+
     fn start(plan: &Plan) -> Outcome<Tree> {
         let disk = plan.limits.disk.count();
         // The skeleton's few pages are on top of what was promised. An inode costs the kernel up to
@@ -204,9 +211,10 @@ impl Tree {
         symlinkat(to, &self.master, path).step(STAGE, || format!("link {path}"))
     }
 
-    /// The old root, with every mount of the host and our master, is gone after this. Checked, because a
-    /// rest of it would be one `..` away.
-    fn become_root(self, device: u64) -> Outcome<()> {
+    /// Replaces this process's root, and that of whoever shares it. The old one, with every mount of the host and our
+    /// master, is gone after this. Checked, because a rest of it would be one `..` away.
+    pub fn become_root(self) -> Outcome<()> {
+        let device = self.device()?;
         rustix::process::fchdir(&self.root).step(STAGE, || "enter the new root".into())?;
         pivot_root_here().step(STAGE, || "pivot_root".into())?;
         unmount(".", UnmountFlags::DETACH).step(STAGE, || "detach the old root".into())?;

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::thread::sleep(pause);
             let mut limits = timed(&mut prepare, || Limits::prepare(&request))?;
             // The example's only thread stands for the sandbox's first process, and goes home again.
-            timed(&mut join, || limits.join())?;
+            timed(&mut join, || glovebox_limits::join(&limits.entries()))?;
             for tree in ["memory", "cpu", "pids"] {
                 std::fs::write(format!("/sys/fs/cgroup/{tree}/tasks"), "0")?;
             }

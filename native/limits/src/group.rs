@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Group {
     pub path: PathBuf,
     pub version: Version,
-    /// Version 1: `tasks`. Version 2: the directory, for `clone3`.
+    /// Where a process writes "0" to get in. Version 1: `tasks`. Version 2: `cgroup.procs`.
     entry: OwnedFd,
 }
 
@@ -56,11 +56,11 @@ impl AsFd for Watch {
 impl Group {
     pub fn create(path: PathBuf, version: Version) -> io::Result<Self> {
         fs::create_dir(&path)?;
-        let opened = match version {
-            Version::One => OpenOptions::new().write(true).open(path.join("tasks")),
-            Version::Two => File::open(&path),
+        let entry = match version {
+            Version::One => "tasks",
+            Version::Two => "cgroup.procs",
         };
-        match opened {
+        match OpenOptions::new().write(true).open(path.join(entry)) {
             Ok(file) => Ok(Self {
                 path,
                 version,
@@ -106,35 +106,13 @@ impl Group {
         }
     }
 
-    /// Moves the calling thread into the group. One system call, fit for a process between `clone`
-    /// and `execve`. A thread that moves itself takes no lock on all threads of the machine: writing
-    /// another's pid into `cgroup.procs` waits for an RCU grace period, 10 to 27 ms on an idle machine.
-    pub fn join(&self) -> io::Result<()> {
-        match self.version {
-            Version::One => {
-                rustix::io::write(&self.entry, b"0")?;
-                Ok(())
-            }
-            Version::Two => {
-                let procs = rustix::fs::openat(
-                    &self.entry,
-                    rustix::cstr!("cgroup.procs"),
-                    rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC,
-                    rustix::fs::Mode::empty(),
-                )?;
-                rustix::io::write(&procs, b"0")?;
-                Ok(())
-            }
-        }
+    /// For [`join`].
+    pub fn entry(&self) -> BorrowedFd<'_> {
+        self.entry.as_fd()
     }
 
     pub fn attach(&self, pid: u32) -> io::Result<()> {
         self.write("cgroup.procs", &pid.to_string())
-    }
-
-    /// For `clone3` with CLONE_INTO_CGROUP; version 2 only.
-    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
-        (self.version == Version::Two).then(|| self.entry.as_fd())
     }
 
     /// A watch on a file whose changes the kernel announces.
@@ -176,6 +154,18 @@ impl Group {
     pub fn destroy(&self) -> io::Result<()> {
         remove(&self.path)
     }
+}
+
+/// Moves the calling process, which must have one thread, into the groups behind these entries. One system call each, fit
+/// for a process between `clone` and `execve`; the kernel judges by the rights of whoever opened the entry.
+///
+/// In version 1 a thread that moves itself takes no lock on all threads of the machine: writing another's pid into
+/// `cgroup.procs` waits for an RCU grace period, 10 to 27 ms on an idle machine.
+pub fn join<Entry: AsFd>(entries: &[Entry]) -> io::Result<()> {
+    for entry in entries {
+        rustix::io::write(entry, b"0")?;
+    }
+    Ok(())
 }
 
 /// Kills what is left in the group and removes it. Somebody else's doing so at the same time is fine.

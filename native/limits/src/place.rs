@@ -24,12 +24,16 @@ pub struct Place {
 }
 
 impl Places {
-    pub fn find(wanted: &[Asked]) -> Result<Self, String> {
+    /// `mountinfo` is the text of /proc/self/mountinfo, if it has been read already.
+    pub fn find(wanted: &[Asked], mountinfo: Option<&str>) -> Result<Self, String> {
         let text = |path: &str| {
             read_at_once(path).map_err(|error| format!("{path} cannot be read: {error}"))
         };
-        let hierarchies =
-            hierarchy::parse(&text("/proc/self/mountinfo")?, &text("/proc/self/cgroup")?);
+        let own = text("/proc/self/cgroup")?;
+        let hierarchies = match mountinfo {
+            Some(mountinfo) => hierarchy::parse(mountinfo, &own),
+            None => hierarchy::parse(&text("/proc/self/mountinfo")?, &own),
+        };
         let unified = v2::hierarchy(&hierarchies).map_or_else(Vec::new, |tree| {
             let there = v2::controllers(tree);
             let asked = wanted

@@ -38,6 +38,43 @@ impl InChild {
     }
 }
 
+/// How it is sent to a child that was forked before it was known: both limits, then one bit for each CPU, if there are any.
+impl InChild {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let none = u64::MAX;
+        let mut bytes = Vec::with_capacity(16);
+        bytes.extend(self.data.unwrap_or(none).to_ne_bytes());
+        bytes.extend(self.processes.unwrap_or(none).to_ne_bytes());
+        if let Some(cpus) = &self.affinity {
+            bytes.extend((0..CpuSet::MAX_CPU / 8).map(|byte| {
+                (0..8)
+                    .filter(|bit| cpus.is_set(byte * 8 + bit))
+                    .fold(0u8, |bits, bit| bits | 1 << bit)
+            }));
+        }
+        bytes
+    }
+
+    /// `None`: these are not such bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let number = |part: &[u8]| part.try_into().ok().map(u64::from_ne_bytes);
+        let some = |value: u64| Some(value).filter(|value| *value != u64::MAX);
+        let cpus = bytes.get(16..)?;
+        if !cpus.is_empty() && cpus.len() != CpuSet::MAX_CPU / 8 {
+            return None;
+        }
+        let mut set = CpuSet::new();
+        (0..cpus.len() * 8)
+            .filter(|cpu| cpus[cpu / 8] & (1 << (cpu % 8)) != 0)
+            .for_each(|cpu| set.set(cpu));
+        Some(Self {
+            data: some(number(&bytes[..8])?),
+            processes: some(number(&bytes[8..16])?),
+            affinity: (!cpus.is_empty()).then_some(set),
+        })
+    }
+}
+
 /// RLIMIT_DATA counts every private mapping that may be written, touched or not. Node 24 makes 512 MiB of address space
 /// for compiled code writable at once and ends with SIGTRAP where that is refused, and its heap reserves more. The rest is
 /// room for the watchdog to see a process first and to say what it was ended for: an allocation that just fails tells
@@ -130,6 +167,32 @@ mod tests {
             )
             .is_err());
         }
+    }
+
+    #[test]
+    fn what_is_sent_to_a_child_is_what_it_gets() {
+        let mut pinned = CpuSet::new();
+        for cpu in [0, 9, CpuSet::MAX_CPU - 1] {
+            pinned.set(cpu);
+        }
+        let all = InChild {
+            data: Some(1 << 40),
+            processes: Some(0),
+            affinity: Some(pinned),
+        };
+        for sent in [InChild::default(), all] {
+            let got = InChild::from_bytes(&sent.to_bytes()).expect("they are whole");
+            assert_eq!((got.data, got.processes), (sent.data, sent.processes));
+            let cpus = |child: &InChild| -> Vec<usize> {
+                let set = child.affinity.as_ref();
+                let all = 0..CpuSet::MAX_CPU;
+                set.map_or_else(Vec::new, |set| all.filter(|cpu| set.is_set(*cpu)).collect())
+            };
+            assert_eq!(got.affinity.is_some(), sent.affinity.is_some());
+            assert_eq!(cpus(&got), cpus(&sent));
+        }
+        assert!(InChild::from_bytes(&[0; 15]).is_none());
+        assert!(InChild::from_bytes(&[0; 17]).is_none());
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn the_kernel_hands_down_moves_and_kills_as_we_think() {
     // SAFETY: the child joins, says so with its status file, and waits to be killed.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let joined = group.join().is_ok();
+        let joined = group::join(&[group.entry()]).is_ok();
         if joined {
             // SAFETY: no pointers.
             unsafe { libc::pause() };

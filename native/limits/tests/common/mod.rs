@@ -58,12 +58,14 @@ impl Child {
 
     /// Forks, joins `limits`, applies what the child has to, and runs `body`.
     pub fn inside(limits: &Limits, body: impl FnOnce() -> i32) -> Self {
-        Self::run(
-            || match limits.join().and_then(|()| limits.in_child().apply()) {
-                Ok(()) => body(),
-                Err(error) => error.raw_os_error().unwrap_or(250),
-            },
-        )
+        let bind = || {
+            glovebox_limits::join(&limits.entries())?;
+            limits.in_child().apply()
+        };
+        Self::run(|| match bind() {
+            Ok(()) => body(),
+            Err(error) => error.raw_os_error().unwrap_or(250),
+        })
     }
 
     pub fn wait(self) -> End {
