@@ -112,7 +112,8 @@ function notInstalled(
   })
 }
 
-function commandOf(store: Store, { entry, args, runner }: PackageCommand, { pin, record }: Installed): string[] {
+/** The interpreter on the entry point that a command means in an installed package, with its arguments. */
+export function commandOf(store: Store, { entry, args, runner }: PackageCommand, { pin, record }: Installed): string[] {
   const tree = treeOf(store, record.key)
   const isPython = record.ecosystem === 'pypi'
   const interpreter = isPython ? join(tree, 'bin', 'python') : pin.interpreter.path
