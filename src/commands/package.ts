@@ -174,7 +174,7 @@ async function update(name: string | undefined, flags: UpdateFlags): Promise<voi
 
 /** A server that is started by a client has to answer within 10 s; here two are started at once. */
 async function toolComparison() {
-  const { compareTools } = await import('../runtime/compare-tools.ts')
+  const { compareTools } = await import('../packages/manage/compare-tools.ts')
   return async (before: Installed, after: Installed) => compareTools(before, after, { patienceMs: 15_000 })
 }
 
