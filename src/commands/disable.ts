@@ -1,32 +1,11 @@
 import type { Command } from 'commander'
-
-interface EditFlags {
-  readonly scope?: string
-  readonly config?: string
-  readonly json?: boolean
-}
+import { addEditVerb } from '../config/edit/command.ts'
 
 export function register(program: Command): void {
-  program
-    .command('disable')
-    .summary('keep a server from being started')
-    .description('Edits the configuration file, comments and order kept, after a dated copy of it.')
-    .argument('<name>', 'a configured server')
-    .option('--scope <scope>', 'project or user, when both have a server of that name')
-    .option('--config <file>', 'this file')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', '\nExample:\n  glovebox disable files\n')
-    .action(disable)
-}
-
-async function disable(name: string, flags: EditFlags): Promise<void> {
-  const [{ setEnabled, targetWith }, { places: placesOf }, { renderEdit }] = await Promise.all([
-    import('../config/edit/servers.ts'),
-    import('../system/places.ts'),
-    import('../ui/servers.ts'),
-  ])
-  const places = placesOf(process.env)
-  const { scope, config } = flags
-  const target = await targetWith(name, { cwd: process.cwd(), places, scope, config })
-  process.stdout.write(renderEdit('disable', name, await setEnabled(target, name, false, places), flags.json === true))
+  addEditVerb(program, {
+    name: 'disable',
+    summary: 'keep a server from being started',
+    edit: async (target, server, places) =>
+      (await import('../config/edit/servers.ts')).setEnabled(target, server, false, places),
+  })
 }

@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .argument('<command...>', 'the program and its arguments')
     .passThroughOptions()
     .option('--name <name>', 'what the record calls it; the program by default')
-    .option('--dry-run', 'print the plan and start nothing')
+    .option('--dry-run', 'print the plan; start and install nothing')
     .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
     .option('--json', 'machine-readable plan, receipt and errors')
   addStartFlags(addPolicyFlags(command), { servers: false })
@@ -30,7 +30,11 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const { prepare } = await import('../runtime/prepare.ts')
   const { onTerminal } = await import('../system/terminal.ts')
   const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: false })
-  const { plan, driver } = await prepare({ ...start, terminal: onTerminal() })
+  const { plan, driver } = await prepare({
+    ...start,
+    terminal: onTerminal(),
+    locked: { dryRun: flags.dryRun === true },
+  })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')
     process.stdout.write(

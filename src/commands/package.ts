@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Installed } from '../packages/install.ts'
 
 interface JsonFlag {
   readonly json?: boolean
@@ -8,6 +9,11 @@ interface InstallFlags extends JsonFlag {
   readonly lock?: string
   readonly frozen?: boolean
   readonly allowScripts?: readonly string[]
+}
+
+interface UpdateFlags extends JsonFlag {
+  readonly yes?: boolean
+  readonly tools: boolean
 }
 
 export function register(program: Command): void {
@@ -63,6 +69,7 @@ export function register(program: Command): void {
     .description('show what newer versions would change; --yes applies it')
     .argument('[name]', 'one package; all by default')
     .option('-y, --yes', 'apply what is shown')
+    .option('--no-tools', 'do not start both versions to compare their tools')
     .option('--json', 'one JSON document')
     .exitOverride()
     .action(update)
@@ -146,17 +153,29 @@ async function lock(words: readonly string[], flags: JsonFlag & { readonly lock:
   process.stdout.write(`${flags.lock} has ${roots.map(({ name, version }) => `${name} ${version}`).join(', ')}\n`)
 }
 
-async function update(name: string | undefined, flags: JsonFlag & { readonly yes?: boolean }): Promise<void> {
+async function update(name: string | undefined, flags: UpdateFlags): Promise<void> {
   const { updateAll } = await import('../packages/manage/update.ts')
   const { renderUpdates } = await import('../ui/packages.ts')
   const { options, style } = await surroundings()
   const pins = (await packagesNamed(name)).flatMap((each) => each.pins).filter(({ locked }) => locked !== true)
-  const updates = await updateAll(pins, options, { apply: flags.yes === true })
+  const compare = flags.tools ? await toolComparison() : undefined
+  const updates = await updateAll(pins, options, { apply: flags.yes === true, compare })
   if (flags.json === true) {
-    const shown = updates.map(({ pin, diff }) => ({ request: pin.request, roots: pin.roots, diff: diff ?? null }))
+    const shown = updates.map(({ pin, diff, tools }) => ({
+      request: pin.request,
+      roots: pin.roots,
+      diff: diff ?? null,
+      tools,
+    }))
     return print('package update', { applied: flags.yes === true, updates: shown })
   }
   process.stdout.write(renderUpdates(updates, flags.yes === true, style))
+}
+
+/** A server that is started by a client has to answer within 10 s; here two are started at once. */
+async function toolComparison() {
+  const { compareTools } = await import('../packages/manage/compare-tools.ts')
+  return async (before: Installed, after: Installed) => compareTools(before, after, { patienceMs: 15_000 })
 }
 
 async function purge(

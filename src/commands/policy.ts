@@ -49,7 +49,12 @@ async function showPlan(words: string[], flags: StartFlags & JsonFlag): Promise<
   ])
   const { policy, ...start } = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: true })
   const { timeMs: _request, ...limits } = policy.limits
-  const { plan } = await prepare({ ...start, policy: { ...policy, limits }, terminal: false })
+  const { plan } = await prepare({
+    ...start,
+    policy: { ...policy, limits },
+    terminal: false,
+    locked: { dryRun: true },
+  })
   process.stdout.write(
     renderPlan(plan, { ...start, policy, json: flags.json === true, verb: 'policy', stream: process.stdout }),
   )

@@ -23,7 +23,7 @@ export function register(program: Command): void {
     .option('--command <line>', 'the command in one string, split into words; no shell')
     .option('--lock <file>', 'take the versions of a package from this lock file')
     .option('--frozen', 'start no package that the lock file (the nearest glovebox.lock) does not have')
-    .option('--dry-run', 'print the plan and start nothing')
+    .option('--dry-run', 'print the plan; start and install nothing')
     .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
     .option('--json', 'machine-readable plan and errors')
   addStartFlags(addPolicyFlags(command), { servers: true })

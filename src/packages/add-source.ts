@@ -51,11 +51,13 @@ export async function proposalFrom(
   const given = valuesOf(source.set ?? [])
   if (url !== undefined) return remote(name, url)
   if (registry !== undefined) {
-    const [{ serverFrom }, { proposeServer, questionsOf }] = await Promise.all([
+    const [{ serverFrom }, { proposeServer, questionsOf, statedRegistry }] = await Promise.all([
       import('./registry/fetch.ts'),
       import('./registry/propose.ts'),
     ])
     const { server, notes } = await serverFrom(registry, surroundings.env)
+    const stated = statedRegistry(server)
+    if (stated !== undefined) await (await import('./registry/used-here.ts')).requireUsedHere(stated, surroundings.env)
     const values = await asked(questionsOf(server), given, surroundings)
     const proposal = proposeServer(server, values)
     return { ...proposal, notes: [...notes, ...proposal.notes] }

@@ -144,7 +144,8 @@ function newPin(request: PackageRequest, id: string, { roots }: Resolution, inte
   }
 }
 
-async function installPinned(pin: Pin, ecosystem: Ecosystem, options: InstallOptions): Promise<Installed> {
+/** Installs what a pin says, which does not have to be written down. */
+export async function installPinned(pin: Pin, ecosystem: Ecosystem, options: InstallOptions): Promise<Installed> {
   const { store, progress, signal } = options
   const key = packageKey(pin)
   const onWait = (): void => progress(`waiting for another install of ${key}`)

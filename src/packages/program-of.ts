@@ -5,6 +5,8 @@ import { places } from '../system/places.ts'
 export interface LockFlags {
   readonly lock?: string
   readonly frozen?: boolean
+  /** Only a plan is wanted: nothing is installed for it. */
+  readonly dryRun?: boolean
 }
 
 export interface ProgramOf {
@@ -17,7 +19,7 @@ export interface ProgramOf {
 /**
  * What a command really starts: `npx …`, `uvx …` and their like are replaced by the pinned package. For all other commands
  * nothing is loaded and nothing looked at.
- * @throws GloveboxError
+ * @throws GloveboxError; for a plan FAILED, with the line that installs the package, when it is not installed
  */
 export async function programOf(
   command: readonly string[],
@@ -29,6 +31,7 @@ export async function programOf(
   const lock = lockFor(flags, cwd)
   const resolved = await resolveCommand(command, {
     ...(lock !== undefined && { lock }),
+    installs: flags.dryRun !== true,
     places: places(env),
     env,
     cwd,

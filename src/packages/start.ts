@@ -23,6 +23,8 @@ export interface StartOptions {
   /** The lock file of the configuration that names the server. */
   readonly lock?: LockOptions
   readonly signal?: AbortSignal
+  /** False: a package that is not installed is an error, and nothing is asked, resolved or written. */
+  readonly installs?: boolean
 }
 
 /** What a package runner's command becomes: the interpreter on the entry point, with the arguments as they were. */
@@ -85,15 +87,33 @@ async function install(
   store: Store,
   recognised: PackageCommand,
   command: readonly string[],
-  { env, progress, offline = false, signal, lock }: StartOptions,
+  { env, progress, offline = false, signal, lock, installs = true }: StartOptions,
 ): Promise<Installed | undefined> {
   if (recognised.onlyPinned === true && readPin(store, recognised.request) === undefined) return undefined
+  if (!installs) throw notInstalled(store, recognised, command, lock)
   progress(`not installed yet; ahead of time: glovebox package install -- ${command.join(' ')}`)
   const { ensureInstalled } = await import('./install.ts')
   return ensureInstalled(recognised.request, { store, env, offline, progress, signal, lock })
 }
 
-function commandOf(store: Store, { entry, args, runner }: PackageCommand, { pin, record }: Installed): string[] {
+function notInstalled(
+  store: Store,
+  { request }: PackageCommand,
+  command: readonly string[],
+  lock: LockOptions | undefined,
+): GloveboxError {
+  const locked = lockedTo(lock, request)?.resolution
+  const pinned = locked ?? readPin(store, request)
+  const versions = pinned?.roots.map(({ name, version }) => `${name} ${version}`).join(', ')
+  const what = versions ?? `${request.packages.join(', ')}, in a version that is still to be resolved,`
+  const lockFlags = lock === undefined ? '' : `--lock ${lock.path} ${lock.frozen ? '--frozen ' : ''}`
+  return new GloveboxError('FAILED', `${what} would be installed first, and a plan installs nothing`, {
+    fix: `glovebox package install ${lockFlags}-- ${command.join(' ')}`,
+  })
+}
+
+/** The interpreter on the entry point that a command means in an installed package, with its arguments. */
+export function commandOf(store: Store, { entry, args, runner }: PackageCommand, { pin, record }: Installed): string[] {
   const tree = treeOf(store, record.key)
   const isPython = record.ecosystem === 'pypi'
   const interpreter = isPython ? join(tree, 'bin', 'python') : pin.interpreter.path

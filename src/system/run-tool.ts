@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { killTree } from './kill-tree.ts'
 
 export interface ToolCall {
   readonly file: string
@@ -31,7 +32,11 @@ export async function runTool(call: ToolCall): Promise<ToolResult> {
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: false,
   })
-  const kill = (): void => void child.kill('SIGKILL')
+  // pip installs in a child of its own, which would keep our end of its output open.
+  const kill = (): void => {
+    const isRunning = child.exitCode === null && child.signalCode === null
+    if (child.pid !== undefined && isRunning) killTree(child.pid)
+  }
   call.signal?.addEventListener('abort', kill, { once: true })
   const out: Buffer[] = []
   let [bytes, err] = [0, '']

@@ -6,6 +6,7 @@ import type { ListedPackage } from '../packages/manage/list.ts'
 import type { Resolution } from '../packages/resolution.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
+import { renderTools } from './tools.ts'
 import { untrusted } from './untrusted.ts'
 
 export function renderPackages(packages: readonly ListedPackage[], bytes: number, style: Style): string {
@@ -77,9 +78,9 @@ export function renderDiff(diff: ResolutionDiff, style: Style): string {
 export function renderUpdates(updates: readonly Update[], applied: boolean, style: Style): string {
   const changed = updates.filter(({ diff }) => diff !== undefined)
   if (changed.length === 0) return `${updates.length} packages are what they would be\n`
-  const parts = changed.map(({ pin, diff }) => {
+  const parts = changed.map(({ pin, diff, tools }) => {
     const title = pin.roots.map(({ name, version }) => untrusted(`${name} ${version}`)).join(', ')
-    return `${style.bold(title)}\n${diff === undefined ? '' : renderDiff(diff, style)}`
+    return `${style.bold(title)}\n${diff === undefined ? '' : renderDiff(diff, style)}${renderTools(tools, style)}`
   })
   const last = applied ? 'applied and installed' : 'nothing was changed; --yes applies this'
   return `${parts.join('\n')}\n${last}\n`

@@ -40,6 +40,7 @@ for (const runner of runners()) {
 
 const skip = unlessPresent('ROOT', process.getuid?.() === 0 ? undefined : 'only root can delegate control groups')
 
+/** The example of docs/INSTALL.md and of docs/TROUBLESHOOTING.md. */
 test('doctor --fix gives an ordinary user limits of their own, and --undo takes them back', { skip }, () => {
   const user = ordinaryUser()
   const [root] = runners()

@@ -54,6 +54,7 @@ test('The tarballs hold what runs, and no test, no source and no tool of develop
   ])
 })
 
+// What README.md and docs/INSTALL.md show: the tarballs of `npm run package`, installed by npm.
 for (const runner of runners()) {
   test(`As ${runner.name}, both tarballs install offline in an empty prefix, and a server runs from there.`, () => {
     const installed = install(runner, 'both', [packed.main, packed.native])

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -108,6 +109,26 @@ test('a server.json file does as well, and a registry that is gone is named', as
   const { code, stderr } = await add('x', '--registry', 'io.github.user/weather')
   assert.equal(code, 1)
   assert.match(stderr, /http:\/\/127\.0\.0\.1:9 cannot be read/)
+})
+
+test('a package comes from a registry that npm uses here, configured or by itself, or the server is refused', async () => {
+  writeFileSync(path.join(root, '.npmrc'), 'registry=https://mirror.example/npm/\n')
+  const bare = { ...env, npm_config_userconfig: '/dev/null', npm_config_globalconfig: '/nowhere/npmrc' }
+  const own = spawnSync('npm', ['config', 'get', 'registry'], { env: bare, cwd: '/', encoding: 'utf8' }).stdout.trim()
+  const stating = async (name: string, registryBaseUrl: string): Promise<Apart> => {
+    const file = path.join(root, `${name}.json`)
+    const [found] = server.packages
+    writeFileSync(file, JSON.stringify({ ...server, packages: [{ ...found, registryBaseUrl }] }))
+    return add(name, '--registry', file, '--set', '--units=metric')
+  }
+  for (const [name, url] of Object.entries({ mirror: 'https://mirror.example/npm', own })) {
+    const { code, stderr } = await stating(name, url)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(written(name)['args'], ['-y', 'weather-mcp@1.0.0', '--units', 'metric'])
+  }
+  const { code, stderr } = await stating('evil', 'https://evil.example')
+  assert.equal(code, 4)
+  assert.match(stderr, /it comes from https:\/\/evil\.example, which is not the usual registry/)
 })
 
 test('a bundle is unpacked, added and verified before each start', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { resolveCommand } from '../../src/packages/start.ts'
@@ -42,9 +42,39 @@ test('the command of a client file runs behind the wall: installed at the first 
   assert.doesNotMatch(again.stderr(), /resolving|installing/)
 })
 
+async function installed(home: PackageHome, name: string, ...flags: readonly string[]): Promise<void> {
+  const { code, stderr } = await runApart(['package', 'install', ...flags, '--', 'npx', name], home)
+  assert.equal(code, 0, stderr)
+}
+
+for (const verb of [
+  ['run', '--dry-run'],
+  ['exec', '--dry-run'],
+  ['policy', 'show'],
+])
+  test(`a plan of a package that is not installed installs nothing, and says what would be (${verb.join(' ')})`, async () => {
+    await using registry = await npmRegistry([fixture('1.0.0'), dependency])
+    using home = packageHome(registry.url)
+    const plan = async () => runApart([...verb, '--', 'npx', '-y', 'tiny-mcp', 'x'], home)
+    const unknown = await plan()
+    assert.equal(unknown.code, 1)
+    assert.match(unknown.stderr, /tiny-mcp, in a version that is still to be resolved, would be installed first/)
+    assert.match(unknown.stderr, /fix: glovebox package install -- npx -y tiny-mcp x\n/)
+    assert.deepEqual([registry.requests, existsSync(home.places.data)], [[], false])
+    await installed(home, 'tiny-mcp')
+    assert.equal((await plan()).code, 0)
+    assert.equal((await runApart(['package', 'purge', '--all'], home)).code, 0)
+    const asked = registry.requests.length
+    const gone = await plan()
+    assert.equal(gone.code, 1)
+    assert.match(gone.stderr, /: tiny-mcp 1\.0\.0 would be installed first, and a plan installs nothing/)
+    assert.equal(registry.requests.length, asked)
+  })
+
 test('the plan names the pinned package: its interpreter, its entry, read-only, and no network', async () => {
   await using registry = await npmRegistry([fixture('1.0.0'), dependency])
   using home = packageHome(registry.url)
+  await installed(home, 'tiny-mcp')
   const { code, stdout, stderr } = await runApart(['run', '--dry-run', '--json', '--', 'npx', 'tiny-mcp', 'x'], home)
   assert.equal(code, 0, stderr)
   const { plan = JSON.parse(stdout) as unknown } = JSON.parse(stdout) as { plan?: unknown }
@@ -87,6 +117,13 @@ test('--frozen starts the versions of the lock file and nothing else', async () 
   using there = packageHome(registry.url)
   const lock = path.join(here.cwd, 'glovebox.lock')
   writeFileSync(path.join(there.cwd, 'glovebox.lock'), readFileSync(lock))
+  await installed(there, 'tiny-mcp')
+  const before = await runApart(['run', '--dry-run', '--frozen', '--', 'npx', 'tiny-mcp'], there)
+  assert.match(
+    before.stderr,
+    /tiny-mcp 1\.0\.0 would be installed first[^]*fix: glovebox package install --lock \S+ --frozen --/,
+  )
+  await installed(there, 'tiny-mcp', '--frozen')
   const versionOf = async (...words: readonly string[]): Promise<string> => {
     const { stdout } = await runApart(['run', '--dry-run', '--json', ...words], there)
     return /tiny-mcp-(\d\.\d\.\d)-/.exec(stdout)?.[1] ?? 'none'

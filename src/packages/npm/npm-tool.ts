@@ -1,6 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import { runTool } from '../../system/run-tool.ts'
-import { offlineError } from '../reachable.ts'
+import { offlineError, proxyFor, withoutCredentials, type Registry } from '../reachable.ts'
 import { findNpm } from './find-npm.ts'
 
 /** npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. */
@@ -11,8 +11,10 @@ export interface NpmTool {
   run(args: readonly string[], cwd: string): Promise<void>
   /** `npm audit`, whose exit code says that something was found. @throws when nobody could be asked */
   audit(cwd: string): Promise<unknown>
-  /** Where a package of this name comes from, and the proxy on the way. */
-  registry(name: string): Promise<{ url: string; via: string | undefined }>
+  /** Where npm takes a package of this name from. @throws GloveboxError when it does not say */
+  registry(name: string): Promise<Registry>
+  /** Where npm would take packages from if nobody had configured anything. */
+  usualRegistry(): Promise<string>
 }
 
 /** Laid over any configuration: what would run code, write elsewhere, or make the result depend on this machine. */
@@ -38,6 +40,9 @@ const settings = [
   '--json',
 ]
 
+/** A connection on which nothing comes for so long is given up; npm itself waits for five minutes (config(7), fetch-timeout). */
+const stallMs = 30_000
+
 export function npmTool(options: {
   node: string
   env: NodeJS.ProcessEnv
@@ -48,7 +53,9 @@ export function npmTool(options: {
   // NODE_OPTIONS could load code into npm, of which its own configuration knows nothing.
   const { NODE_OPTIONS: _preload, ...env } = options.env
   const program = findNpm(node, env)
-  const quick = offline ? ['--offline=true'] : ['--fetch-retries=1', '--fetch-retry-mintimeout=500']
+  const quick = offline
+    ? ['--offline=true']
+    : ['--fetch-retries=1', '--fetch-retry-mintimeout=500', `--fetch-timeout=${stallMs}`]
 
   async function call(args: readonly string[], cwd: string): Promise<string> {
     const words = [...program.prefix, ...args, ...settings, ...quick, `--prefix=${cwd}`]
@@ -67,15 +74,29 @@ export function npmTool(options: {
   async function registry(name: string): Promise<{ url: string; via: string | undefined }> {
     const [scope] = name.split('/')
     const keys = [...(name.startsWith('@') ? [`${scope}:registry`] : []), 'registry', 'https-proxy', 'proxy']
-    const words = [...program.prefix, 'config', 'get', ...keys, '--loglevel=error']
-    const { stdout } = await runTool({ file: program.file, args: words, cwd: '/', env, signal })
-    const values = new Map(stdout.split('\n').map((line) => splitAt(line, line.indexOf('='))))
+    const values = await configured(keys, env)
     const set = (key: string): string | undefined => (URL.canParse(values.get(key) ?? '') ? values.get(key) : undefined)
-    const url = set(`${scope}:registry`) ?? set('registry') ?? 'https://registry.npmjs.org/'
-    return {
-      url: withoutCredentials(url),
-      via: url.startsWith('https:') ? (set('https-proxy') ?? set('proxy')) : set('proxy'),
-    }
+    const url = set(`${scope}:registry`) ?? set('registry')
+    if (url === undefined) throw noRegistry()
+    const proxy = url.startsWith('https:') ? (set('https-proxy') ?? set('proxy')) : set('proxy')
+    return { url: withoutCredentials(url), via: proxy ?? proxyFor(url, env) }
+  }
+
+  /** npm's own defaults: no file of this machine or this user, and no variable. */
+  async function usualRegistry(): Promise<string> {
+    const bare = Object.entries(env).filter(([key]) => !/^npm_config_/i.test(key))
+    // npm refuses to read one file as both.
+    const files = { npm_config_userconfig: '/dev/null', npm_config_globalconfig: '/dev/null/none' }
+    const url = (await configured(['registry', 'proxy'], { ...Object.fromEntries(bare), ...files })).get('registry')
+    if (url === undefined || !URL.canParse(url)) throw noRegistry()
+    return url
+  }
+
+  /** npm prints `KEY=VALUE` where it is asked for more than one key. */
+  async function configured(keys: readonly string[], from: NodeJS.ProcessEnv): Promise<Map<string, string>> {
+    const words = [...program.prefix, 'config', 'get', ...keys, '--loglevel=error']
+    const { stdout } = await runTool({ file: program.file, args: words, cwd: '/', env: from, signal })
+    return new Map(stdout.split('\n').map((line) => splitAt(line, line.indexOf('='))))
   }
 
   return {
@@ -96,23 +117,23 @@ export function npmTool(options: {
       return JSON.parse(stdout) as unknown
     },
     registry,
+    usualRegistry,
   }
+}
+
+function noRegistry(): GloveboxError {
+  return new GloveboxError('FAILED', 'npm names no address as its registry', {
+    fix: 'npm config get registry shows what it has; npm config delete registry takes a wrong one out',
+  })
 }
 
 function splitAt(text: string, at: number): [string, string] {
   return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
 }
 
-function withoutCredentials(text: string): string {
-  const url = new URL(text)
-  url.username = ''
-  url.password = ''
-  return url.href
-}
-
 /** npm's and Node's codes for a registry that does not answer; ENOTCACHED is npm's for `--offline`. */
 const unreachable: ReadonlySet<string> = new Set(
-  'ENOTFOUND ECONNREFUSED ECONNRESET EAI_AGAIN ETIMEDOUT ERR_SOCKET_TIMEOUT EHOSTUNREACH ENETUNREACH ENOTCACHED FETCH_ERROR'.split(
+  'ENOTFOUND ECONNREFUSED ECONNRESET EAI_AGAIN ETIMEDOUT ERR_SOCKET_TIMEOUT EHOSTUNREACH ENETUNREACH ENOTCACHED FETCH_ERROR EIDLETIMEOUT'.split(
     ' ',
   ),
 )

@@ -2,12 +2,12 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import type { Ecosystem, InstallOptions } from '../install.ts'
-import { endpointOf, offlineError, whileReachable } from '../reachable.ts'
+import { offlineError, proxyFor, whileReachable } from '../reachable.ts'
 import type { Resolution } from '../resolution.ts'
 import type { Executable } from '../store/record.ts'
 import { treeOf } from '../store/record.ts'
 import { executablesOf, installPypi } from './install.ts'
-import { pipTool } from './pip-tool.ts'
+import { pipTool, type PipTool } from './pip-tool.ts'
 import { findPythons, pipDriver, type Python } from './pythons.ts'
 import { parseRequirement } from './requirement.ts'
 import { choosePythons, lockDependencies, resolveRoots } from './resolve.ts'
@@ -18,23 +18,20 @@ export function pypiEcosystem({ store, env, signal, progress, offline }: Install
   const pythonsHere = async (): Promise<Python[]> => (found ??= findPythons(env))
   const pip = (driver: Python, until = signal) => pipTool({ driver, env, signal: until })
 
-  /** Which versions are meant; an index that is not there is found out within seconds, however patient pip is. */
-  async function rootsOf(packages: readonly string[], driver: Python) {
-    let index = ''
-    return whileReachable(
+  let asked = false
+  /** What needs the index; one that is not there is found out within seconds, however patient pip is. */
+  async function online<T>(driver: Python, work: (pip: PipTool) => Promise<T>): Promise<T> {
+    if (asked) return work(pip(driver))
+    if (offline) throw offlineError(await pip(driver).index(), 'asked to stay offline')
+    const done = await whileReachable(
       async () => {
-        index = await pip(driver).index()
-        const proxy = index.startsWith('https:') ? (env['https_proxy'] ?? env['HTTPS_PROXY']) : env['http_proxy']
-        return endpointOf(URL.canParse(proxy ?? '') ? (proxy ?? '') : index)
+        const url = await pip(driver).index()
+        return { url, via: proxyFor(url, env) }
       },
-      (why) => offlineError(index, why),
-      async (until) => {
-        const signals = [signal, until].filter((each) => each !== undefined)
-        const impatient = pip(driver, AbortSignal.any(signals))
-        if (offline) throw offlineError(await impatient.index(), 'asked to stay offline')
-        return resolveRoots(packages, impatient, driver)
-      },
+      async (until) => work(pip(driver, AbortSignal.any([until, ...(signal === undefined ? [] : [signal])]))),
     )
+    asked = true
+    return done
   }
 
   /** The first Python for which all dependencies have wheels: a new one often has to wait for theirs. */
@@ -56,7 +53,7 @@ export function pypiEcosystem({ store, env, signal, progress, offline }: Install
     async resolve({ packages, python: asked }) {
       const pythons = await pythonsHere()
       const driver = pipDriver(pythons)
-      const { roots, notes } = await rootsOf(packages, driver)
+      const { roots, notes } = await online(driver, async (until) => resolveRoots(packages, until, driver))
       const { python, resolution } = await lockFor(choosePythons(pythons, roots, asked), roots, driver)
       return { resolution, interpreter: python, notes }
     },
@@ -84,7 +81,9 @@ export function pypiEcosystem({ store, env, signal, progress, offline }: Install
     },
     async install(tree, key, resolution, interpreter) {
       const driver = pipDriver(await pythonsHere())
-      await installPypi(tree, treeOf(store, key), { resolution, interpreter, pip: pip(driver), env })
+      await online(driver, async (until) =>
+        installPypi(tree, treeOf(store, key), { resolution, interpreter, pip: until, env }),
+      )
     },
     async build(_tree, { roots }) {
       await Promise.reject(

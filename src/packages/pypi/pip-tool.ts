@@ -1,6 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import { runTool } from '../../system/run-tool.ts'
-import { offlineError } from '../reachable.ts'
+import { offlineError, withoutCredentials } from '../reachable.ts'
 import { pythonEnvironment, type Python } from './pythons.ts'
 
 /** pip with the user's own configuration (indexes, tokens, proxies), for one Python, and wheels only: nothing is built. */
@@ -9,7 +9,10 @@ export interface PipTool {
   install(target: string, words: readonly string[]): Promise<string>
   /** All versions in the index, the newest first; undefined when pip does not say. */
   versions(name: string): Promise<readonly string[] | undefined>
+  /** The index that pip takes packages from. @throws GloveboxError when it does not say */
   index(): Promise<string>
+  /** The one that it would take if nobody had configured anything. */
+  usualIndex(): Promise<string>
 }
 
 export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signal: AbortSignal | undefined }): PipTool {
@@ -24,19 +27,30 @@ export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signa
     PIP_USER: '0',
   }
 
-  async function call(words: readonly string[]) {
-    return runTool({ file: driver.path, args: ['-I', '-m', 'pip', ...words], cwd: '/', env, signal })
+  async function call(words: readonly string[], from: NodeJS.ProcessEnv = env) {
+    return runTool({ file: driver.path, args: ['-I', '-m', 'pip', ...words], cwd: '/', env: from, signal })
   }
 
-  async function index(): Promise<string> {
-    const { stdout } = await call(['config', 'list'])
-    const configured = /^(?:global|install|:env:)\.index-url='(.*)'$/m.exec(stdout)?.[1]
-    const url = options.env['PIP_INDEX_URL'] ?? configured ?? 'https://pypi.org/simple/'
-    return url.replace(/\/\/[^/@]*@/, '//')
+  /** Its help names the index that holds, after all files and variables, and without the password in it. */
+  async function indexWith(from: NodeJS.ProcessEnv): Promise<string> {
+    const { stdout } = await call(['install', '--help'], { ...from, COLUMNS: '4096' })
+    const url = /^ *-i, --index-url .*\(default (\S+?)\)/m.exec(stdout)?.[1]
+    if (url !== undefined && URL.canParse(url)) return withoutCredentials(url)
+    throw new GloveboxError('FAILED', 'pip names no address as its index', {
+      fix: 'python3 -m pip config list shows what it has; index-url has to be an http or https address',
+    })
+  }
+
+  const index = async (): Promise<string> => indexWith(env)
+
+  async function usualIndex(): Promise<string> {
+    const bare = Object.entries(env).filter(([name]) => !name.startsWith('PIP_'))
+    return indexWith({ ...Object.fromEntries(bare), PIP_CONFIG_FILE: '/dev/null' })
   }
 
   return {
     index,
+    usualIndex,
     async install(target, words) {
       const fixed = ['--only-binary=:all:', '--no-build-isolation', '--ignore-installed', '--retries=1', '--quiet']
       const { code, stdout, stderr } = await call(['--python', target, 'install', ...fixed, ...words])
@@ -54,7 +68,7 @@ export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signa
     const errors = stderr.split('\n').filter((line) => /^\s*ERROR: /.test(line))
     const what = (errors.at(-1) ?? stderr.trim().split('\n').at(-1) ?? '').replace(/^\s*ERROR: /, '')
     const network =
-      /Failed to establish a new connection|NameResolutionError|ConnectTimeout|ReadTimeout|Network is unreachable|Max retries exceeded/
+      /Failed to establish a new connection|NameResolutionError|ConnectTimeout|ReadTimeout|Read timed out|Network is unreachable|Max retries exceeded/
     if (network.test(stderr)) return offlineError(await index(), 'no connection')
     if (/DO NOT MATCH THE HASHES|HashMismatch|hashes are required/i.test(stderr)) {
       return new GloveboxError('REFUSED', 'pip: what was downloaded is not what was pinned by its hash', {

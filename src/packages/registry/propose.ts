@@ -14,6 +14,16 @@ export function questionsOf(server: ServerJson): Ask[] {
   return [...new Map(asks.map((ask) => [ask.name, ask])).values()]
 }
 
+/** The registry that a server says its package comes from, when it says one: it has to be one that is used here. */
+export function statedRegistry(
+  server: ServerJson,
+): { readonly ecosystem: 'npm' | 'pypi'; readonly identifier: string; readonly base: string } | undefined {
+  const found = choose(server)
+  if (!('identifier' in found) || found.registryBaseUrl === undefined) return undefined
+  const { registryType, identifier, registryBaseUrl } = found
+  return { ecosystem: registryType === 'npm' ? 'npm' : 'pypi', identifier, base: registryBaseUrl }
+}
+
 /**
  * A server of the registry as an entry of a configuration. Arguments for a runtime (`docker -v`, `node --require`) are never
  * passed on: they are options of the program that would have been the wall.
@@ -75,17 +85,7 @@ function proposePackage(name: string, found: RegistryPackage, values: Values): P
   return { name, entry, notes }
 }
 
-function commandOf({ registryType, registryBaseUrl, identifier, version }: RegistryPackage): string[] {
-  const usual: Readonly<Record<string, readonly string[]>> = {
-    npm: ['https://registry.npmjs.org'],
-    pypi: ['https://pypi.org', 'https://pypi.org/simple'],
-  }
-  const base = registryBaseUrl?.replace(/\/$/, '')
-  if (base !== undefined && usual[registryType]?.includes(base) !== true) {
-    throw new GloveboxError('REFUSED', `it comes from ${base}, which is not the usual registry`, {
-      fix: 'set that registry in .npmrc or pip.conf if you trust it, and add the server by its command',
-    })
-  }
+function commandOf({ registryType, identifier, version }: RegistryPackage): string[] {
   if (!/^\d[\w.+!-]*$/.test(version)) {
     throw new GloveboxError('REFUSED', `its version is "${version}", and a registry has to name an exact one`, {
       fix: 'add the server by its command, with a version that you choose',

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { anything, assert as check, constantFrom, dictionary, jsonValue, oneof, property, string } from 'fast-check'
 import { GloveboxError } from '../../errors.ts'
-import { proposeServer, questionsOf } from './propose.ts'
+import { proposeServer, questionsOf, statedRegistry } from './propose.ts'
 import { readServerJson } from './server-json.ts'
+import { requireOneOf } from './used-here.ts'
 
 const weather = {
   $schema: 'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json',
@@ -13,7 +14,7 @@ const weather = {
   packages: [
     {
       registryType: 'npm',
-      registryBaseUrl: 'https://registry.npmjs.org',
+      registryBaseUrl: 'https://registry.example',
       identifier: '@user/weather',
       version: '1.2.0',
       runtimeHint: 'npx',
@@ -125,6 +126,29 @@ test('PyPI packages and addresses; a secret header is never written down', () =>
   assert.match(notes.join(), /Authorization is a secret/)
 })
 
+test('the registry that it states has to be one that is used here', () => {
+  const stated = statedRegistry(readServerJson(weather))
+  assert.deepEqual(stated, { ecosystem: 'npm', identifier: '@user/weather', base: 'https://registry.example' })
+  assert.equal(
+    statedRegistry(readServerJson({ ...weather, packages: [{ ...weather.packages[0], registryBaseUrl: undefined }] })),
+    undefined,
+  )
+  for (const used of ['https://registry.example/', 'https://REGISTRY.example', 'https://registry.example/simple/'])
+    requireOneOf('https://registry.example', ['https://mirror.example/', used])
+  for (const base of [
+    'https://evil.example',
+    'http://registry.example',
+    'https://registry.example/npm',
+    'no address',
+    '',
+  ])
+    assert.throws(
+      () => requireOneOf(base, ['https://registry.example/']),
+      (error) =>
+        error instanceof GloveboxError && error.code === 'REFUSED' && /not the usual registry/.test(error.message),
+    )
+})
+
 test('what is hostile or cannot be pinned is refused', () => {
   const [npm] = weather.packages
   const withPackage = (change: object): object => ({
@@ -134,7 +158,6 @@ test('what is hostile or cannot be pinned is refused', () => {
   const cases: Readonly<Record<string, [object, RegExp]>> = {
     latest: [withPackage({ version: 'latest' }), /exact one/],
     range: [withPackage({ version: '^1.0.0' }), /exact one/],
-    'another registry': [withPackage({ registryBaseUrl: 'https://evil.example' }), /not the usual registry/],
     'an option as a package': [
       withPackage({ identifier: '--registry=https://evil.example' }),
       /not a package of a registry/,
