@@ -3,26 +3,21 @@ const { existsSync, statSync } = require('node:fs')
 const { enableCompileCache } = require('node:module')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
-const { setFlagsFromString } = require('node:v8')
-
-// We carry messages, and a long-lived process beside every server should be small: without the optimizing compilers it is
-// 8 MB smaller (their code is never paged in) and starts no slower; the guard's fast path is byte scanning, which the
-// baseline compiler does well enough for tens of thousands of messages a second (bench/, "messages").
-setFlagsFromString('--no-opt')
-setFlagsFromString('--no-maglev')
 
 const cache = cacheDirectory(process.env)
 if (cache !== undefined) enableCompileCache(cache)
 
-// A clone runs from its sources, also after a build; an installed package has only dist/.
-const source = path.join(__dirname, '..', 'src', 'cli.ts')
-const entry = existsSync(source) ? source : path.join(__dirname, '..', 'dist', 'cli.js')
+void start()
 
-void start(entry)
-
-async function start(file) {
-  const { main } = await import(pathToFileURL(file).href)
+async function start() {
+  const { main } = await load()
   process.exitCode = await main(process.argv.slice(2))
+}
+
+/** A clone runs from its sources, also after a build; an installed package has only dist/. */
+async function load() {
+  const source = path.join(__dirname, '..', 'src', 'cli.ts')
+  return existsSync(source) ? import(pathToFileURL(source).href) : require('../dist/cli.cjs')
 }
 
 /**

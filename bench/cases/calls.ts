@@ -13,6 +13,7 @@ interface Round {
 }
 
 const rounds = 5
+const warmUp = 100
 const tool = { name: 'list_allowed_directories', arguments: {} }
 
 /** A tool call of a real server over stdio, bare and through the guard; and what the process between them weighs. */
@@ -34,6 +35,8 @@ async function oneRound(directory: string, { glovebox, env, runs }: Options): Pr
   await using walledClient = new LineClient(walled, env)
   await bareClient.initialize()
   await walledClient.initialize()
+  // What both have to compile first is no property of a call.
+  for (let call = 0; call < warmUp; call++) await Promise.all([timeCall(bareClient), timeCall(walledClient)])
   const times = { bare: [] as number[], walled: [] as number[] }
   for (let call = 0; call < runs * 5; call++) {
     times.bare.push(await timeCall(bareClient))
@@ -78,8 +81,8 @@ function memoryFigure(seen: readonly Round[]): Figure {
   }
 }
 
-/** VmRSS of proc(5), which counts KiB. */
+/** VmRSS of proc(5), which counts KiB; in megabytes of 1024², as all our sizes are. */
 function residentMegabytes(pid: number | undefined): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return (Number(kilobytes) * 1024) / 1e6
+  return Number(kilobytes) / 1024
 }

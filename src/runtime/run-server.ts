@@ -6,6 +6,7 @@ import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
 import { places } from '../system/places.ts'
+import { staySmall } from '../system/stay-small.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
@@ -37,6 +38,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     const { record } = audit
     const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal })
     giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    staySmall()
     return await converse(sandbox, record, options, interrupted.signal)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode

@@ -10,7 +10,7 @@ use crate::group::{make_directories, Group, Notice, Watch};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::identity::Identity;
 use crate::place::{Place, Places};
-use crate::request::{Amount, Asked, Control, Request, Unenforceable};
+use crate::request::{Asked, Control, Request, Unenforceable};
 use crate::second::{self, InChild};
 use crate::{stale, v1, v2};
 
@@ -90,7 +90,7 @@ impl Limits {
             Ok(places) => places.of(control),
             Err(why) => Err(why.clone()),
         };
-        let held = match place.and_then(|place| self.hold_by_cgroup(asked.amount, &place)) {
+        let held = match place.and_then(|place| self.hold_by_cgroup(asked, &place)) {
             Ok((words, group)) => Held {
                 control,
                 words: words.to_owned(),
@@ -113,7 +113,7 @@ impl Limits {
 
     fn hold_by_cgroup(
         &mut self,
-        amount: Amount,
+        asked: Asked,
         place: &Place,
     ) -> Result<(&'static str, usize), String> {
         let at = match self
@@ -131,8 +131,8 @@ impl Limits {
         };
         let group = &self.groups[at];
         let configured = match group.version {
-            Version::One => v1::configure(group, amount),
-            Version::Two => v2::configure(group, amount),
+            Version::One => v1::configure(group, asked),
+            Version::Two => v2::configure(group, asked),
         };
         configured
             .map(|words| (words, at))

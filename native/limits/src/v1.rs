@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::group::{writable, Group};
 use crate::hierarchy::{Hierarchy, Version};
-use crate::request::Amount;
+use crate::request::{Amount, Asked};
 
 pub fn with_controller<'a>(
     hierarchies: &'a [Hierarchy],
@@ -35,8 +35,8 @@ pub fn base(hierarchy: &Hierarchy, uid: u32) -> Result<PathBuf, String> {
 }
 
 /// Writes a limit into a fresh group; the words say with what it is held.
-pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
-    match amount {
+pub fn configure(group: &Group, asked: Asked) -> io::Result<&'static str> {
+    match asked.amount {
         Amount::Memory(bytes) => {
             let bytes = bytes.to_string();
             group.write("memory.limit_in_bytes", &bytes)?;
@@ -53,7 +53,15 @@ pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
             if period != DEFAULT_PERIOD {
                 group.write("cpu.cfs_period_us", &period.to_string())?;
             }
-            group.write("cpu.cfs_quota_us", &quota.to_string())?;
+            let quota = quota.to_string();
+            group.write("cpu.cfs_quota_us", &quota)?;
+            // A default bounds what a sandbox takes from others in the long run, and is no reason to hold up its start, which
+            // wants more processors for a moment: one period of unused time may be used later, and the first is given
+            // beforehand, since each write of the quota adds one. What a user wrote down is kept at every moment.
+            if !asked.explicit && group.write_if_there("cpu.cfs_burst_us", &quota)? {
+                group.write("cpu.cfs_quota_us", &quota)?;
+                return Ok("cgroup v1 cpu.cfs_quota_us with a burst of one period");
+            }
             Ok("cgroup v1 cpu.cfs_quota_us")
         }
         Amount::Pids(most) => {

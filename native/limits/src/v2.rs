@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::group::{make_directory, writable, Group};
 use crate::hierarchy::{Hierarchy, Version};
-use crate::request::Amount;
+use crate::request::{Amount, Asked};
 use crate::v1;
 
 pub fn hierarchy(hierarchies: &[Hierarchy]) -> Option<&Hierarchy> {
@@ -189,8 +189,8 @@ fn listed(file: &Path, word: &str) -> bool {
 }
 
 /// Writes a limit into a fresh group; the words say with what it is held.
-pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
-    match amount {
+pub fn configure(group: &Group, asked: Asked) -> io::Result<&'static str> {
+    match asked.amount {
         Amount::Memory(bytes) => {
             group.write("memory.max", &bytes.to_string())?;
             group.write_if_there("memory.swap.max", "0")?;
@@ -200,7 +200,13 @@ pub fn configure(group: &Group, amount: Amount) -> io::Result<&'static str> {
         }
         Amount::Cpus(cpus) => {
             let (quota, period) = v1::quota(cpus);
-            group.write("cpu.max", &format!("{quota} {period}"))?;
+            let bound = format!("{quota} {period}");
+            group.write("cpu.max", &bound)?;
+            // As in version 1.
+            if !asked.explicit && group.write_if_there("cpu.max.burst", &quota.to_string())? {
+                group.write("cpu.max", &bound)?;
+                return Ok("cgroup v2 cpu.max with a burst of one period");
+            }
             Ok("cgroup v2 cpu.max")
         }
         Amount::Pids(most) => {

@@ -117,14 +117,25 @@ fn a_watch_becomes_ready_when_memory_runs_out() {
 
 #[test]
 fn a_quarter_of_a_cpu_is_a_quarter() {
-    let Some(limits) = prepared(Request {
-        cpus: explicit(0.25),
-        ..NOTHING
-    }) else {
+    let Some(percent) = percent_of_a_cpu(explicit(0.25)) else {
         return;
     };
+    assert!((5..=36).contains(&percent), "{percent} %");
+}
+
+#[test]
+fn a_default_may_use_one_period_more_at_its_start_and_no_more_after_it() {
+    // In a second 250 ms, 25 ms of unused time, and the 25 ms that it begins with.
+    let Some(percent) = percent_of_a_cpu(default(0.25)) else {
+        return;
+    };
+    assert!((5..=42).contains(&percent), "{percent} %");
+}
+
+/// How many percent of one CPU a child gets that wants all of it, for a second. `None` where there is no cgroup.
+fn percent_of_a_cpu(cpus: Option<glovebox_limits::Limit<f64>>) -> Option<i32> {
+    let limits = prepared(Request { cpus, ..NOTHING })?;
     assert!(!limits.affinity_pinned());
-    // The child burns for a second of wall time and says how many percent of it it got.
     let end = Child::inside(&limits, || {
         let start = Instant::now();
         while start.elapsed().as_millis() < 1000 {
@@ -143,8 +154,8 @@ fn a_quarter_of_a_cpu_is_a_quarter() {
     let End::Code(percent) = end else {
         panic!("{end:?}")
     };
-    assert!((5..=36).contains(&percent), "{percent} %");
     limits.destroy().unwrap();
+    Some(percent)
 }
 
 #[test]
