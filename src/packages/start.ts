@@ -4,8 +4,8 @@ import { GloveboxError } from '../errors.ts'
 import type { Places } from '../system/places.ts'
 import { isUnchanged } from './interpreter.ts'
 import { chooseExecutable } from './npm/executables.ts'
-import type { PackageCommand } from './package-command.ts'
-import { lockedTo, type LockOptions } from './lock-file.ts'
+import type { PackageCommand, PackageRequest } from './package-command.ts'
+import type { LockOptions, LockedRequest } from './lock-file.ts'
 import { packageKey, readPin, resolutionId } from './pin.ts'
 import type { Installed } from './install.ts'
 import { recognise } from './recognise/recognise.ts'
@@ -58,7 +58,7 @@ export async function resolveCommand(
   if (local !== undefined) return { command: [local, ...recognised.args], package: undefined }
   const store = storeIn(options.places.data)
   const installed =
-    findInstalled(store, recognised, options.lock) ?? (await install(store, recognised, command, options))
+    (await findInstalled(store, recognised, options.lock)) ?? (await install(store, recognised, command, options))
   if (installed === undefined) return undefined
   await verifyBeforeStart(store, installed.record)
   for (const flag of recognised.ignored)
@@ -71,12 +71,12 @@ export async function resolveCommand(
 }
 
 /** Pinned, with an interpreter that is still there, and in the store: the everyday case. */
-function findInstalled(
+async function findInstalled(
   store: Store,
   { request }: PackageCommand,
   lock: LockOptions | undefined,
-): Installed | undefined {
-  const locked = lockedTo(lock, request)
+): Promise<Installed | undefined> {
+  const locked = await lockedFor(lock, request)
   const pin = readPin(store, request, locked && resolutionId(locked.resolution))
   if (pin === undefined || !isUnchanged(pin.interpreter)) return undefined
   const record = readRecord(store, packageKey(pin))
@@ -90,19 +90,24 @@ async function install(
   { env, progress, offline = false, signal, lock, installs = true }: StartOptions,
 ): Promise<Installed | undefined> {
   if (recognised.onlyPinned === true && readPin(store, recognised.request) === undefined) return undefined
-  if (!installs) throw notInstalled(store, recognised, command, lock)
+  if (!installs) throw await notInstalled(store, recognised, command, lock)
   progress(`not installed yet; ahead of time: glovebox package install -- ${command.join(' ')}`)
   const { ensureInstalled } = await import('./install.ts')
   return ensureInstalled(recognised.request, { store, env, offline, progress, signal, lock })
 }
 
-function notInstalled(
+/** Most starts name no lock file, and load nothing that reads one. */
+async function lockedFor(lock: LockOptions | undefined, request: PackageRequest): Promise<LockedRequest | undefined> {
+  return lock === undefined ? undefined : (await import('./lock-file.ts')).lockedTo(lock, request)
+}
+
+async function notInstalled(
   store: Store,
   { request }: PackageCommand,
   command: readonly string[],
   lock: LockOptions | undefined,
-): GloveboxError {
-  const locked = lockedTo(lock, request)?.resolution
+): Promise<GloveboxError> {
+  const locked = (await lockedFor(lock, request))?.resolution
   const pinned = locked ?? readPin(store, request)
   const versions = pinned?.roots.map(({ name, version }) => `${name} ${version}`).join(', ')
   const what = versions ?? `${request.packages.join(', ')}, in a version that is still to be resolved,`

@@ -1,6 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import type { SandboxConfig } from '../../config/schema/sandbox.ts'
-import { fillEntry, type CatalogServer } from './entry.ts'
+import type { CatalogServer } from './entry.ts'
 import { findEntry } from './load.ts'
 
 /**
@@ -14,6 +14,8 @@ export async function fromCatalog(
   const [name, ...parameters] = words
   const entry = name === undefined ? undefined : findEntry(name)
   if (entry === undefined) return undefined
+  // Most commands are none of its names, and pay for nothing but the look.
+  const { fillEntry } = await import('./entry.ts')
   const named = new Set(given.map((item) => item.split('=')[0]))
   const server = fillEntry(entry, parameters, {
     cwd,
