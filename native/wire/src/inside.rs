@@ -22,6 +22,7 @@ pub const SERVICES: [&str; 7] = [
 pub enum Call {
     HelloHello,
     ExecExec,
+    ExecSignal,
     FilesStat,
     FilesList,
     FilesRead,
@@ -44,6 +45,7 @@ impl Call {
         Some(match path {
             "/glovebox.inside.v1.Hello/Hello" => Call::HelloHello,
             "/glovebox.inside.v1.Exec/Exec" => Call::ExecExec,
+            "/glovebox.inside.v1.Exec/Signal" => Call::ExecSignal,
             "/glovebox.inside.v1.Files/Stat" => Call::FilesStat,
             "/glovebox.inside.v1.Files/List" => Call::FilesList,
             "/glovebox.inside.v1.Files/Read" => Call::FilesRead,
@@ -169,6 +171,34 @@ impl Message for Enforcement {
             1 => self.control = reader.string(layout)?,
             2 => self.mechanism = reader.string(layout)?,
             3 => self.enforced = reader.bool(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SignalRequest {
+    pub pid: i32,
+    pub signal: i32,
+}
+
+impl Message for SignalRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        if self.pid != 0 {
+            let value = &self.pid;
+            message::put_number(1, i64::from(*value) as u64, out);
+        }
+        if self.signal != 0 {
+            let value = &self.signal;
+            message::put_number(2, i64::from(*value) as u64, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.pid = reader.i32(layout)?,
+            2 => self.signal = reader.i32(layout)?,
             _ => reader.skip(layout)?,
         }
         Ok(())
