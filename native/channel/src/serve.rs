@@ -39,6 +39,8 @@ pub struct Offer {
     pub seed: Rc<Seed>,
     /// The environment of the sandbox's program.
     pub env: Rc<Vec<Vec<u8>>>,
+    /// Where it was started.
+    pub directory: Rc<[u8]>,
     /// "/", of the sandbox's tree.
     pub root: OwnedFd,
     pub figures: Figures,
@@ -109,7 +111,11 @@ where
         return;
     };
     let peer = Rc::new(Peer {
-        exec: Exec::new(Rc::clone(&offer.seed), Rc::clone(&offer.env)),
+        exec: Exec::new(
+            Rc::clone(&offer.seed),
+            Rc::clone(&offer.env),
+            Rc::clone(&offer.directory),
+        ),
         egress: Egress::default(),
         is_known: Cell::new(false),
         offer,

@@ -3,11 +3,12 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
+use glovebox_channel::seed;
 use glovebox_wire::{FailureCode, Program};
 use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
 use rustix::net::{netlink, socket_with, AddressFamily, SocketFlags, SocketType};
-use rustix::process::{fchdir, setsid, umask};
+use rustix::process::{fchdir, set_dumpable_behavior, setsid, umask, DumpableBehavior};
 use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
     set_capabilities_secure_bits, set_no_new_privs, CapabilitiesSecureBits, CapabilitySet,
@@ -58,9 +59,14 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner) {
+pub fn become_program(
+    prepared: &Prepared,
+    taker: &Taker,
+    link: &Inner,
+    seed: Option<OwnedFd>,
+) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let given_up = match give_up(prepared, taker, link) {
+    let given_up = match give_up(prepared, taker, link, seed) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
@@ -84,7 +90,12 @@ pub struct GivenUp {
     pub watched: bool,
 }
 
-fn give_up(prepared: &Prepared, taker: &Taker, link: &Inner) -> Outcome<Option<GivenUp>> {
+fn give_up(
+    prepared: &Prepared,
+    taker: &Taker,
+    link: &Inner,
+    seed: Option<OwnedFd>,
+) -> Outcome<Option<GivenUp>> {
     kernel::unshare_network_namespace().step("namespaces", || "make a network namespace".into())?;
     link.apart();
     loopback::bring_up()?;
@@ -128,12 +139,24 @@ fn give_up(prepared: &Prepared, taker: &Taker, link: &Inner) -> Outcome<Option<G
     if let Some(ruleset) = &inside.ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
+    if let Some(socket) = seed {
+        plant(socket).step("channel", || "fork the seed".into())?;
+    }
     Ok(Some(GivenUp {
         listener,
         inside,
         diagnosis,
         watched: bounds.watched,
     }))
+}
+
+/// Forks the process from which further programs are started: as confined as we are by now. It is born undumpable, so that
+/// at no time the program, which runs under the same user id, can get at what it still has of us.
+fn plant(socket: OwnedFd) -> rustix::io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    seed::fork(socket)?;
+    // The launcher takes descriptors out of us, for which it needs this.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)
 }
 
 /// A kernel without sock_diag(7) cannot be asked; the watchdog counts sockets there.

@@ -29,7 +29,7 @@ impl Checked {
 }
 
 /// The words of a program, with the sandbox's environment where the start does not replace it.
-pub fn words(start: &ExecStart, own: &[Vec<u8>]) -> Result<Checked> {
+pub fn words(start: &ExecStart, own: &[Vec<u8>], directory: &[u8]) -> Result<Checked> {
     if start.argv.is_empty() {
         return Err(Status::invalid("argv: must have at least one word"));
     }
@@ -59,7 +59,7 @@ pub fn words(start: &ExecStart, own: &[Vec<u8>]) -> Result<Checked> {
     Ok(Checked {
         argv: start.argv.iter().map(|word| word.to_vec()).collect(),
         env: environment(start, own),
-        directory: directory(start.directory.as_ref())?,
+        directory: given(start.directory.as_ref(), directory)?,
         terminal: start.terminal.is_some(),
     })
 }
@@ -87,9 +87,9 @@ fn name_of(pair: &[u8]) -> &[u8] {
     &pair[..end.unwrap_or(0)]
 }
 
-fn directory(given: Option<&Bytes>) -> Result<Vec<u8>> {
-    match given {
-        None => Ok(Vec::new()),
+fn given(path: Option<&Bytes>, own: &[u8]) -> Result<Vec<u8>> {
+    match path {
+        None => Ok(own.to_vec()),
         Some(path) if path.starts_with(b"/") && path.len() < 4096 && !path.contains(&0) => {
             Ok(path.to_vec())
         }
@@ -130,18 +130,18 @@ mod tests {
     #[test]
     fn what_is_given_replaces_what_the_sandbox_has() {
         let own = [b"A=1".to_vec(), b"B=2".to_vec()];
-        let made = words(&start(&["x"], &["B=3", "C=", "B=4"]), &own).expect("a start");
+        let made = words(&start(&["x"], &["B=3", "C=", "B=4"]), &own, b"/").expect("a start");
         assert_eq!(made.env, [b"A=1".to_vec(), b"B=4".to_vec(), b"C=".to_vec()]);
         let only = ExecStart {
             environment_only: true,
             ..start(&["x"], &["B=3"])
         };
-        assert_eq!(words(&only, &own).expect("a start").env, [b"B=3".to_vec()]);
+        assert_eq!(words(&only, &own, b"/").expect("a start").env, [b"B=3".to_vec()]);
     }
 
     #[test]
     fn what_no_program_can_have_is_refused() {
-        let refused = |start: ExecStart| words(&start, &[]).err().map(|status| status.code);
+        let refused = |start: ExecStart| words(&start, &[], b"/").err().map(|status| status.code);
         let invalid = Some(Code::InvalidArgument);
         assert_eq!(refused(start(&[], &[])), invalid);
         assert_eq!(refused(start(&["a\0b"], &[])), invalid);

@@ -27,14 +27,17 @@ pub struct Exec {
     pub seed: Rc<Seed>,
     /// The sandbox's own environment.
     pub env: Rc<Vec<Vec<u8>>>,
+    /// Where it runs its own program.
+    pub directory: Rc<[u8]>,
     running: RefCell<HashMap<i32, Rc<RefCell<Program>>>>,
 }
 
 impl Exec {
-    pub fn new(seed: Rc<Seed>, env: Rc<Vec<Vec<u8>>>) -> Exec {
+    pub fn new(seed: Rc<Seed>, env: Rc<Vec<Vec<u8>>>, directory: Rc<[u8]>) -> Exec {
         Exec {
             seed,
             env,
+            directory,
             running: RefCell::default(),
         }
     }
@@ -62,7 +65,7 @@ impl Exec {
             Some(ExecInputCase::Start(start)) => start,
             _ => return Err(Status::invalid("the first message must be `start`")),
         };
-        let words = check::words(&start, &self.env)?;
+        let words = check::words(&start, &self.env, &self.directory)?;
         let begun = Instant::now();
         let Streams { ours, theirs } = Streams::open(start.terminal.as_ref())?;
         let made = self.seed.spawn(words.spawn(theirs)).await?;

@@ -18,12 +18,13 @@ pub fn program(descriptors: Vec<OwnedFd>, terminal: bool, ours: &[RawFd]) {
     let Ok([words, told, stdin, stdout, stderr]) = <[OwnedFd; 5]>::try_from(descriptors) else {
         return;
     };
+    close(ours);
     let Ok(told) = fcntl_dupfd_cloexec(&told, OUT_OF_THE_WAY) else {
         return;
     };
     tell(
         &told,
-        become_program(&words, [stdin, stdout, stderr], terminal, ours),
+        become_program(&words, [stdin, stdout, stderr], terminal),
     );
 }
 
@@ -31,7 +32,6 @@ fn become_program(
     words: &OwnedFd,
     streams: [OwnedFd; 3],
     terminal: bool,
-    ours: &[RawFd],
 ) -> Result<(), i32> {
     let plain = |errno: Errno| errno.raw_os_error();
     fresh_signals();
@@ -52,20 +52,15 @@ fn become_program(
         rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()).map_err(plain)?;
     }
     let word = |word: &Vec<u8>| CString::new(word.as_slice()).map_err(|_| libc::EINVAL);
-    if !words.directory.is_empty() {
-        let directory = word(&words.directory)?;
-        rustix::process::chdir(directory.as_c_str())
-            .map_err(|errno| plain(errno) | OF_DIRECTORY)?;
-    }
+    // Our parent's is the program's, which may have changed both.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let directory = word(&words.directory)?;
+    rustix::process::chdir(directory.as_c_str()).map_err(|errno| plain(errno) | OF_DIRECTORY)?;
     let argv: Vec<CString> = words.argv.iter().map(word).collect::<Result<_, _>>()?;
     let env: Vec<CString> = words.env.iter().map(word).collect::<Result<_, _>>()?;
     let path = find(argv.first().ok_or(libc::EINVAL)?, &words.env)?;
-    // The supervisor reads the path out of our memory, for which we must be dumpable. The seed's descriptors are
-    // closed before that: whoever has our user id may then open what we have by way of /proc.
-    for descriptor in ours {
-        // SAFETY: copies of the seed's, which nothing in this process uses any more.
-        unsafe { libc::close(*descriptor) };
-    }
+    // The supervisor reads the path out of our memory, for which we must be dumpable: whoever has our user id may then
+    // open what we have by way of /proc, which is the program's own by now, and the pipe for an error.
     // SAFETY: closes at the execve by number; takes no pointer.
     unsafe {
         libc::syscall(
@@ -84,10 +79,7 @@ pub fn connection(descriptors: Vec<OwnedFd>, address: &[u8], ours: &[RawFd]) {
     let Ok([told, socket]) = <[OwnedFd; 2]>::try_from(descriptors) else {
         return;
     };
-    for descriptor in ours {
-        // SAFETY: as above.
-        unsafe { libc::close(*descriptor) };
-    }
+    close(ours);
     fresh_signals();
     let connect = || {
         die_with_the_seed()?;
@@ -123,6 +115,14 @@ fn tell(told: &OwnedFd, done: Result<(), i32>) {
 fn write_error(told: impl AsFd, errno: i32) {
     // Nobody listens any more: then nobody waits for it.
     let _written = retry_on_intr(|| rustix::io::write(&told, &errno.to_ne_bytes()));
+}
+
+/// The seed's own descriptors, first of all.
+fn close(ours: &[RawFd]) {
+    for descriptor in ours {
+        // SAFETY: copies of the seed's, which nothing in this process uses.
+        unsafe { libc::close(*descriptor) };
+    }
 }
 
 /// What the seed blocked; everything else is as the first program's process had set it.

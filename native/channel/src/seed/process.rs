@@ -26,6 +26,9 @@ struct Child {
 /// Forks the seed off the sandbox's first process, which is confined by now. It becomes a child of our parent: a
 /// program that waits for all of its children must not find one that it never started.
 ///
+/// It shares root and working directory with pid 1 and with the program, as that does with pid 1, because the tree may
+/// not be in its place yet. Nobody inside can change the root; where a child begins is said with each request.
+///
 /// Returns in the caller; the seed itself never does.
 pub fn fork(socket: OwnedFd) -> rustix::io::Result<()> {
     // Not by clone3, which the filter refuses, nor by fork(2) of the C library, which knows no CLONE_PARENT.
@@ -33,7 +36,7 @@ pub fn fork(socket: OwnedFd) -> rustix::io::Result<()> {
     let pid = unsafe {
         libc::syscall(
             libc::SYS_clone,
-            libc::CLONE_PARENT | libc::SIGCHLD,
+            libc::CLONE_PARENT | libc::CLONE_FS | libc::SIGCHLD,
             0,
             0,
             0,
@@ -107,7 +110,8 @@ fn child_signals() -> Result<OwnedFd, Errno> {
         libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
         match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
             -1 => Err(Errno::MFILE),
-            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+            // Above what a child's program will have.
+            descriptor => rustix::io::fcntl_dupfd_cloexec(OwnedFd::from_raw_fd(descriptor), 3),
         }
     }
 }

@@ -183,7 +183,6 @@ fn number(bytes: &[u8]) -> Option<u64> {
 pub struct Words {
     pub argv: Vec<Vec<u8>>,
     pub env: Vec<Vec<u8>>,
-    /// Empty: where the seed is.
     pub directory: Vec<u8>,
 }
 
