@@ -52,7 +52,12 @@ pub struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub fn new(terms: &'a Terms, inlet: Inlet, seed: OwnedFd, ruleset: Option<OwnedFd>) -> Keeper<'a> {
+    pub fn new(
+        terms: &'a Terms,
+        inlet: Inlet,
+        seed: OwnedFd,
+        ruleset: Option<OwnedFd>,
+    ) -> Keeper<'a> {
         Keeper {
             terms,
             inlet,
@@ -117,7 +122,8 @@ impl<'a> Keeper<'a> {
 
     /// Everything is given up here that the work does not need; the rest is opened first.
     fn confine(&self, first: &OwnedFd) -> Outcome<Confined<'_>> {
-        set_parent_process_death_signal(Some(Signal::KILL)).step(STAGE, || "tie to pid 1".into())?;
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .step(STAGE, || "tie to pid 1".into())?;
         set_dumpable_behavior(DumpableBehavior::NotDumpable).step(STAGE, || "hide".into())?;
         let mut kept = self.descriptors();
         kept.push(first.as_raw_fd());
@@ -127,14 +133,22 @@ impl<'a> Keeper<'a> {
         take_lowest_numbers().step(STAGE, || "open /dev/null".into())?;
         setsid().step(STAGE, || "start a session".into())?;
         umask(Mode::from_raw_mode(0o022));
-        let news = self.inlet.news.look().step(STAGE, || "hear the news".into())?;
+        let news = self
+            .inlet
+            .news
+            .look()
+            .step(STAGE, || "hear the news".into())?;
         news.bounds.bind()?;
         limit(Resource::Core, 1)?;
         limit(Resource::Data, MEMORY)?;
         let files = getrlimit(Resource::Nofile).maximum.unwrap_or(OPEN_FILES);
         limit(Resource::Nofile, files.min(OPEN_FILES))?;
-        let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .step(STAGE, || "open /".into())?;
+        let root = open(
+            "/",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .step(STAGE, || "open /".into())?;
         let mut instance = [0u8; 16];
         getrandom(&mut instance, GetRandomFlags::empty()).step(STAGE, || "random bytes".into())?;
         set_no_new_privs(true).step(STAGE, || "set no_new_privs".into())?;

@@ -87,9 +87,13 @@ impl Held {
             None => Vec::new(),
         };
         let file = |names: &[&str]| {
-            let paths = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
+            let paths = directories
+                .iter()
+                .flat_map(|directory| names.iter().map(|name| directory.join(name)));
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            paths.into_iter().find_map(|path| open(path, flags, Mode::empty()).ok())
+            paths
+                .into_iter()
+                .find_map(|path| open(path, flags, Mode::empty()).ok())
         };
         Figures {
             memory: file(&["memory.current", "memory.usage_in_bytes"]),

@@ -44,7 +44,12 @@ pub fn pair() -> Outcome<(Teller, Hearer)> {
 }
 
 impl Teller {
-    pub fn tell(self, enforcements: &[Enforcement], bounds: &[u8], figures: &Figures) -> Outcome<()> {
+    pub fn tell(
+        self,
+        enforcements: &[Enforcement],
+        bounds: &[u8],
+        figures: &Figures,
+    ) -> Outcome<()> {
         let files = in_order(figures);
         let told = json!({
             "enforcements": enforcements
@@ -123,14 +128,22 @@ fn read(packet: &[u8], mut files: impl Iterator<Item = OwnedFd>) -> Option<News>
         Some((text(0)?, text(1)?, line.get(2)?.as_bool()?))
     };
     let byte = |byte: &Value| u8::try_from(byte.as_u64()?).ok();
-    let bounds: Vec<u8> = told["bounds"].as_array()?.iter().map(byte).collect::<Option<_>>()?;
+    let bounds: Vec<u8> = told["bounds"]
+        .as_array()?
+        .iter()
+        .map(byte)
+        .collect::<Option<_>>()?;
     let there = told["figures"].as_array()?;
     let mut next = |at: usize| match there.get(at).and_then(Value::as_bool) {
         Some(true) => files.next(),
         _ => None,
     };
     Some(News {
-        enforcements: told["enforcements"].as_array()?.iter().map(line).collect::<Option<_>>()?,
+        enforcements: told["enforcements"]
+            .as_array()?
+            .iter()
+            .map(line)
+            .collect::<Option<_>>()?,
         bounds: Bounds::from_parts(&bounds, Vec::new())?,
         figures: Figures {
             memory: next(0),
@@ -155,7 +168,11 @@ mod tests {
     #[test]
     fn every_agent_hears_the_same_news() {
         let (teller, hearer) = pair().expect("a pair");
-        let file = || Some(OwnedFd::from(std::fs::File::open("/dev/null").expect("a file")));
+        let file = || {
+            Some(OwnedFd::from(
+                std::fs::File::open("/dev/null").expect("a file"),
+            ))
+        };
         let figures = Figures {
             memory: file(),
             io_pressure: file(),

@@ -3,12 +3,12 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
-use glovebox_channel::seed;
+use glovebox_channel::seed::{self, Sprout};
 use glovebox_wire::{FailureCode, Program};
 use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
 use rustix::net::{netlink, socket_with, AddressFamily, SocketFlags, SocketType};
-use rustix::process::{fchdir, set_dumpable_behavior, setsid, umask, DumpableBehavior};
+use rustix::process::{fchdir, setsid, umask};
 use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
     set_capabilities_secure_bits, set_no_new_privs, CapabilitiesSecureBits, CapabilitySet,
@@ -59,12 +59,7 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(
-    prepared: &Prepared,
-    taker: &Taker,
-    link: &Inner,
-    seed: Option<OwnedFd>,
-) {
+pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner, seed: Option<OwnedFd>) {
     // All kept open until the execve, by which time the launcher has copies of its own.
     let given_up = match give_up(prepared, taker, link, seed) {
         Ok(Some(given_up)) => given_up,
@@ -74,6 +69,9 @@ pub fn become_program(
     link.ready(&given_up);
     if link.wait_for(Go::Execute).is_err() {
         return;
+    }
+    if let Some(Err(errno)) = given_up.seed.map(Sprout::wait) {
+        return link.fail(Fault::call("channel", "wait for the seed", errno));
     }
     let errno = execve(&prepared.path, &prepared.argv, &prepared.env);
     // ENOENT is also said when the program is there and its interpreter is not.
@@ -88,6 +86,7 @@ pub struct GivenUp {
     /// For a watchdog, where one is needed: a socket that tells what sockets hold.
     pub diagnosis: Option<OwnedFd>,
     pub watched: bool,
+    pub seed: Option<Sprout>,
 }
 
 fn give_up(
@@ -139,24 +138,18 @@ fn give_up(
     if let Some(ruleset) = &inside.ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
-    if let Some(socket) = seed {
-        plant(socket).step("channel", || "fork the seed".into())?;
-    }
+    // As confined as we are by now, for all programs that are started further.
+    let seed = match seed {
+        Some(socket) => Some(seed::fork(socket).step("channel", || "fork the seed".into())?),
+        None => None,
+    };
     Ok(Some(GivenUp {
         listener,
         inside,
         diagnosis,
         watched: bounds.watched,
+        seed,
     }))
-}
-
-/// Forks the process from which further programs are started: as confined as we are by now. It is born undumpable, so that
-/// at no time the program, which runs under the same user id, can get at what it still has of us.
-fn plant(socket: OwnedFd) -> rustix::io::Result<()> {
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    seed::fork(socket)?;
-    // The launcher takes descriptors out of us, for which it needs this.
-    set_dumpable_behavior(DumpableBehavior::Dumpable)
 }
 
 /// A kernel without sock_diag(7) cannot be asked; the watchdog counts sockets there.

@@ -7,8 +7,8 @@ use glovebox_wire::Plan;
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::Pid;
 
-use crate::explain::why_namespaces_are_refused;
 use crate::door::Inlet;
+use crate::explain::why_namespaces_are_refused;
 use crate::fault::{say, Fault, Outcome, Step};
 use crate::follow::Following;
 use crate::init::{self, Drawing};

@@ -38,7 +38,11 @@ impl Room {
         change(&mut plan);
         let mut jail = Jail::start(starter, &plan);
         jail.wait_for("started");
-        Room { jail, socket, _scratch: scratch }
+        Room {
+            jail,
+            socket,
+            _scratch: scratch,
+        }
     }
 
     fn connect(&self) -> UnixStream {
@@ -60,7 +64,10 @@ impl Drop for Room {
 
 fn exec(words: &[&str]) -> ExecInput {
     start(ExecStart {
-        argv: words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect(),
+        argv: words
+            .iter()
+            .map(|word| Bytes::copy_from_slice(word.as_bytes()))
+            .collect(),
         ..ExecStart::default()
     })
 }
@@ -129,7 +136,10 @@ const SLEEPS: &str = "exec sleep 1000";
 fn hello_says_what_the_sandbox_enforces() {
     as_everyone(|starter| {
         let room = Room::new(starter, SLEEPS);
-        let mode = std::fs::metadata(&room.socket).expect("a socket").permissions().mode();
+        let mode = std::fs::metadata(&room.socket)
+            .expect("a socket")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         run(async {
             let (_, hello) = Client::greet(room.connect()).await;
@@ -137,7 +147,10 @@ fn hello_says_what_the_sandbox_enforces() {
             assert_eq!(hello.instance.len(), 16);
             let net = hello.enforcements.iter().find(|line| line.control == "net");
             assert!(net.is_some_and(|line| line.enforced), "{hello:?}");
-            assert!(hello.services.iter().any(|name| name == "glovebox.inside.v1.Exec"));
+            assert!(hello
+                .services
+                .iter()
+                .any(|name| name == "glovebox.inside.v1.Exec"));
         });
     });
 }
@@ -157,9 +170,15 @@ fn a_program_runs_with_its_streams_and_its_exit_code() {
             )
             .await;
             assert_eq!(ran.end.as_ref().map(|end| end.code), Some(OK), "{ran:?}");
-            assert_eq!((&ran.out[..], &ran.err[..]), (&b"a\0b\xff"[..], &b"problem\n"[..]));
+            assert_eq!(
+                (&ran.out[..], &ran.err[..]),
+                (&b"a\0b\xff"[..], &b"problem\n"[..])
+            );
             assert_eq!(ran.how, Some(ExecEndedHow::Code(7)));
-            assert_eq!(shell(&client, "kill -9 $$").await.how, Some(ExecEndedHow::Signal(9)));
+            assert_eq!(
+                shell(&client, "kill -9 $$").await.how,
+                Some(ExecEndedHow::Signal(9))
+            );
         });
     });
 }
@@ -170,10 +189,21 @@ fn what_cannot_be_executed_says_its_errno() {
     run(async {
         let client = room.greet().await;
         let missing = ran(&client, &[exec(&["no-such-program"])]).await;
-        assert_eq!(missing.how, Some(ExecEndedHow::NotExecuted(2)), "{missing:?}");
+        assert_eq!(
+            missing.how,
+            Some(ExecEndedHow::NotExecuted(2)),
+            "{missing:?}"
+        );
         let refused = ran(&client, &[exec(&["/etc/passwd"])]).await;
-        assert_eq!(refused.how, Some(ExecEndedHow::NotExecuted(13)), "{refused:?}");
-        let mut lost = ExecStart { directory: Some(Bytes::from_static(b"/nowhere")), ..ExecStart::default() };
+        assert_eq!(
+            refused.how,
+            Some(ExecEndedHow::NotExecuted(13)),
+            "{refused:?}"
+        );
+        let mut lost = ExecStart {
+            directory: Some(Bytes::from_static(b"/nowhere")),
+            ..ExecStart::default()
+        };
         lost.argv = vec![Bytes::from_static(b"true")];
         let lost = ran(&client, &[start(lost)]).await;
         assert_eq!(lost.end.map(|end| end.code), Some(5));
@@ -209,7 +239,10 @@ fn its_execution_is_in_the_record() {
     let mut room = Room::new(Starter::User, SLEEPS);
     run(async {
         let client = room.greet().await;
-        assert_eq!(shell(&client, "/usr/bin/env true").await.how, Some(ExecEndedHow::Code(0)));
+        assert_eq!(
+            shell(&client, "/usr/bin/env true").await.how,
+            Some(ExecEndedHow::Code(0))
+        );
     });
     let recorded = loop {
         let line = room.jail.wait_for("activity");
@@ -226,7 +259,8 @@ fn a_call_that_is_given_up_takes_its_process_group_along() {
     run(async {
         let client = room.greet().await;
         let mut call = client.open("Exec/Exec").await;
-        call.send(&exec(&["sh", "-c", "sleep 4321 & echo up; wait"])).await;
+        call.send(&exec(&["sh", "-c", "sleep 4321 & echo up; wait"]))
+            .await;
         wait_for_output(&mut call, "up").await;
         call.reset();
         gone_within_a_second(&client, "sleep.4321").await;
@@ -239,7 +273,12 @@ fn a_lost_connection_ends_its_programs_within_a_second() {
     let lost = run(async {
         let client = room.greet().await;
         let mut call = client.open("Exec/Exec").await;
-        call.send(&exec(&["sh", "-c", "trap '' HUP TERM; sleep 4322 & echo up; wait"])).await;
+        call.send(&exec(&[
+            "sh",
+            "-c",
+            "trap '' HUP TERM; sleep 4322 & echo up; wait",
+        ]))
+        .await;
         wait_for_output(&mut call, "up").await;
         Instant::now()
     });
@@ -261,7 +300,15 @@ async fn wait_for_output(call: &mut client::Open, text: &str) {
 async fn gone_within_a_second(client: &Client, pattern: &str) {
     let since = Instant::now();
     loop {
-        let looked = shell(client, &format!("cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[{}]{}'", &pattern[..1], &pattern[1..])).await;
+        let looked = shell(
+            client,
+            &format!(
+                "cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[{}]{}'",
+                &pattern[..1],
+                &pattern[1..]
+            ),
+        )
+        .await;
         if looked.text().trim() == "0" {
             return;
         }
@@ -276,9 +323,16 @@ fn background_processes_do_not_hold_a_call_open() {
         let client = room.greet().await;
         let before = Instant::now();
         let ran = shell(&client, "sleep 4323 & echo left").await;
-        assert_eq!((ran.text().as_str(), ran.how), ("left\n", Some(ExecEndedHow::Code(0))));
+        assert_eq!(
+            (ran.text().as_str(), ran.how),
+            ("left\n", Some(ExecEndedHow::Code(0)))
+        );
         assert!(before.elapsed() < Duration::from_secs(5));
-        let still = shell(&client, "cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[s]leep.4323'").await;
+        let still = shell(
+            &client,
+            "cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[s]leep.4323'",
+        )
+        .await;
         assert_eq!(still.text().trim(), "1");
     });
 }
@@ -290,19 +344,36 @@ fn signals_reach_the_group_even_behind_stdin_that_nobody_reads() {
     run(async {
         let client = room.greet().await;
         let mut call = client.open("Exec/Exec").await;
-        call.send(&exec(&["sh", "-c", "trap 'echo told; exit 3' INT; echo up; while :; do sleep 1000 & wait $!; done"])).await;
+        call.send(&exec(&[
+            "sh",
+            "-c",
+            "trap 'echo told; exit 3' INT; echo up; while :; do sleep 1000 & wait $!; done",
+        ]))
+        .await;
         let first: ExecOutput = call.message().await.expect("started");
         let Some(ExecOutputCase::Started(started)) = first.output else {
             panic!("{first:?}")
         };
         wait_for_output(&mut call, "up").await;
-        call.send(&input(ExecInputCase::Stdin(Bytes::from(vec![b'x'; 200 << 10])))).await;
-        let signal = SignalRequest { pid: started.pid, signal: 2 };
+        call.send(&input(ExecInputCase::Stdin(Bytes::from(vec![
+            b'x';
+            200 << 10
+        ]))))
+        .await;
+        let signal = SignalRequest {
+            pid: started.pid,
+            signal: 2,
+        };
         let (_, end) = client.unary("Exec/Signal", &signal).await;
         assert_eq!(end.code, OK, "{end:?}");
         let ran = finish(call).await;
-        assert_eq!((ran.text().as_str(), ran.how), ("told\n", Some(ExecEndedHow::Code(3))));
-        let (_, end) = client.unary("Exec/Signal", &SignalRequest { pid: 1, signal: 9 }).await;
+        assert_eq!(
+            (ran.text().as_str(), ran.how),
+            ("told\n", Some(ExecEndedHow::Code(3)))
+        );
+        let (_, end) = client
+            .unary("Exec/Signal", &SignalRequest { pid: 1, signal: 9 })
+            .await;
         assert_eq!(end.code, 5, "{end:?}");
     });
 }
@@ -314,20 +385,44 @@ fn a_terminal_has_a_size_and_a_line_discipline() {
         run(async {
             let client = room.greet().await;
             let mut call = client.open("Exec/Exec").await;
-            let ExecInput { input: Some(ExecInputCase::Start(shell)) } = exec(&["sh", "-c", "tty; stty size; trap 'stty size; exit 5' WINCH; echo up; read line; echo not"]) else {
+            let ExecInput {
+                input: Some(ExecInputCase::Start(shell)),
+            } = exec(&[
+                "sh",
+                "-c",
+                "tty; stty size; trap 'stty size; exit 5' WINCH; echo up; read line; echo not",
+            ])
+            else {
                 unreachable!()
             };
-            let terminal = Some(TerminalSize { rows: 30, columns: 90 });
-            call.send(&start(ExecStart { terminal: terminal.clone(), ..shell })).await;
+            let terminal = Some(TerminalSize {
+                rows: 30,
+                columns: 90,
+            });
+            call.send(&start(ExecStart {
+                terminal: terminal.clone(),
+                ..shell
+            }))
+            .await;
             wait_for_output(&mut call, "up").await;
-            call.send(&input(ExecInputCase::Resize(TerminalSize { rows: 40, columns: 100 }))).await;
-            call.send(&input(ExecInputCase::Stdin(Bytes::from_static(b"\n")))).await;
+            call.send(&input(ExecInputCase::Resize(TerminalSize {
+                rows: 40,
+                columns: 100,
+            })))
+            .await;
+            call.send(&input(ExecInputCase::Stdin(Bytes::from_static(b"\n"))))
+                .await;
             let ran = finish(call).await;
             assert!(ran.text().contains("40 100"), "{ran:?}");
             let mut call = client.open("Exec/Exec").await;
-            let start_sleep = ExecStart { argv: vec![Bytes::from_static(b"cat")], terminal, ..ExecStart::default() };
+            let start_sleep = ExecStart {
+                argv: vec![Bytes::from_static(b"cat")],
+                terminal,
+                ..ExecStart::default()
+            };
             call.send(&start(start_sleep)).await;
-            call.send(&input(ExecInputCase::Stdin(Bytes::from_static(b"\x03")))).await;
+            call.send(&input(ExecInputCase::Stdin(Bytes::from_static(b"\x03"))))
+                .await;
             assert_eq!(finish(call).await.how, Some(ExecEndedHow::Signal(2)));
         });
     });
@@ -339,13 +434,29 @@ fn a_reader_that_is_slow_slows_the_program_and_nobody_else() {
     run(async {
         let client = room.greet().await;
         let mut stalled = client.open("Exec/Exec").await;
-        stalled.send(&exec(&["sh", "-c", "head -c 100000000 /dev/zero; echo done >/tmp/done"])).await;
+        stalled
+            .send(&exec(&[
+                "sh",
+                "-c",
+                "head -c 100000000 /dev/zero; echo done >/tmp/done",
+            ]))
+            .await;
         let _started: ExecOutput = stalled.message().await.expect("started");
         // Another call on the same connection is answered while that one is stalled.
         let other = shell(&client, "test -e /tmp/done; echo $?").await;
         assert_eq!(other.text(), "1\n");
         let ran = finish(stalled).await;
-        assert_eq!((ran.out.len(), ran.how), (100_000_000, Some(ExecEndedHow::Code(0))));
+        assert_eq!(
+            (ran.out.len(), ran.how, ran.end),
+            (
+                100_000_000,
+                Some(ExecEndedHow::Code(0)),
+                Some(End {
+                    code: 0,
+                    message: String::new()
+                })
+            )
+        );
     });
 }
 

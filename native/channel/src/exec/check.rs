@@ -136,7 +136,10 @@ mod tests {
             environment_only: true,
             ..start(&["x"], &["B=3"])
         };
-        assert_eq!(words(&only, &own, b"/").expect("a start").env, [b"B=3".to_vec()]);
+        assert_eq!(
+            words(&only, &own, b"/").expect("a start").env,
+            [b"B=3".to_vec()]
+        );
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn number(field: &[u8]) -> Result<u64> {
             .fold(0, |number, byte| number << 8 | u64::from(*byte)));
     }
     let digits = text(field);
-    let digits = digits.trim_ascii();
+    let digits = trimmed(digits);
     digits.iter().try_fold(0u64, |number, digit| match digit {
         b'0'..=b'7' => number
             .checked_mul(8)
@@ -161,6 +161,14 @@ fn number(field: &[u8]) -> Result<u64> {
             .ok_or_else(wrong),
         _ => Err(wrong()),
     })
+}
+
+/// Old archives pad with spaces on either side.
+fn trimmed(mut digits: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = digits {
+        digits = rest;
+    }
+    digits
 }
 
 impl More {
@@ -343,7 +351,7 @@ fn header(entry: &Entry, kind: u8) -> [u8; BLOCK] {
     put(148, b"        ");
     put(156, &[kind]);
     put(157, &entry.link[..entry.link.len().min(100)]);
-    put(257, b"ustar\000");
+    put(257, b"ustar\x0000");
     let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     block

@@ -28,11 +28,7 @@ pub fn program(descriptors: Vec<OwnedFd>, terminal: bool, ours: &[RawFd]) {
     );
 }
 
-fn become_program(
-    words: &OwnedFd,
-    streams: [OwnedFd; 3],
-    terminal: bool,
-) -> Result<(), i32> {
+fn become_program(words: &OwnedFd, streams: [OwnedFd; 3], terminal: bool) -> Result<(), i32> {
     let plain = |errno: Errno| errno.raw_os_error();
     fresh_signals();
     // SAFETY: takes no pointer. A session, and so a process group, of its own.

@@ -79,13 +79,10 @@ impl Seed {
     /// Hears the seed's answers. Returns when it is gone.
     pub async fn listen(self: Rc<Self>) {
         let mut packet = [0u8; 64];
-        loop {
-            match self.socket.read(&mut packet).await {
-                Ok(length @ 1..) => match Answer::from_bytes(&packet[..length]) {
-                    Some(answer) => self.take(answer),
-                    None => break,
-                },
-                _ => break,
+        while let Ok(length @ 1..) = self.socket.read(&mut packet).await {
+            match Answer::from_bytes(&packet[..length]) {
+                Some(answer) => self.take(answer),
+                None => break,
             }
         }
         self.gone.set(true);

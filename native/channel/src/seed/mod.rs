@@ -11,7 +11,7 @@ mod process;
 mod words;
 
 pub use client::{End, Made, Program, Seed, Spawn};
-pub use process::{fork, run};
+pub use process::{fork, Sprout};
 pub use words::Answer;
 
 use std::os::fd::OwnedFd;

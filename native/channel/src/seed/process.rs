@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::pipe::{pipe_with, PipeFlags};
 
 use super::child;
 use super::words::{Answer, Request, MAX_PACKET};
@@ -29,8 +30,10 @@ struct Child {
 /// It shares root and working directory with pid 1 and with the program, as that does with pid 1, because the tree may
 /// not be in its place yet. Nobody inside can change the root; where a child begins is said with each request.
 ///
-/// Returns in the caller; the seed itself never does.
-pub fn fork(socket: OwnedFd) -> rustix::io::Result<()> {
+/// Returns in the caller, which must not execute before [`Sprout::wait`] says that the seed can no more be read; the seed
+/// itself never returns.
+pub fn fork(socket: OwnedFd) -> rustix::io::Result<Sprout> {
+    let (sprout, up) = pipe_with(PipeFlags::CLOEXEC)?;
     // Not by clone3, which the filter refuses, nor by fork(2) of the C library, which knows no CLONE_PARENT.
     // SAFETY: this process has one thread; without CLONE_VM the child has a copy of everything.
     let pid = unsafe {
@@ -44,19 +47,32 @@ pub fn fork(socket: OwnedFd) -> rustix::io::Result<()> {
         )
     };
     match pid {
-        0 => run(socket),
+        0 => run(socket, up),
         -1 => Err(Errno::from_raw_os_error(
             std::io::Error::last_os_error()
                 .raw_os_error()
                 .unwrap_or(libc::EAGAIN),
         )),
-        _ => Ok(()),
+        _ => Ok(Sprout(sprout)),
+    }
+}
+
+/// A seed that was just forked.
+pub struct Sprout(OwnedFd);
+
+impl Sprout {
+    /// Returns when it cannot be looked into by the programs to come, whose user id it has.
+    pub fn wait(self) -> rustix::io::Result<()> {
+        match retry_on_intr(|| rustix::io::read(&self.0, &mut [0u8; 1]))? {
+            1 => Ok(()),
+            _ => Err(Errno::SRCH),
+        }
     }
 }
 
 /// The seed, for the rest of this process's life.
-pub fn run(socket: OwnedFd) -> ! {
-    let ended = prepare(&socket).and_then(|children| Seed::new(&socket, children).serve());
+pub fn run(socket: OwnedFd, up: OwnedFd) -> ! {
+    let ended = prepare(&socket, &up).and_then(|children| Seed::new(&socket, children).serve());
     // Nobody to tell: whoever holds the other end sees ours close.
     let _why = ended;
     // SAFETY: ends this process at once.
@@ -64,9 +80,10 @@ pub fn run(socket: OwnedFd) -> ! {
 }
 
 /// Lets go of all that the first process has: its streams, the filter's listener, the link to the launcher.
-fn prepare(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
+fn prepare(socket: &OwnedFd, up: &OwnedFd) -> Result<OwnedFd, Errno> {
     // Before anything of the program's runs, and for good.
     prctl(libc::PR_SET_DUMPABLE, 0)?;
+    rustix::io::write(up, &[1])?;
     // Pid 1 takes us along by ending the namespace; this is for a host that is none.
     prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
     let own = socket.as_raw_fd();

@@ -53,10 +53,16 @@ impl Client {
     /// Connects and says Hello.
     pub async fn greet(stream: StdStream) -> (Client, HelloReply) {
         let client = Client::connect(stream).await;
-        let hello = HelloRequest { oldest: 1, newest: 1 };
+        let hello = HelloRequest {
+            oldest: 1,
+            newest: 1,
+        };
         let (replies, end) = client.unary("Hello/Hello", &hello).await;
         assert_eq!(end.code, OK, "{end:?}");
-        (client, HelloReply::decode(replies[0].clone()).expect("a reply"))
+        (
+            client,
+            HelloReply::decode(replies[0].clone()).expect("a reply"),
+        )
     }
 
     pub async fn connect(stream: StdStream) -> Client {
@@ -84,7 +90,10 @@ impl Client {
             .expect("a request");
         let mut ready = self.0.clone().ready().await.expect("a connection");
         let (response, send) = ready.send_request(request, false).expect("a stream");
-        Open { send, receive: Receive::Waiting(response) }
+        Open {
+            send,
+            receive: Receive::Waiting(response),
+        }
     }
 
     /// Sends all messages, and takes all answers.
@@ -117,7 +126,9 @@ impl Open {
             self.send.reserve_capacity(frame.len());
             let room = loop {
                 match self.send.capacity() {
-                    0 => match std::future::poll_fn(|context| self.send.poll_capacity(context)).await {
+                    0 => match std::future::poll_fn(|context| self.send.poll_capacity(context))
+                        .await
+                    {
                         Some(Ok(_)) => {}
                         // Reset: the end says why.
                         _ => return,
@@ -152,7 +163,8 @@ impl Open {
         };
         loop {
             if pending.len() >= 5 {
-                let length = u32::from_be_bytes([pending[1], pending[2], pending[3], pending[4]]) as usize;
+                let length =
+                    u32::from_be_bytes([pending[1], pending[2], pending[3], pending[4]]) as usize;
                 if pending.len() >= 5 + length {
                     let frame = pending.split_to(5 + length).freeze();
                     return Ok(frame.slice(5..));
@@ -161,10 +173,16 @@ impl Open {
             match body.data().await {
                 Some(data) => {
                     let data = data.map_err(lost)?;
-                    body.flow_control().release_capacity(data.len()).expect("a window");
+                    body.flow_control()
+                        .release_capacity(data.len())
+                        .expect("a window");
                     pending.extend_from_slice(&data);
                 }
-                None => return Err(ended(body.trailers().await.map_err(lost)?.expect("trailers"))),
+                None => {
+                    return Err(ended(
+                        body.trailers().await.map_err(lost)?.expect("trailers"),
+                    ))
+                }
             }
         }
     }
@@ -186,12 +204,17 @@ impl Open {
 
 /// As a client of gRPC would say it: UNAVAILABLE.
 fn lost(error: h2::Error) -> End {
-    End { code: 14, message: error.to_string() }
+    End {
+        code: 14,
+        message: error.to_string(),
+    }
 }
 
 fn ended(trailers: http::HeaderMap) -> End {
     let text = |name: &str| {
-        let value = trailers.get(name).map(|value| value.to_str().expect("ASCII"));
+        let value = trailers
+            .get(name)
+            .map(|value| value.to_str().expect("ASCII"));
         value.unwrap_or_default().to_owned()
     };
     End {
