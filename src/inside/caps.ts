@@ -10,6 +10,8 @@ export interface Caps {
   readonly window: number
   /** Streams that we have open at once. */
   readonly streams: number
+  /** How long the other end may take to answer at all. */
+  readonly connectMs: number
   /** How long a call with one answer may take. */
   readonly callMs: number
   /** Without a sign of life for this long, while something waits for one, the peer is lost. */
@@ -22,6 +24,7 @@ export const defaultCaps: Caps = {
   headers: 16 * 1024,
   window: 1024 ** 2,
   streams: 4096,
+  connectMs: 5000,
   callMs: 10_000,
-  silenceMs: 1000,
+  silenceMs: 800,
 }

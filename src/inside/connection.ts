@@ -44,7 +44,7 @@ export async function openConnection(duplex: Duplex, caps: Caps = defaultCaps): 
   duplex.on('error', (error: Error) => fail(lost(error.message, error)))
   // A session over a stream that is no socket does not notice that it has ended.
   duplex.once('close', () => session.destroy())
-  await connected(session, closed)
+  await connected(session, closed, caps.connectMs)
 
   const request = (path: string): ClientHttp2Stream => {
     if (session.destroyed || session.closed) throw failure ?? lost('it is closed')
@@ -94,12 +94,16 @@ function start(duplex: Duplex, caps: Caps): ClientHttp2Session {
 }
 
 /** Resolves with the peer's settings: a peer that never sends them is none. */
-async function connected(session: ClientHttp2Session, closed: Promise<GloveboxError | undefined>): Promise<void> {
+async function connected(
+  session: ClientHttp2Session,
+  closed: Promise<GloveboxError | undefined>,
+  connectMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   try {
     await new Promise<void>((resolve, reject) => {
       session.once('remoteSettings', () => resolve())
-      timer = setTimeout(() => reject(lost('nobody answers')), 5000)
+      timer = setTimeout(() => reject(lost('nobody answers')), connectMs)
       void closed.then((error) => reject(error ?? lost('it was closed')))
     })
     // Streams are bounded one by one; all together only by their number.

@@ -2,6 +2,9 @@ import * as fs from 'node:fs'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
 
+/** Not among Node's constants; the same number on every architecture that Node runs on. */
+const O_PATH = 0o10000000
+
 /**
  * An open directory. What is in it is reached through its descriptor, one name at a time, and never through a link: Node has
  * no openat(2), but `/proc/self/fd/N/name` is the same walk (proc_pid_fd(5)), and O_NOFOLLOW holds for `name`. So whoever
@@ -12,6 +15,8 @@ export interface Directory {
   /** A directory in it. @throws the system's error; ENOTDIR or ELOOP for a link */
   child(name: Buffer): Directory
   make(name: Buffer): Directory
+  /** Lets us, its owner, into a directory in it, whatever its mode is. Never through a link. */
+  enterable(name: Buffer): void
   /** A new file, for writing; EEXIST when there is anything of that name. */
   create(name: Buffer, mode: number): number
   /** A file for reading; ELOOP for a link. Never waits for a writer (a fifo). */
@@ -57,6 +62,15 @@ function directoryOf(fd: number): Directory {
       fs.mkdirSync(at(name), 0o700)
       return child(name)
     },
+    enterable(name) {
+      // By a descriptor that needs no permission (O_PATH, open(2)): chmod(2) by name would follow a link.
+      const fd = fs.openSync(at(name), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+      try {
+        fs.chmodSync(`/proc/self/fd/${fd}`, 0o700)
+      } finally {
+        fs.closeSync(fd)
+      }
+    },
     create: (name, mode) => fs.openSync(at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
     open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
@@ -85,10 +99,10 @@ function removeAll(parent: Directory, name: Buffer, at: (name: Buffer) => Buffer
   const stat = parent.stat(name)
   if (stat === undefined) return
   if (!stat.isDirectory()) return fs.unlinkSync(at(name))
+  // It may have come with a mode by which even its owner removes nothing.
+  parent.enterable(name)
   const below = parent.child(name)
   try {
-    // It may have come with a mode by which even its owner removes nothing.
-    below.setOwnMode(0o700)
     for (const each of below.list()) below.remove(each)
   } finally {
     below.close()

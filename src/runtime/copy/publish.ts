@@ -22,9 +22,9 @@ export function publish(from: Directory, name: Buffer, to: Directory, target: Bu
 function move(from: Directory, name: Buffer, to: Directory, target: Buffer): void {
   const stat = from.stat(name)
   if (stat?.isDirectory() !== true || (stat.mode & 0o200) !== 0) return from.rename(name, to, target)
+  from.enterable(name)
   const directory = from.child(name)
   try {
-    directory.setOwnMode((stat.mode & 0o777) | 0o200)
     from.rename(name, to, target)
     directory.setOwnMode(stat.mode & 0o777)
   } finally {
@@ -33,9 +33,10 @@ function move(from: Directory, name: Buffer, to: Directory, target: Buffer): voi
 }
 
 function merge(from: Directory, name: Buffer, to: Directory, target: Buffer): void {
+  // Its own mode is not wanted: the directory that is there keeps what it has.
+  from.enterable(name)
   const source = from.child(name)
   try {
-    source.setOwnMode(0o700)
     const directory = to.child(target)
     try {
       for (const each of source.list()) publish(source, each, directory, each)
