@@ -42,8 +42,14 @@ async function against(
   t: TestContext,
   onInput: (input: Input, stream: ServerHttp2Stream) => void,
   onOutput: (stream: string, bytes: Uint8Array) => void = () => undefined,
+  signalStatus: string = '0',
 ): Promise<Program> {
-  const open = await http2Peer(t, (stream) => {
+  const open = await http2Peer(t, (stream, path) => {
+    if (path.endsWith('/Signal')) {
+      respond(stream, signalStatus)
+      stream.end(signalStatus === '0' ? framed(Buffer.alloc(0)) : undefined)
+      return
+    }
     respond(stream)
     const parser = createMessageParser(1024 ** 2)
     stream.on('data', (chunk: Buffer) => {
@@ -79,7 +85,7 @@ test('A program is started, spoken with, and its end told', async (t) => {
   await program.signal(15)
   await program.resize({ rows: 1, columns: 2 })
   assert.deepEqual((await program.ended).how, { case: 'code', value: 3 })
-  assert.deepEqual(inputs, ['start', 'stdin', 'stdinEnd', 'signal', 'resize'])
+  assert.deepEqual(inputs, ['start', 'stdin', 'stdinEnd', 'resize'])
   assert.deepEqual(outputs, ['stdout: out', 'stderr: err'])
 })
 
@@ -143,4 +149,16 @@ test('Who gives a program up ends its call', async (t) => {
   program.kill()
   assert.equal(await closed.promise, 8)
   await assert.rejects(program.ended, { code: 'CHANNEL_LOST' })
+})
+
+test('A signal to a program that has ended meanwhile is no error, any other refusal is one', async (t) => {
+  const begin = (_: Input, stream: ServerHttp2Stream): void => say(stream, started)
+  const gone = await against(t, begin, undefined, '5')
+  await gone.signal(15)
+  const refused = await against(t, begin, undefined, '7')
+  await assert.rejects(refused.signal(15), { code: 'REFUSED' })
+  for (const program of [gone, refused]) {
+    program.kill()
+    await assert.rejects(program.ended)
+  }
 })

@@ -1,4 +1,5 @@
 import { GloveboxError } from '../errors.ts'
+import { grpcStatus } from '../protocol/inside/grpc.ts'
 import {
   execCalls,
   type ExecEnded,
@@ -8,7 +9,7 @@ import {
   type TerminalSize,
 } from '../protocol/inside/v1.ts'
 import type { Connection } from './connection.ts'
-import { lost } from './failure.ts'
+import { lost, statusOf } from './failure.ts'
 import type { CallStream } from './stream.ts'
 
 /** A further program in a running sandbox. */
@@ -52,11 +53,19 @@ export async function startProgram(connection: Connection, start: ExecStart, onO
     pid,
     write: async (bytes) => stream.sendBytes(stdinField, bytes),
     endInput: async () => send({ case: 'stdinEnd', value: {} }),
-    signal: async (value) => send({ case: 'signal', value }),
+    // A call of its own: in the stream of input it would wait behind what the program does not read.
+    async signal(number) {
+      await connection.unary(execCalls.signal, { pid, signal: number }).catch(passOver)
+    },
     resize: async (value) => send({ case: 'resize', value }),
     ended,
     kill: () => stream.cancel(),
   }
+}
+
+/** It has ended meanwhile: that is what a signal is for. */
+function passOver(error: unknown): void {
+  if (statusOf(error) !== grpcStatus.notFound) throw error
 }
 
 /** The order is part of the contract: `started` once and first, then output, `ended` once and last. */

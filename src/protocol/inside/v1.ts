@@ -170,6 +170,40 @@ export function decodeEnforcement(bytes: Uint8Array): Enforcement {
   return { control, mechanism, enforced }
 }
 
+export interface SignalRequest {
+  /** As `started` said. */
+  readonly pid: number
+  readonly signal: number
+}
+
+export function encodeSignalRequest(message: SignalRequest): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.pid !== 0) writer.tag(1, WireType.Varint).int32(message.pid)
+  if (message.signal !== 0) writer.tag(2, WireType.Varint).int32(message.signal)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no SignalRequest */
+export function decodeSignalRequest(bytes: Uint8Array): SignalRequest {
+  const reader = new BinaryReader(bytes)
+  let pid: number = 0
+  let signal: number = 0
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 8:
+        pid = reader.int32()
+        break
+      case 16:
+        signal = reader.int32()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { pid, signal }
+}
+
 export interface ExecInput {
   readonly input: 
     | { readonly case: 'start'; readonly value: ExecStart }
@@ -1399,6 +1433,11 @@ export const execCalls: Readonly<{
    * The program is killed, with its process group, when the call ends before it does.
    */
   exec: Call<ExecInput, ExecOutput>
+  /**
+   * A signal that does not wait behind stdin which the program does not read. NOT_FOUND when no call of this connection
+   * runs a program with that pid.
+   */
+  signal: Call<SignalRequest, Empty>
 }> = {
   exec: {
     path: '/glovebox.inside.v1.Exec/Exec',
@@ -1406,6 +1445,13 @@ export const execCalls: Readonly<{
     decode: decodeExecOutput,
     streamsIn: true,
     streamsOut: true,
+  },
+  signal: {
+    path: '/glovebox.inside.v1.Exec/Signal',
+    encode: encodeSignalRequest,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
   },
 }
 
