@@ -24,10 +24,11 @@ export function renderStats(rows: readonly StatsRow[], { json, oneLine, stream }
   const heads = ['name', 'id', 'memory', 'of', 'cpu', 'processes', 'of', 'up', 'waiting (cpu, memory, io)'].map(
     style.bold,
   )
-  const lines = rows.map(({ sandbox, stats, error }) => {
+  const lines = rows.map(({ sandbox, stats }) => {
     const start = [untrusted(sandbox.server), sandbox.id]
-    return stats === undefined ? [...start, style.bad(untrusted(error ?? 'no answer'))] : [...start, ...cells(stats)]
+    return stats === undefined ? [...start, style.bad('no answer')] : [...start, ...cells(stats)]
   })
+  const silent = rows.flatMap(({ error }) => (error === undefined ? [] : [style.bad(untrusted(error))]))
   const denials = rows.flatMap(({ sandbox, stats }) =>
     (stats?.lastDenials ?? [])
       .slice(-3)
@@ -37,7 +38,7 @@ export function renderStats(rows: readonly StatsRow[], { json, oneLine, stream }
         ),
       ),
   )
-  return `${[table([heads, ...lines]), ...denials].join('\n')}\n`
+  return `${[table([heads, ...lines]), ...silent, ...denials].join('\n')}\n`
 }
 
 function cells(stats: StatsReply): string[] {
