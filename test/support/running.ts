@@ -18,8 +18,11 @@ export interface Running {
 }
 
 /** Starts `sh` in a sandbox of this name, which sleeps. */
-export async function running(t: TestContext, runner: Runner, ...flags: string[]): Promise<Running> {
-  const name = `box-${randomBytes(4).toString('hex')}`
+export async function running(
+  t: TestContext,
+  runner: Runner,
+  { name = `box-${randomBytes(4).toString('hex')}`, flags = [] }: { name?: string; flags?: readonly string[] } = {},
+): Promise<Running> {
   const { child, ended } = start(runner, ['exec', '--name', name, ...flags, '--', 'sh', '-c', 'echo ready; sleep 1000'])
   let output = ''
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))

@@ -159,7 +159,7 @@ for (const runner of runners()) {
   })
 
   test(`Ctrl-C in the middle leaves nothing behind, and kill -9 nothing after the next copy${as}`, async (t) => {
-    const box = await running(t, runner, '--memory', '1G', '--disk', '512M')
+    const box = await running(t, runner, { flags: ['--memory', '1G', '--disk', '512M'] })
     const base = workplace(runner)
     await inside(box, 'head -c 300000000 /dev/zero > /tmp/large')
     for (const [signal, left] of [

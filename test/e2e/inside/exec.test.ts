@@ -72,7 +72,7 @@ for (const runner of runners()) {
   })
 
   test(`variables and the working directory are the sandbox's, and what is given is added${as}`, async (t) => {
-    const box = await running(t, runner, '--env', 'FROM=plan')
+    const box = await running(t, runner, { flags: ['--env', 'FROM=plan'] })
     const env = await box.verb(
       'exec',
       '-e',
