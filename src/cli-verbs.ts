@@ -3,6 +3,8 @@ import { Command } from 'commander'
 /** A verb: `register` adds it to the program; the module is loaded only for its own verb. */
 export interface Verb {
   readonly summary: string
+  /** Another word for a verb that is in the list too. */
+  readonly alias?: true
   readonly load: () => Promise<{ readonly register: (program: Command) => void }>
 }
 
@@ -12,6 +14,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'run any program behind the wall, with raw stdio',
     load: async () => import('./commands/exec.ts'),
   },
+  shell: { summary: 'a shell in a running sandbox', load: async () => import('./commands/shell.ts') },
+  cp: {
+    summary: 'copy files into a running sandbox, or out of it',
+    load: async () => import('./commands/cp.ts'),
+  },
+  status: { summary: 'the sandboxes that run now', load: async () => import('./commands/status.ts') },
+  ps: { summary: 'the same as status', alias: true, load: async () => import('./commands/status.ts') },
+  stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
   add: { summary: 'add a server to the configuration', load: async () => import('./commands/add.ts') },
   list: { summary: 'the configured servers', load: async () => import('./commands/list.ts') },
   show: { summary: 'one configured server with its whole policy', load: async () => import('./commands/show.ts') },
@@ -54,7 +64,7 @@ export interface VerbDescription {
 /** Every verb, described by registering it: what completes is what is parsed. */
 export async function describeVerbs(): Promise<VerbDescription[]> {
   const program = new Command('glovebox').enablePositionalOptions()
-  for (const verb of Object.values(verbs)) (await verb.load()).register(program)
+  for (const verb of Object.values(verbs)) if (verb.alias !== true) (await verb.load()).register(program)
   return program.commands.map(describe)
 }
 

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'NOT_STARTED'
   | 'NOT_EXECUTABLE'
   | 'NOT_FOUND'
+  | 'CHANNEL_LOST'
   | 'AUDIT_UNWRITABLE'
   | 'AUDIT_TAMPERED'
   | 'FAILED'
@@ -53,6 +54,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   NOT_STARTED: exitCodes.notStarted,
   NOT_EXECUTABLE: exitCodes.notExecutable,
   NOT_FOUND: exitCodes.notFound,
+  CHANNEL_LOST: exitCodes.failed,
   AUDIT_UNWRITABLE: exitCodes.failed,
   AUDIT_TAMPERED: exitCodes.failed,
   FAILED: exitCodes.failed,

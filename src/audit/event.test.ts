@@ -68,6 +68,8 @@ test('every kind of fact and of activity has a documented example', () => {
     message: true,
     refusal: true,
     'server-log': true,
+    entry: true,
+    'entry-end': true,
   }
   assert.deepEqual([...kinds].toSorted(), Object.keys(all).toSorted())
 })

@@ -1,5 +1,6 @@
 import type { Fact } from '../protocol/facts.ts'
 import { activityEvent } from './activity-event.ts'
+import { entryEndEvent, entryEvent } from './entry-event.ts'
 import { limitEvent, receiptEvent, startEvent, startFailedEvent, stopEvent } from './lifecycle-event.ts'
 import { messageEvent, refusalEvent, serverLogEvent } from './message-event.ts'
 import type { Mapped, Origin } from './ocsf.ts'
@@ -67,6 +68,10 @@ function mapFact(fact: Fact, origin: Origin): Mapped {
       return messageEvent(fact, origin)
     case 'refusal':
       return refusalEvent(fact, origin)
+    case 'entry':
+      return entryEvent(fact, origin)
+    case 'entry-end':
+      return entryEndEvent(fact, origin)
     default:
       return serverLogEvent(fact, origin)
   }

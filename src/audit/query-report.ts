@@ -83,6 +83,8 @@ const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
     'message',
     'refusal',
     'server-log',
+    'entry',
+    'entry-end',
   ],
   verdict: ['allowed', 'denied', 'recorded', 'failed'],
 }

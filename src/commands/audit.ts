@@ -38,7 +38,7 @@ export function register(program: Command): void {
     .option('--sandbox <id>', 'one sandbox')
     .option(
       '--kind <kind>',
-      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal or server-log',
+      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry or entry-end',
     )
     .option('--verdict <verdict>', 'allowed, denied, recorded or failed')
     .option('--program <name>', 'the program that acted, or that was executed')

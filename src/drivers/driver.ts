@@ -53,12 +53,17 @@ export interface StartOptions {
   /** Called in the order in which things happened, from the first moment. */
   readonly onActivity: (activity: Activity) => void
   readonly onLimit: (hit: JailLimitHit) => void
+  /** Where a driver whose channel is a Unix socket makes it: absolute, 107 bytes at most, in a directory of ours alone. */
+  readonly socket: string | undefined
 }
 
 /** A started sandbox. */
 export interface Wall {
-  /** The one stream to glovebox-inside; absent until a driver has it. */
-  readonly channel?: Duplex
+  /**
+   * A new byte stream to glovebox-inside, for one connection; undefined where the sandbox was started without.
+   * A function and not a stream: nothing is paid for a channel that nobody uses, and one that was lost can be had again.
+   */
+  readonly connect: (() => Promise<Duplex>) | undefined
   /** Present with `stdio: 'pipe'`. */
   readonly stdio: { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } | undefined
   readonly pid: number

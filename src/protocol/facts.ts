@@ -15,6 +15,8 @@ export type Fact =
   | MessageFact
   | RefusalFact
   | ServerLogFact
+  | EntryFact
+  | EntryEndFact
 
 export interface StartFact {
   readonly fact: 'start'
@@ -88,6 +90,27 @@ export interface ServerLogFact {
   readonly fact: 'server-log'
   readonly stream: 'stdout' | 'stderr'
   readonly text: string
+}
+
+/**
+ * Somebody goes into a running sandbox. It has a chain of its own, begun before anything is asked of the inside: the
+ * sandbox's chain is written by the process that it belongs to, and by nobody else.
+ */
+export interface EntryFact {
+  readonly fact: 'entry'
+  readonly kind: 'exec' | 'shell' | 'copy-in' | 'copy-out'
+  /** The id of the sandbox. */
+  readonly into: string
+  readonly command: readonly string[]
+}
+
+export interface EntryEndFact {
+  readonly fact: 'entry-end'
+  readonly into: string
+  /** Exit code of our own command. */
+  readonly code: number
+  /** In words, with nothing of the sandbox's. */
+  readonly how: string
 }
 
 /** Takes a fact and returns when it is in the file; throws when it cannot be written, which fails what was to happen. */

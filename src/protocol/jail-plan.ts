@@ -20,6 +20,16 @@ export interface JailPlan {
   readonly mode: 'enforce' | 'audit' | 'learn'
   /** Controls whose absence the user accepted with `--allow-degraded`. */
   readonly allowDegraded: readonly string[]
+  /** Where the host reaches the inside (docs/channel.md); `null`: nowhere. */
+  readonly channel: JailChannel | null
+}
+
+export interface JailChannel {
+  /**
+   * Absolute path, at most 107 bytes, at which the launcher makes a socket with mode 0600 and removes it at its end.
+   * The directory is the owner's, with mode 0700.
+   */
+  readonly socket: string
 }
 
 export interface JailCommand {

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { GloveboxError, messageOf } from '../errors.ts'
-import type { Fact, Recorder } from '../protocol/facts.ts'
+import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
+import { places } from '../system/places.ts'
+import { register } from './running/register.ts'
 
 /** A running plan, and the record of what happens to it. */
 export interface Sandbox {
@@ -33,14 +35,20 @@ export async function startSandbox(options: {
   signal: AbortSignal
 }): Promise<Sandbox> {
   const { id, plan, driver, record } = options
-  record(startFact(plan))
+  const about = startFact(plan)
+  record(about)
+  const registered = register(places(process.env), id)
   let limit: string | undefined
   const wall = await startWall(options, (detail) => (limit ??= detail))
   record({ fact: 'receipt', enforcements: wall.receipt.enforcements, pid: wall.pid })
-  const exit = wall.exit.then((result) => {
-    record({ fact: 'stop', exit: result })
-    return result
-  })
+  // Behind the start, which is measured: what killed processes left is no hurry.
+  setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
+  const exit = wall.exit
+    .finally(() => registered.remove())
+    .then((result) => {
+      record({ fact: 'stop', exit: result })
+      return result
+    })
   return { id, plan, wall, exit, endedBy: () => limit }
 
   async function startWall(
@@ -48,11 +56,12 @@ export async function startSandbox(options: {
     onLimit: (detail: string) => void,
   ): Promise<Wall> {
     try {
-      return await driver.start(
+      const starting = driver.start(
         plan,
         {
           id,
           stdio,
+          socket: registered.socket,
           onActivity: ({ event, ...activity }) => record({ fact: 'activity', activity }),
           onLimit: ({ limit: which, detail }) => {
             record({ fact: 'limit', limit: which, detail })
@@ -61,7 +70,11 @@ export async function startSandbox(options: {
         },
         signal,
       )
+      // While the launcher is at work.
+      registered.announce({ server: plan.server, driver: plan.driver, plan: about.plan, command: about.command })
+      return await starting
     } catch (error) {
+      registered.remove()
       record({
         fact: 'start-failed',
         code: error instanceof GloveboxError ? error.code : 'INTERNAL',
@@ -72,7 +85,7 @@ export async function startSandbox(options: {
   }
 }
 
-function startFact(plan: Plan): Fact {
+function startFact(plan: Plan): StartFact {
   return {
     fact: 'start',
     server: plan.server,

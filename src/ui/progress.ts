@@ -18,3 +18,35 @@ export function shareOf(
     shown = share >= 1 ? '' : percent
   }
 }
+
+/** An amount of which nobody knows how much it will be: on one line, after a second, with its rate. */
+export function amountOf(
+  what: string,
+  stream: NodeJS.WriteStream,
+  now: () => number = Date.now,
+): { show: (bytes: number) => void; clear: () => void } {
+  const begun = now()
+  let last = 0
+  return {
+    show(bytes) {
+      const time = now()
+      if (!stream.isTTY || time - begun < quietMs || time - last < 200) return
+      last = time
+      stream.write(`\r${what}: ${sizeOf(bytes)}, ${sizeOf((bytes * 1000) / (time - begun))}/s\u{1b}[K`)
+    },
+    clear() {
+      if (last === 0) return
+      last = 0
+      stream.write('\r\u{1b}[K')
+    },
+  }
+}
+
+/** In the units that people compare: 1024 each. */
+export function sizeOf(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = bytes
+  let unit = 0
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}

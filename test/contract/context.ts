@@ -51,6 +51,7 @@ export function createContract(driver: Driver): Contract {
     const options = {
       id,
       stdio: 'pipe',
+      socket: undefined,
       onActivity: (activity: Activity) => void activities.push(activity),
       onLimit: (hit: JailLimitHit) => void limits.push(hit),
     } as const

@@ -77,6 +77,18 @@ const cases: readonly Case[] = [
     good: { 'src/protocol/A.ts': "export { value } from './b.ts'\n", 'src/protocol/b.ts': value },
   },
   {
+    title: 'protocol imports the reader under its generated types, and nothing else of that package',
+    rule: 'house(imports)',
+    bad: { 'src/protocol/A.ts': "export { create } from '@bufbuild/protobuf'\n" },
+    good: { 'src/protocol/A.ts': "export { BinaryReader } from '@bufbuild/protobuf/wire'\n" },
+  },
+  {
+    title: 'policy does not import what protocol may',
+    rule: 'house(imports)',
+    bad: { 'src/policy/A.ts': "export { BinaryReader } from '@bufbuild/protobuf/wire'\n" },
+    good: { 'src/policy/A.ts': "export { value } from '../protocol/b.ts'\n", 'src/protocol/b.ts': value },
+  },
+  {
     title: 'protocol does not import a room with effects, not even lazily',
     rule: 'house(imports)',
     bad: {

@@ -18,6 +18,9 @@ const pureBuiltins: ReadonlySet<string> = new Set([
   'node:util',
 ])
 
+/** Packages that only compute, room by room: the reader and writer under the generated types of the channel. */
+const purePackages: Readonly<Record<string, string>> = { protocol: '@bufbuild/protobuf/wire' }
+
 /** What the rooms without effects may import beside themselves and `errors.ts`. */
 const pureRooms: Readonly<Record<string, readonly string[]>> = {
   policy: ['protocol'],
@@ -47,7 +50,7 @@ function effects(room: string, specifier: string, to: string | undefined): strin
   const friends = pureRooms[room]
   if (friends === undefined) return undefined
   if (to === undefined) {
-    if (pureBuiltins.has(specifier)) return undefined
+    if (pureBuiltins.has(specifier) || purePackages[room] === specifier) return undefined
     const what = isBuiltin(specifier) ? 'a built-in with effects' : 'a package'
     return `src/${room} is pure: it does not import ${what}`
   }

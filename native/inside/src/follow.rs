@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use glovebox_limits::{Notice, Watchdog};
 use glovebox_seccomp::{Filter, FilterOptions};
-use glovebox_wire::{Command, FailureCode, LimitHit, LimitKind, Started, Status};
+use glovebox_wire::{Command, Enforcement, FailureCode, LimitHit, LimitKind, Started, Status};
 use rustix::event::PollFlags;
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use crate::fault::{say, Fault, Outcome, Step};
 use crate::kernel::let_go_of_stdio;
 use crate::limits::{Held, LOOK_EVERY};
 use crate::link::{Go, Outer, Ready, Word};
+use crate::news::Teller;
 use crate::receipt::{self, Findings};
 use crate::report::{NobodyReads, Report};
 use crate::sandbox::{Init, Terms};
@@ -30,6 +31,8 @@ pub struct Following<'s> {
     link: &'s Outer,
     init: &'s Init,
     limits: &'s mut Held,
+    /// With what is enforced, until it is told.
+    news: Option<(Teller, Vec<Enforcement>)>,
     watch: Watch<'s>,
     watchdog: Option<Watchdog>,
     /// The line that tells what is enforced, ready to be written.
@@ -50,6 +53,7 @@ impl<'s> Following<'s> {
         link: &'s Outer,
         init: &'s Init,
         limits: &'s mut Held,
+        teller: Option<Teller>,
         mut watch: Watch<'s>,
     ) -> Outcome<Following<'s>> {
         let filter = Filter::compile(&FilterOptions {
@@ -74,6 +78,7 @@ impl<'s> Following<'s> {
             link,
             init,
             limits,
+            news: teller.map(|teller| (teller, receipt.enforcements.clone())),
             watch,
             watchdog: None,
             receipt: Status::Receipt(receipt).to_line(),
@@ -208,6 +213,10 @@ impl<'s> Following<'s> {
     }
 
     fn settle(&mut self) -> Outcome<()> {
+        if let Some((teller, enforcements)) = self.news.take() {
+            let (bounds, _) = self.limits.bounds();
+            teller.tell(&enforcements, &bounds, &self.limits.figures())?;
+        }
         for (descriptor, flags) in self.limits.watches()? {
             self.watch.add(descriptor, flags, Waker::Limits);
         }

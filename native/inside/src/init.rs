@@ -11,6 +11,8 @@ use rustix::process::{
 };
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use crate::agent::Keeper;
+use crate::door::Inlet;
 use crate::fault::{Outcome, Step};
 use crate::handover::{self, Inside};
 use crate::kernel::{
@@ -32,19 +34,33 @@ pub struct Drawing {
     pub table: MountTable,
     pub links: Vec<TopLink>,
     pub prepared: Prepared,
+    /// Where the plan has a channel; taken by pid 1 alone.
+    pub listener: Option<OwnedFd>,
 }
 
 /// Never returns: the process, and with it the pid namespace, ends here.
-pub fn run(terms: &Terms, drawing: Drawing, link: Inner, hangup: OwnedFd) -> ! {
-    match start(terms, drawing, &link, hangup) {
-        Ok(program) => keep_house(program, link),
+pub fn run(
+    terms: &Terms,
+    drawing: Drawing,
+    inlet: Option<Inlet>,
+    link: Inner,
+    hangup: OwnedFd,
+) -> ! {
+    match start(terms, drawing, inlet, &link, hangup) {
+        Ok((program, keeper)) => keep_house(program, keeper, link),
         Err(fault) => link.fail(fault),
     }
     exit_now(1)
 }
 
-/// Returns the program's pid as seen here.
-fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outcome<Pid> {
+/// Returns the program's pid as seen here, and what answers the channel.
+fn start<'a>(
+    terms: &'a Terms,
+    drawing: Drawing,
+    inlet: Option<Inlet>,
+    link: &Inner,
+    hangup: OwnedFd,
+) -> Outcome<(Pid, Option<Keeper<'a>>)> {
     let Terms {
         plan,
         who,
@@ -56,8 +72,10 @@ fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outc
         table,
         links,
         prepared,
+        listener: _,
     } = drawing;
     title::hide();
+    title::forget_environment();
     kernel::leave_session_keyring();
     link.wait_for(Go::Build)?;
     take_identity(who)?;
@@ -70,6 +88,14 @@ fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outc
     rustix::system::sethostname(plan.id.as_bytes())
         .step("namespaces", || "set the hostname".into())?;
     let (giver, taker) = handover::pair()?;
+    let (planted, seed) = match inlet {
+        Some(_) => {
+            let (planted, seed) =
+                glovebox_channel::seed::pair().step("channel", || "make a socket pair".into())?;
+            (Some(planted), Some(seed))
+        }
+        None => (None, None),
+    };
     // The program's process has much to do that needs no tree, so it begins now. It shares our root and
     // working directory, and so is in the new tree when we are.
     // SAFETY: this process has one thread.
@@ -78,13 +104,13 @@ fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outc
         Side::Parent { child, pidfd } => (child, pidfd),
         Side::Child => {
             drop(giver);
-            become_program(&prepared, &taker, link);
+            become_program(&prepared, &taker, link, planted);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)
         }
     };
-    drop((taker, hangup));
+    drop((taker, hangup, planted));
     let sources = match sources {
         Some(sources) => sources,
         None => open_all(&plan.mounts, who, &table)?,
@@ -106,11 +132,14 @@ fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outc
     };
     let Some(entries) = giver.hear()? else {
         // It has failed, and told why. With it goes the sandbox.
-        return Ok(program);
+        return Ok((program, None));
     };
     // It can restrict itself, and the launcher take over, while the old root goes, for which the kernel waits until every
     // processor has noticed.
     giver.give(&inside)?;
+    let keeper = inlet
+        .zip(seed)
+        .map(|(inlet, seed)| Keeper::new(terms, inlet, seed, inside.ruleset));
     tree.become_root()?;
     bounds::join(&entries)?;
     kernel::follow_into_namespaces(&pidfd)
@@ -120,7 +149,7 @@ fn start(terms: &Terms, drawing: Drawing, link: &Inner, hangup: OwnedFd) -> Outc
     let_go_of_capabilities().step("start", || "drop capabilities".into())?;
     enter(prepared.cwd())?;
     link.built();
-    Ok(program)
+    Ok((program, keeper))
 }
 
 /// Leaves the launcher's ids behind. The capabilities in the new user namespace stay, since none of
@@ -158,13 +187,15 @@ fn lower_namespace_limits() -> bool {
 
 /// Reaps whatever is orphaned in the namespace until the program has ended or the launcher is gone.
 /// Returning ends pid 1, at which the kernel kills all that is left.
-fn keep_house(program: Pid, link: Inner) {
+fn keep_house(program: Pid, mut keeper: Option<Keeper<'_>>, link: Inner) {
     // Not even the program, which has the same user id, may look into or trace us.
     if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
         return;
     }
+    let mut kept = keeper.as_ref().map_or_else(Vec::new, Keeper::descriptors);
+    kept.push(link_number(&link));
     // SAFETY: everything else that owns a descriptor here is not used any more.
-    if unsafe { close_from_but(0, &[link_number(&link)]) }.is_err() {
+    if unsafe { close_from_but(0, &kept) }.is_err() {
         return;
     }
     let Ok(children) = signal_descriptor(&[libc::SIGCHLD]) else {
@@ -176,12 +207,17 @@ fn keep_house(program: Pid, link: Inner) {
                 link.ended(status.as_raw());
                 return;
             }
+            if let Some(keeper) = &mut keeper {
+                keeper.note_end(pid);
+            }
         }
-        let mut descriptors = [
+        let mut descriptors = vec![
             PollFd::new(&children, PollFlags::IN),
             // Only a hang-up: the launcher is gone. What it says from now on is for the program.
             PollFd::new(&link, PollFlags::empty()),
         ];
+        let door = keeper.as_ref().and_then(Keeper::awaited);
+        descriptors.extend(door.map(|door| PollFd::new(door, PollFlags::IN)));
         match poll(&mut descriptors, None) {
             Err(Errno::INTR) => continue,
             Err(_) => return,
@@ -190,7 +226,13 @@ fn keep_house(program: Pid, link: Inner) {
         if !descriptors[1].revents().is_empty() {
             return;
         }
+        let is_called = descriptors
+            .get(2)
+            .is_some_and(|door| !door.revents().is_empty());
         while next_signal(&children).is_some() {}
+        if let (Some(keeper), true) = (&mut keeper, is_called) {
+            keeper.answer();
+        }
     }
 }
 

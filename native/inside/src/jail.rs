@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{sockopt, AddressFamily, SocketType};
 use rustix::process::{set_parent_process_death_signal, Signal};
 
+use crate::door::Door;
 use crate::fault::{Fault, Outcome, Step};
 use crate::init::Drawing;
 use crate::kernel::{ignore_signals, signal_descriptor};
@@ -82,7 +83,16 @@ fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
         streams_are_files,
         plan,
     };
-    let (sandbox, hangup) = Sandbox::start(&terms, draw(&terms)?, report)?;
+    // Before anything is started; it goes when all of it has ended.
+    let (_door, listener) = match terms.plan.channel.as_deref() {
+        Some(path) => {
+            let (door, listener) = Door::open(path)?;
+            (Some(door), Some(listener))
+        }
+        None => (None, None),
+    };
+    let drawing = draw(&terms, listener)?;
+    let (sandbox, hangup) = Sandbox::start(&terms, drawing, report)?;
     sandbox.follow(owner, &signals, hangup)
 }
 
@@ -147,7 +157,7 @@ fn open_null(wanted: RawFd) -> rustix::io::Result<()> {
 }
 
 /// Everything that pid 1 works from.
-fn draw(terms: &Terms) -> Outcome<Drawing> {
+fn draw(terms: &Terms, listener: Option<OwnedFd>) -> Outcome<Drawing> {
     let Terms { plan, who, .. } = terms;
     let table = MountTable::read()?;
     source::check_all(&plan.mounts, &table)?;
@@ -160,6 +170,7 @@ fn draw(terms: &Terms) -> Outcome<Drawing> {
         sources,
         table,
         links: top_links(),
+        listener,
         prepared: Prepared::new(&plan.command, rlimits)?,
     })
 }

@@ -3,9 +3,11 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use glovebox_channel::Figures;
 use glovebox_limits::{InChild, Limit, Limits, Notice, Request, Unenforceable, Watchdog};
 use glovebox_wire::{Control, Enforcement, Plan};
 use rustix::event::PollFlags;
+use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::bounds::{failed, Bounds};
@@ -78,6 +80,34 @@ impl Held {
         )
     }
 
+    /// Open files of the cgroups, for who cannot see them. What is missing is not known.
+    pub fn figures(&self) -> Figures {
+        let directories: Vec<_> = match &self.limits {
+            Some(limits) => limits.directories().collect(),
+            None => Vec::new(),
+        };
+        let file = |names: &[&str]| {
+            let paths = directories
+                .iter()
+                .flat_map(|directory| names.iter().map(|name| directory.join(name)));
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            paths
+                .into_iter()
+                .find_map(|path| open(path, flags, Mode::empty()).ok())
+        };
+        Figures {
+            memory: file(&["memory.current", "memory.usage_in_bytes"]),
+            memory_limit: file(&["memory.max", "memory.limit_in_bytes"]),
+            cpu: file(&["cpuacct.usage", "cpu.stat"]),
+            processes: file(&["pids.current"]),
+            processes_limit: file(&["pids.max"]),
+            cpu_pressure: file(&["cpu.pressure"]),
+            memory_pressure: file(&["memory.pressure"]),
+            io_pressure: file(&["io.pressure"]),
+            ..Figures::default()
+        }
+    }
+
     /// Off the way to the start: removes what launchers that were killed left behind.
     pub fn reap_stale(&mut self) {
         if std::mem::replace(&mut self.has_reaped, true) {
@@ -148,6 +178,14 @@ impl Drop for Held {
     }
 }
 
+/// Pid 1 is ours, and with a channel the seed and the agent: none of those that were asked for.
+fn ours_in(plan: &Plan) -> u64 {
+    match plan.channel {
+        None => 1,
+        Some(_) => u64::from(crate::agent::OURS),
+    }
+}
+
 fn request_of(plan: &Plan) -> Request {
     let limits = &plan.limits;
     let whole = |limit: glovebox_wire::Limit, more: u64| Limit {
@@ -160,8 +198,7 @@ fn request_of(plan: &Plan) -> Request {
             value: limits.cpus.value,
             explicit: limits.cpus.explicit,
         }),
-        // Pid 1 is ours, and not one of those that were asked for.
-        pids: Some(whole(limits.pids, 1)),
+        pids: Some(whole(limits.pids, ours_in(plan))),
     }
 }
 

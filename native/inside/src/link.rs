@@ -235,6 +235,7 @@ impl Inner {
             inside,
             diagnosis,
             watched,
+            seed: _,
         } = given_up;
         let number =
             |descriptor: &Option<OwnedFd>| descriptor.as_ref().map_or(NONE, AsRawFd::as_raw_fd);
@@ -335,6 +336,7 @@ mod tests {
             },
             diagnosis: None,
             watched: false,
+            seed: None,
         });
         assert_eq!(outer.hear(), Ok(Some(Word::Ready(expected))));
         inner.ended(9);

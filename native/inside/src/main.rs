@@ -5,9 +5,11 @@
 //! `jail` ignores SIGPIPE and sees to it that descriptors 0 to 2 are open.
 #![cfg_attr(not(test), no_main)]
 
+mod agent;
 mod args;
 mod bounds;
 mod course;
+mod door;
 mod explain;
 mod fault;
 mod follow;
@@ -22,6 +24,7 @@ mod limits;
 mod link;
 mod loopback;
 mod mounts;
+mod news;
 mod owner;
 mod probe;
 mod program;

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
+use glovebox_channel::seed::{self, Sprout};
 use glovebox_wire::{FailureCode, Program};
 use rustix::fs::{access, openat2, Access, Mode, OFlags, ResolveFlags, CWD};
 use rustix::io::Errno;
@@ -58,9 +59,9 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner) {
+pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner, seed: Option<OwnedFd>) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let given_up = match give_up(prepared, taker, link) {
+    let given_up = match give_up(prepared, taker, link, seed) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
@@ -68,6 +69,9 @@ pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner) {
     link.ready(&given_up);
     if link.wait_for(Go::Execute).is_err() {
         return;
+    }
+    if let Some(Err(errno)) = given_up.seed.map(Sprout::wait) {
+        return link.fail(Fault::call("channel", "wait for the seed", errno));
     }
     let errno = execve(&prepared.path, &prepared.argv, &prepared.env);
     // ENOENT is also said when the program is there and its interpreter is not.
@@ -82,9 +86,15 @@ pub struct GivenUp {
     /// For a watchdog, where one is needed: a socket that tells what sockets hold.
     pub diagnosis: Option<OwnedFd>,
     pub watched: bool,
+    pub seed: Option<Sprout>,
 }
 
-fn give_up(prepared: &Prepared, taker: &Taker, link: &Inner) -> Outcome<Option<GivenUp>> {
+fn give_up(
+    prepared: &Prepared,
+    taker: &Taker,
+    link: &Inner,
+    seed: Option<OwnedFd>,
+) -> Outcome<Option<GivenUp>> {
     kernel::unshare_network_namespace().step("namespaces", || "make a network namespace".into())?;
     link.apart();
     loopback::bring_up()?;
@@ -128,11 +138,17 @@ fn give_up(prepared: &Prepared, taker: &Taker, link: &Inner) -> Outcome<Option<G
     if let Some(ruleset) = &inside.ruleset {
         landlock::restrict_self(ruleset).step("landlock", || "restrict".into())?;
     }
+    // As confined as we are by now, for all programs that are started further.
+    let seed = match seed {
+        Some(socket) => Some(seed::fork(socket).step("channel", || "fork the seed".into())?),
+        None => None,
+    };
     Ok(Some(GivenUp {
         listener,
         inside,
         diagnosis,
         watched: bounds.watched,
+        seed,
     }))
 }
 

@@ -7,6 +7,7 @@ use glovebox_wire::Plan;
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::Pid;
 
+use crate::door::Inlet;
 use crate::explain::why_namespaces_are_refused;
 use crate::fault::{say, Fault, Outcome, Step};
 use crate::follow::Following;
@@ -14,6 +15,7 @@ use crate::init::{self, Drawing};
 use crate::kernel::{fork_into, pidfd_signal, reap, write_file, Side, Usage};
 use crate::limits::Held;
 use crate::link::{self, Go, Outer};
+use crate::news::{self, Teller};
 use crate::owner::Owner;
 use crate::report::Report;
 use crate::watch::Watch;
@@ -44,6 +46,8 @@ pub struct Sandbox<'a> {
     init: Init,
     /// After pid 1, so that its cgroups are empty when they are removed.
     limits: Held,
+    /// For agents, where there is a channel.
+    teller: Option<Teller>,
 }
 
 impl<'a> Sandbox<'a> {
@@ -51,18 +55,29 @@ impl<'a> Sandbox<'a> {
     /// Returns the pipe that hangs up when the program is executed.
     pub fn start(
         terms: &'a Terms,
-        drawing: Drawing,
+        mut drawing: Drawing,
         report: &'a Arc<Report>,
     ) -> Outcome<(Sandbox<'a>, OwnedFd)> {
         let (link, inner) = link::pair()?;
         let (hangup, hangup_inside) =
             pipe_with(PipeFlags::CLOEXEC).step("start", || "make a pipe".into())?;
+        let (teller, hearer) = match &drawing.listener {
+            Some(_) => {
+                let (teller, hearer) = news::pair()?;
+                (Some(teller), Some(hearer))
+            }
+            None => (None, None),
+        };
         // SAFETY: this process has one thread so far.
         let side = unsafe { fork_into(NAMESPACES as u64) };
         match side.map_err(why_namespaces_are_refused)? {
             Side::Child => {
-                drop((link, hangup));
-                init::run(terms, drawing, inner, hangup_inside)
+                drop((link, hangup, teller));
+                let listener = drawing.listener.take();
+                let inlet = listener
+                    .zip(hearer)
+                    .map(|(listener, news)| Inlet { listener, news });
+                init::run(terms, drawing, inlet, inner, hangup_inside)
             }
             Side::Parent { child, pidfd } => {
                 // From here on dropped by whatever fails, and with it all that was started.
@@ -71,7 +86,8 @@ impl<'a> Sandbox<'a> {
                     pidfd,
                     is_reaped: false,
                 };
-                drop((inner, hangup_inside));
+                // Whoever connects from now on is let in by pid 1, or by nobody.
+                drop((inner, hangup_inside, hearer, drawing.listener.take()));
                 write_id_maps(child, &terms.who)?;
                 link.tell(Go::Build)?;
                 // By then the two inside are past what takes the kernel longest. Making the limits at the same time would take a
@@ -84,6 +100,7 @@ impl<'a> Sandbox<'a> {
                     report,
                     link,
                     limits,
+                    teller,
                     init,
                 };
                 Ok((sandbox, hangup))
@@ -100,6 +117,7 @@ impl<'a> Sandbox<'a> {
             &self.link,
             &self.init,
             &mut self.limits,
+            self.teller.take(),
             watch,
         )?;
         let course = following.until_the_end()?;

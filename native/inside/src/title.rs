@@ -1,4 +1,4 @@
-//! The command line of pid 1, which everything inside can read in `/proc/1/cmdline`.
+//! The command line of pid 1, which everything inside can read in `/proc/1/cmdline`, and the owner's environment.
 
 use std::ffi::c_char;
 
@@ -20,4 +20,22 @@ pub fn hide() {
     // the standard library gives out copies, so nobody holds a reference into them, and this process
     // has one thread.
     unsafe { std::ptr::write_bytes(first, 0, length) };
+}
+
+/// Overwrites the environment, which is the owner's and may have keys in it. Pid 1 and what is forked from it keep a copy of
+/// the launcher's memory, which nobody inside may read; what is not there cannot be read by mistake either.
+pub fn forget_environment() {
+    extern "C" {
+        static environ: *const *mut c_char;
+    }
+    // SAFETY: a list of C strings that ends with a null pointer (environ(7)), writable, of this process with one thread.
+    // They become empty strings; nothing here looks for a variable after this.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            let length = std::ffi::CStr::from_ptr(*next).to_bytes().len();
+            std::ptr::write_bytes(*next, 0, length);
+            next = next.add(1);
+        }
+    }
 }

@@ -164,13 +164,24 @@ impl Watchdog {
         let info = rustix::system::sysinfo();
         let machine = info.sharedram as u64 * u64::from(info.mem_unit);
         if self.checks % SCAN_EVERY == 0 || machine > self.machine_shared + GROWTH {
-            let (mut regions, mut mappings) = (HashMap::new(), 0);
+            let (mut regions, mut mappings, mut hidden) = (HashMap::new(), 0, 0);
             for pid in pids {
-                if let Some(maps) = self.read(pid, "maps")? {
-                    mappings += counting::shared_regions(&maps, &self.shared_device, &mut regions);
+                match self.read(pid, "maps") {
+                    Ok(Some(maps)) => {
+                        mappings +=
+                            counting::shared_regions(&maps, &self.shared_device, &mut regions);
+                    }
+                    Ok(None) => {}
+                    // A process that lets nobody look (PR_SET_DUMPABLE), as those of ours that serve a channel: as if
+                    // all that it maps were shared memory, which is the most that it can be.
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                        let status = self.read(pid, "status")?;
+                        hidden += status.map_or(0, |status| counting::mapped_bytes(&status));
+                    }
+                    Err(error) => return Err(error),
                 }
             }
-            self.mapped_bytes = regions.values().sum::<u64>() + mappings * MAPPING_HOLDS;
+            self.mapped_bytes = regions.values().sum::<u64>() + mappings * MAPPING_HOLDS + hidden;
             self.machine_shared = machine;
         }
         self.checks = self.checks.wrapping_add(1);

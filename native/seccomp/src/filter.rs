@@ -6,7 +6,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use libc::{c_long, sock_filter, sock_fprog};
 use sha2::{Digest, Sha256};
 
-use crate::{bpf, policy};
+use crate::{agent, bpf, policy};
 
 /// What the filter depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,13 @@ impl Filter {
     pub fn compile(options: &FilterOptions) -> Self {
         Self {
             program: bpf::compile(policy::table(options), &policy::UNKNOWN),
+        }
+    }
+
+    /// For the process that serves the channel.
+    pub fn for_agent() -> Self {
+        Self {
+            program: bpf::compile(agent::table(), &agent::UNKNOWN),
         }
     }
 
@@ -94,11 +101,33 @@ impl Filter {
         }
     }
 
-    fn load(&self, flags: libc::c_ulong) -> io::Result<OwnedFd> {
-        let program = sock_fprog {
+    /// Puts a filter into force that asks nobody. The calling thread must have set no_new_privs.
+    pub fn install_silently(&self) -> io::Result<()> {
+        let program = self.as_kernel_reads_it();
+        // SAFETY: `program` points to instructions that outlive the call; the kernel copies them.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER as c_long,
+                0,
+                &program,
+            )
+        };
+        match done {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    fn as_kernel_reads_it(&self) -> sock_fprog {
+        sock_fprog {
             len: self.program.len() as u16,
             filter: self.program.as_ptr().cast_mut(),
-        };
+        }
+    }
+
+    fn load(&self, flags: libc::c_ulong) -> io::Result<OwnedFd> {
+        let program = self.as_kernel_reads_it();
         // SAFETY: `program` points to instructions that outlive the call; the kernel copies them.
         let fd = unsafe {
             libc::syscall(

@@ -7,6 +7,8 @@
 #[cfg(not(all(target_os = "linux", target_endian = "little")))]
 compile_error!("seccomp_data is read by halves: the filter is written for little-endian Linux");
 
+#[rustfmt::skip] // tables, several names to a line
+mod agent;
 mod bpf;
 mod filter;
 mod policy;

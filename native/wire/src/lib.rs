@@ -6,6 +6,8 @@
 
 mod control;
 mod fields;
+pub mod inside;
+pub mod message;
 mod plan;
 mod status;
 

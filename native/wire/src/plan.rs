@@ -22,6 +22,8 @@ pub struct Plan {
     pub mode: Mode,
     /// Controls whose absence the user accepted.
     pub allow_degraded: Vec<Control>,
+    /// Path of the socket by which the host reaches the inside.
+    pub channel: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +127,7 @@ impl Plan {
             limits: Limits::read("limits", fields.value("limits")?)?,
             mode: mode(&mut fields)?,
             allow_degraded: fields.list("allowDegraded", control)?,
+            channel: fields.nullable("channel", channel)?,
         };
         fields.finish()?;
         Ok(plan)
@@ -258,6 +261,19 @@ impl Limit {
 
 fn parse_json(line: &[u8]) -> Result<Value> {
     serde_json::from_slice(line).map_err(|error| WireError(format!("not JSON: {error}")))
+}
+
+/// `sun_path` of unix(7) has 108 bytes, one of them for the NUL.
+const MAX_SOCKET_PATH: usize = 107;
+
+fn channel(path: &str, value: Value) -> Result<String> {
+    let mut fields = Fields::of(path, value)?;
+    let socket = absolute_field(&mut fields, "socket")?;
+    if socket.len() > MAX_SOCKET_PATH {
+        return wrong(&fields.path_of("socket"), "a path of at most 107 bytes");
+    }
+    fields.finish()?;
+    Ok(socket)
 }
 
 fn id(fields: &mut Fields) -> Result<String> {

@@ -38,12 +38,17 @@ fn a_full_plan_is_read_key_by_key() {
     assert_eq!(plan.limits.time.map(|limit| limit.count()), Some(30_000));
     assert_eq!(plan.mode, Mode::Audit);
     assert_eq!(plan.allow_degraded, [Control::FsExec, Control::Memory]);
+    assert_eq!(
+        plan.channel.as_deref(),
+        Some("/run/user/1000/glovebox/files-3f2a/channel")
+    );
 }
 
 #[test]
 fn null_means_no_exec_list_and_no_time() {
     let plan = Plan::parse(SMALL.as_bytes()).expect("the fixture is a plan");
     assert_eq!(plan.exec, None);
+    assert_eq!(plan.channel, None);
     assert_eq!(plan.limits.time, None);
 }
 
@@ -98,6 +103,9 @@ fn impossible_values_are_refused() {
     );
     assert!(refusal(|plan| plan["command"]["env"] = json!({ "A=B": "x" })).contains("command.env"));
     assert!(refusal(|plan| plan["command"]["argv"] = json!([])).contains("at least one"));
+    let socket = |path: &str| refusal(|plan| plan["channel"]["socket"] = json!(path));
+    assert!(socket(&format!("/{}", "s".repeat(107))).contains("107 bytes"));
+    assert!(socket("relative").starts_with("channel.socket:"));
 }
 
 #[test]

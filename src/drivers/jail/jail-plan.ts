@@ -23,7 +23,11 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
  * The plan in the launcher's own shape.
  * @throws GloveboxError HOST_CANNOT for what the jail would have to leave out
  */
-export function toJailPlan(plan: Plan, id: string, terminal: boolean): JailPlan {
+export function toJailPlan(
+  plan: Plan,
+  { id, socket }: { readonly id: string; readonly socket: string | undefined },
+  terminal: boolean,
+): JailPlan {
   if (plan.network.length > 0) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
       fix: 'start it without a network list',
@@ -46,5 +50,6 @@ export function toJailPlan(plan: Plan, id: string, terminal: boolean): JailPlan 
     limits: plan.limits,
     mode: plan.mode,
     allowDegraded: plan.allowDegraded,
+    channel: socket === undefined ? null : { socket },
   }
 }

@@ -171,4 +171,10 @@ function drained({ stdio, exit }: Wall): Promise<Exit> {
 }
 
 /** A self-check is not the user's doing: nothing of it goes to the record. */
-const quiet: StartOptions = { id: 'gbx-doctor', stdio: 'pipe', onActivity: () => undefined, onLimit: () => undefined }
+const quiet: StartOptions = {
+  id: 'gbx-doctor',
+  stdio: 'pipe',
+  socket: undefined,
+  onActivity: () => undefined,
+  onLimit: () => undefined,
+}

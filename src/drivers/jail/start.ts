@@ -3,6 +3,7 @@ import { GloveboxError, messageOf } from '../../errors.ts'
 import type { JailStatus } from '../../protocol/jail-status.ts'
 import type { Control } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
+import { connectUnix } from '../../system/connect-unix.ts'
 import { readLines } from '../../system/line-reader.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { spawnInside, type InsideProcess } from '../../system/spawn-inside.ts'
@@ -21,7 +22,7 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
   signal.throwIfAborted()
   const terminal = options.stdio === 'inherit' && onTerminal()
   // First: what it refuses must not have started anything.
-  const jailPlan = toJailPlan(plan, options.id, terminal)
+  const jailPlan = toJailPlan(plan, options, terminal)
   const inside = await spawn(binary, options)
   const abort = (): void => inside.kill('SIGKILL') // its pid namespace dies with it
   signal.addEventListener('abort', abort, { once: true })
@@ -30,7 +31,7 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
     inside.plan.write(`${JSON.stringify(jailPlan)}\n`)
     const { pid, receipt } = await follower.started
     signal.throwIfAborted()
-    return wall(inside, pid, receipt, follower.exit)
+    return wall(inside, pid, receipt, { exit: follower.exit, socket: options.socket })
   } catch (error) {
     inside.kill('SIGKILL')
     await inside.ended
@@ -111,7 +112,12 @@ function withoutEvent<T extends { readonly event: string }>({ event, ...rest }: 
   return rest
 }
 
-function wall(inside: InsideProcess, pid: number, receipt: Receipt, exit: Promise<Exit>): Wall {
+function wall(
+  inside: InsideProcess,
+  pid: number,
+  receipt: Receipt,
+  { exit, socket }: { exit: Promise<Exit>; socket: string | undefined },
+): Wall {
   const enforced: ReadonlySet<Control> = new Set(
     receipt.enforcements.filter((line) => line.enforced).map((line) => line.control),
   )
@@ -119,6 +125,7 @@ function wall(inside: InsideProcess, pid: number, receipt: Receipt, exit: Promis
   const command = (line: object): void => void inside.plan.write(`${JSON.stringify(line)}\n`)
   const signal = (name: NodeJS.Signals): void => command({ do: 'signal', signal: constants.signals[name] })
   return {
+    connect: socket === undefined ? undefined : async () => connectUnix(socket),
     stdio: inside.stdio,
     pid,
     receipt,

@@ -28,7 +28,7 @@ export function inspectHost(
 
 /** Real paths, so that a link into them is seen; as they are named where they do not exist yet. */
 function ownFiles(env: NodeJS.ProcessEnv): { own: string[]; staging: string } {
-  const { config, state, data } = places(env)
+  const { config, state, data, runtime } = places(env)
   const real = (path: string): string => inspectPath(path, '/').real ?? path
-  return { own: [config, state, data].map(real), staging: join(real(data), 'store', 'staging') }
+  return { own: [config, state, data, runtime].map(real), staging: join(real(data), 'store', 'staging') }
 }

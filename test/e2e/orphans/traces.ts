@@ -31,10 +31,12 @@ function files(runner: Runner): string[] {
       .filter((name) => name !== 'launchers')
       .map((name) => path.join(directory, name)),
   )
+  // What running sandboxes say about themselves: each in a directory of its own, gone with it.
+  const registered = globSync(path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes/*'))
   const shared = ['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap((directory) =>
     globSync(path.join(directory, 'gbx-*')),
   )
-  return [...own, ...shared].toSorted()
+  return [...own, ...registered, ...shared].toSorted()
 }
 
 /** Groups `glovebox-PID-STARTTIME-…` whose launcher is not there any more. */

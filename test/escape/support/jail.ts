@@ -63,6 +63,7 @@ export function planFor(place: Place, words: readonly string[], changes: Partial
     limits: limits({}),
     mode: 'enforce',
     allowDegraded: [],
+    channel: null,
     ...changes,
   }
 }

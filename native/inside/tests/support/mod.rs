@@ -112,7 +112,8 @@ pub fn plan_for(script: &str) -> Value {
             "time": null
         },
         "mode": "enforce",
-        "allowDegraded": []
+        "allowDegraded": [],
+        "channel": null
     })
 }
 

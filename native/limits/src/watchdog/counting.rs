@@ -6,11 +6,16 @@ use crate::sockets::InUse;
 
 /// Anonymous pages in memory and in swap, and page tables, from `/proc/PID/status`.
 pub fn private_bytes(status: &str) -> u64 {
-    let counted = |line: &&str| {
-        ["RssAnon:", "VmSwap:", "VmPTE:"]
-            .iter()
-            .any(|name| line.starts_with(name))
-    };
+    sum_of(status, &["RssAnon:", "VmSwap:", "VmPTE:"])
+}
+
+/// The size of all mappings, from `/proc/PID/status`.
+pub fn mapped_bytes(status: &str) -> u64 {
+    sum_of(status, &["VmSize:"])
+}
+
+fn sum_of(status: &str, names: &[&str]) -> u64 {
+    let counted = |line: &&str| names.iter().any(|name| line.starts_with(name));
     let kib = |line: &str| {
         line.split_ascii_whitespace()
             .nth(1)
@@ -70,6 +75,12 @@ mod tests {
     fn anonymous_and_swapped_pages_and_their_tables_are_counted() {
         let status = "Name:\tx\nVmRSS:\t  900 kB\nRssAnon:\t     100 kB\nRssFile:\t 700 kB\nRssShmem:\t 100 kB\nVmSwap:\t      20 kB\nVmPTE:\t       4 kB\n";
         assert_eq!(private_bytes(status), 124 * 1024);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_into_counts_with_all_that_it_maps() {
+        let status = "Name:\tx\nVmPeak:\t 9999 kB\nVmSize:\t    5000 kB\nRssAnon:\t 100 kB\n";
+        assert_eq!(mapped_bytes(status), 5000 * 1024);
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! What is capped, as docs/channel.md tells it to the host.
+
+use std::time::Duration;
+
+/// Connections at the same time; further ones wait in the backlog.
+pub const CONNECTIONS: usize = 16;
+/// Calls at the same time on one connection.
+pub const STREAMS: u32 = 1024;
+/// Programs at the same time by Exec.
+pub const PROGRAMS: usize = 256;
+/// One message, without what frames it.
+pub const MESSAGE: usize = (1 << 20) + 1024;
+pub const HEADERS: u32 = 16 << 10;
+pub const FRAME: u32 = 1 << 20;
+pub const STREAM_WINDOW: u32 = 256 << 10;
+pub const CONNECTION_WINDOW: u32 = 32 << 20;
+/// Streams that were reset by the peer before we looked at them (rapid reset, CVE-2023-44487).
+pub const RESETS: usize = 64;
+/// Our own data in one message.
+pub const CHUNK: usize = 256 << 10;
+/// From the connection to the end of its Hello.
+pub const HELLO: Duration = Duration::from_secs(5);
+/// From a request to the program's `execve`, or its error.
+pub const SPAWN: Duration = Duration::from_secs(10);
+/// Bytes of arguments and environment together, and the number of each.
+pub const WORDS: usize = 512 << 10;
+pub const WORD_COUNT: usize = 4096;
+pub const LISTED: usize = 100_000;
+pub const ARCHIVED: u64 = 1_000_000;
+pub const DEPTH: usize = 128;
+pub const LISTENERS: usize = 64;

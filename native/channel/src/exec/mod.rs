@@ -1,0 +1,255 @@
+//! Exec: a further program in the sandbox. Its confinement is the seed's; here are its streams.
+
+mod check;
+mod streams;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use glovebox_wire::inside::{
+    ExecEnded, ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStarted,
+    SignalRequest,
+};
+use rustix::io::Errno;
+use tokio::sync::Notify;
+
+use crate::futures::{both, either, Either};
+use crate::pipe::Pipe;
+use crate::rpc::{Inbound, Reply};
+use crate::seed::{Made, Program, Seed};
+use crate::status::{Code, Result, Status};
+use streams::{Ours, Streams};
+
+/// What Exec works with; one for each connection.
+pub struct Exec {
+    pub seed: Rc<Seed>,
+    /// The sandbox's own environment.
+    pub env: Rc<Vec<Vec<u8>>>,
+    /// Where it runs its own program.
+    pub directory: Rc<[u8]>,
+    running: RefCell<HashMap<i32, Rc<RefCell<Program>>>>,
+}
+
+impl Exec {
+    pub fn new(seed: Rc<Seed>, env: Rc<Vec<Vec<u8>>>, directory: Rc<[u8]>) -> Exec {
+        Exec {
+            seed,
+            env,
+            directory,
+            running: RefCell::default(),
+        }
+    }
+
+    /// A signal past whatever is in line for stdin.
+    pub fn signal(&self, request: &SignalRequest) -> Result<()> {
+        let signal = check::signal(request.signal)?;
+        let running = self.running.borrow();
+        let program = running.get(&request.pid).ok_or_else(|| {
+            Status::new(
+                Code::NotFound,
+                "no call of this connection runs that program",
+            )
+        })?;
+        let sent = program.borrow().signal(signal);
+        sent
+    }
+
+    pub async fn run(&self, inbound: &mut Inbound, reply: &Reply) -> Result<()> {
+        let start = match inbound
+            .next::<ExecInput>()
+            .await?
+            .and_then(|first| first.input)
+        {
+            Some(ExecInputCase::Start(start)) => start,
+            _ => return Err(Status::invalid("the first message must be `start`")),
+        };
+        let words = check::words(&start, &self.env, &self.directory)?;
+        let begun = Instant::now();
+        let Streams { ours, theirs } = Streams::open(start.terminal.as_ref())?;
+        let made = self.seed.spawn(words.spawn(theirs)).await?;
+        let program = match made {
+            Made::Started(program) => program,
+            Made::NotExecuted(errno) => {
+                let ended = ExecEnded {
+                    how: Some(ExecEndedHow::NotExecuted(errno)),
+                    ..ExecEnded::default()
+                };
+                return reply.send(&output(ExecOutputCase::Ended(ended))).await;
+            }
+        };
+        let pid = program.pid;
+        let registered = Registered::new(self, program);
+        reply
+            .send(&output(ExecOutputCase::Started(ExecStarted { pid })))
+            .await?;
+        let ended = follow(inbound, reply, ours, &registered.program).await?;
+        let wall_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        reply
+            .send(&output(ExecOutputCase::Ended(ExecEnded {
+                wall_ms,
+                ..ended
+            })))
+            .await
+    }
+}
+
+/// A program that `signal` finds.
+struct Registered<'a> {
+    exec: &'a Exec,
+    pid: i32,
+    program: Rc<RefCell<Program>>,
+}
+
+impl<'a> Registered<'a> {
+    fn new(exec: &'a Exec, program: Program) -> Registered<'a> {
+        let pid = program.pid;
+        let program = Rc::new(RefCell::new(program));
+        exec.running.borrow_mut().insert(pid, Rc::clone(&program));
+        Registered { exec, pid, program }
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.exec.running.borrow_mut().remove(&self.pid);
+    }
+}
+
+fn output(case: ExecOutputCase) -> ExecOutput {
+    ExecOutput { output: Some(case) }
+}
+
+/// Carries bytes until the program has ended and all that it wrote is sent.
+async fn follow(
+    inbound: &mut Inbound,
+    reply: &Reply,
+    ours: Ours,
+    program: &RefCell<Program>,
+) -> Result<ExecEnded> {
+    let Ours {
+        stdin,
+        stdout,
+        stderr,
+        terminal,
+    } = ours;
+    let over = Over::default();
+    let out = async {
+        let first = streams::pump(&stdout, streams::STDOUT, reply, &over);
+        match &stderr {
+            Some(stderr) => both(first, streams::pump(stderr, streams::STDERR, reply, &over))
+                .await
+                .map(drop),
+            None => first.await,
+        }
+    };
+    let end = async {
+        let end = wait(program).await;
+        over.tell();
+        end
+    };
+    let done = both(out, end);
+    let input = feed(inbound, stdin, terminal.as_ref(), program);
+    // The input goes on as long as it may; what it finds wrong ends the call.
+    let input = async {
+        match input.await {
+            Ok(()) => std::future::pending().await,
+            Err(status) => status,
+        }
+    };
+    let ((), end) = match either(done, input).await {
+        Either::First(done) => done?,
+        Either::Second(status) => return Err(status),
+    };
+    let how = match libc::WIFEXITED(end.status) {
+        true => ExecEndedHow::Code(libc::WEXITSTATUS(end.status)),
+        false => ExecEndedHow::Signal(libc::WTERMSIG(end.status)),
+    };
+    Ok(ExecEnded {
+        how: Some(how),
+        wall_ms: 0,
+        cpu_ms: end.cpu_ms,
+        peak_memory_bytes: end.peak_memory_bytes,
+    })
+}
+
+/// Waits without keeping the program borrowed, which signals need meanwhile.
+async fn wait(program: &RefCell<Program>) -> Result<crate::seed::End> {
+    let ended = program.borrow_mut().take_end();
+    let end = match ended {
+        Some(ended) => ended.await,
+        None => return Err(Status::new(Code::Internal, "awaited twice")),
+    };
+    match end {
+        Ok(end) => Ok(end),
+        Err(_) => Err(Status::new(
+            Code::Unavailable,
+            "the process that starts programs is gone, and the program with it",
+        )),
+    }
+}
+
+/// Takes what the peer sends. A program that does not read stops it here, and the peer by its window.
+async fn feed(
+    inbound: &mut Inbound,
+    stdin: Option<Rc<Pipe>>,
+    terminal: Option<&Rc<Pipe>>,
+    program: &RefCell<Program>,
+) -> Result<()> {
+    let mut stdin = stdin;
+    while let Some(message) = inbound.next::<ExecInput>().await? {
+        match message.input {
+            Some(ExecInputCase::Stdin(bytes)) => {
+                let taken = match &stdin {
+                    Some(stdin) => stdin.write_all(bytes).await,
+                    None => Ok(()),
+                };
+                match taken {
+                    Ok(()) => {}
+                    // Nobody reads any more; what still comes is dropped, as a pipe of a shell would do.
+                    Err(Errno::PIPE | Errno::IO) => stdin = None,
+                    Err(errno) => return Err(Status::of("stdin", errno)),
+                }
+            }
+            Some(ExecInputCase::StdinEnd(_)) => end_input(&mut stdin, terminal).await,
+            Some(ExecInputCase::Signal(signal)) => {
+                let signal = check::signal(signal)?;
+                program.borrow().signal(signal)?;
+            }
+            Some(ExecInputCase::Resize(size)) => match terminal {
+                Some(terminal) => streams::resize(terminal, &size)?,
+                None => return Err(Status::invalid("resize: this program has no terminal")),
+            },
+            Some(ExecInputCase::Start(_)) => return Err(Status::invalid("`start` comes once")),
+            // A newer host's; it knows from Hello which protocol this is.
+            None => {}
+        }
+    }
+    end_input(&mut stdin, terminal).await;
+    Ok(())
+}
+
+/// A pipe is closed; a terminal gets its end-of-file character, which is what a user would type.
+async fn end_input(stdin: &mut Option<Rc<Pipe>>, terminal: Option<&Rc<Pipe>>) {
+    const END_OF_TRANSMISSION: &[u8] = &[4];
+    if let (Some(stdin), Some(_)) = (&stdin, terminal) {
+        // A terminal that is gone needs none.
+        let _typed = stdin.write_all(END_OF_TRANSMISSION.into()).await;
+    }
+    *stdin = None;
+}
+
+/// That the program has ended: what is in its pipes is the last of its output.
+#[derive(Default)]
+pub struct Over {
+    is: Cell<bool>,
+    told: Notify,
+}
+
+impl Over {
+    fn tell(&self) {
+        self.is.set(true);
+        self.told.notify_waiters();
+    }
+}

@@ -1,0 +1,144 @@
+//! A program's stdin, stdout and stderr: pipes, or a terminal in the sandbox's own devpts.
+
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{ready, Poll};
+
+use glovebox_wire::inside::TerminalSize;
+use rustix::fs::{open, Mode, OFlags};
+use rustix::io::{fcntl_dupfd_cloexec, Errno};
+use rustix::pipe::{pipe_with, PipeFlags};
+use rustix::pty::{ioctl_tiocgptpeer, unlockpt, OpenptFlags};
+use rustix::termios::{tcsetwinsize, Winsize};
+
+use super::Over;
+use crate::caps;
+use crate::pipe::Pipe;
+use crate::rpc::{Chunk, Reply};
+use crate::status::{Result, Status};
+
+/// Fields of ExecOutput.
+pub const STDOUT: u32 = 2;
+pub const STDERR: u32 = 3;
+
+/// What a pipe holds.
+const PIPE: usize = 64 << 10;
+
+pub struct Streams {
+    pub ours: Ours,
+    pub theirs: [OwnedFd; 3],
+}
+
+pub struct Ours {
+    pub stdin: Option<Rc<Pipe>>,
+    pub stdout: Rc<Pipe>,
+    pub stderr: Option<Rc<Pipe>>,
+    pub terminal: Option<Rc<Pipe>>,
+}
+
+impl Streams {
+    pub fn open(size: Option<&TerminalSize>) -> Result<Streams> {
+        let opened = match size {
+            None => pipes(),
+            Some(size) => terminal(size),
+        };
+        opened.map_err(|errno| Status::of("the program's streams", errno))
+    }
+}
+
+fn pipes() -> std::result::Result<Streams, Errno> {
+    let (stdin, to_stdin) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (from_stdout, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (from_stderr, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+    Ok(Streams {
+        ours: Ours {
+            stdin: Some(ours(to_stdin)?),
+            stdout: ours(from_stdout)?,
+            stderr: Some(ours(from_stderr)?),
+            terminal: None,
+        },
+        theirs: [stdin, stdout, stderr],
+    })
+}
+
+fn terminal(size: &TerminalSize) -> std::result::Result<Streams, Errno> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = open("/dev/pts/ptmx", flags, Mode::empty())?;
+    unlockpt(&master)?;
+    tcsetwinsize(&master, of(size))?;
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let program = ioctl_tiocgptpeer(&master, flags)?;
+    let copy = || fcntl_dupfd_cloexec(&program, 3);
+    let theirs = [copy()?, copy()?, copy()?];
+    let master = ours(master)?;
+    Ok(Streams {
+        ours: Ours {
+            stdin: Some(Rc::clone(&master)),
+            stdout: Rc::clone(&master),
+            stderr: None,
+            terminal: Some(master),
+        },
+        theirs,
+    })
+}
+
+fn ours(end: OwnedFd) -> std::result::Result<Rc<Pipe>, Errno> {
+    Pipe::new(end)
+        .map(Rc::new)
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::MFILE))
+}
+
+fn of(size: &TerminalSize) -> Winsize {
+    let cells = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+    Winsize {
+        ws_row: cells(size.rows),
+        ws_col: cells(size.columns),
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+/// The kernel tells the program by SIGWINCH.
+pub fn resize(terminal: &Pipe, size: &TerminalSize) -> Result<()> {
+    tcsetwinsize(terminal, of(size)).map_err(|errno| Status::of("resize", errno))
+}
+
+/// Sends what the program writes, as fast as the peer takes it: nothing is read that has no place to go, so the
+/// program waits. Returns at the end of the output, or, when the program is over, at the end of what is there.
+pub async fn pump(from: &Pipe, field: u32, reply: &Reply, over: &Over) -> Result<()> {
+    loop {
+        let mut told = pin!(over.told.notified());
+        // One poll for both, so that room is not promised to two of us at once.
+        let part = poll_fn(|context| {
+            if !over.is.get() && told.as_mut().poll(context).is_pending() {
+                ready!(from.poll_readable(context)).map_err(|errno| Status::of("output", errno))?;
+            }
+            let room = ready!(reply.poll_room(context, PIPE))?;
+            // The room also has to hold what frames the bytes.
+            let wanted = room.saturating_sub(16).clamp(1, PIPE.min(caps::CHUNK));
+            let mut chunk = Chunk::new(wanted);
+            match from.read_now(chunk.space()) {
+                // EIO: the program has closed its terminal (pty(7)).
+                Ok(0) | Err(Errno::IO) => Poll::Ready(Ok(None)),
+                Ok(length) => Poll::Ready(Ok(Some(chunk.framed(field, length)))),
+                Err(Errno::AGAIN) if over.is.get() => Poll::Ready(Ok(None)),
+                Err(Errno::AGAIN) => match from.poll_bytes(context, &mut chunk.space()[..wanted]) {
+                    Poll::Ready(Ok(0) | Err(Errno::IO)) => Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(length)) => Poll::Ready(Ok(Some(chunk.framed(field, length)))),
+                    Poll::Ready(Err(errno)) => Poll::Ready(Err(Status::of("output", errno))),
+                    Poll::Pending => Poll::Pending,
+                },
+                Err(errno) => Poll::Ready(Err(Status::of("output", errno))),
+            }
+        })
+        .await?;
+        match part {
+            Some(frame) => reply.send_frame(frame).await?,
+            None => return Ok(()),
+        }
+    }
+}
+
+use std::future::Future;

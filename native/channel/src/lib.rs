@@ -1,0 +1,25 @@
+//! The inside's end of the channel (docs/channel.md): gRPC over HTTP/2, and the services behind it.
+//!
+//! One thread, no procedural macros. The peer is hostile: every count, size and rate has a cap in [`caps`],
+//! and what a call holds (a program, a half-written file) is let go by dropping its future.
+
+pub mod caps;
+mod egress;
+mod exec;
+mod files;
+pub mod framing;
+mod futures;
+pub mod machine;
+mod pipe;
+mod ports;
+mod rpc;
+pub mod seed;
+mod serve;
+pub mod stats;
+mod status;
+
+pub use machine::{Guest, Machine, NoMachine};
+pub use seed::Seed;
+pub use serve::{serve, Listening, Offer};
+pub use stats::Figures;
+pub use status::{Code, Status};

@@ -1,0 +1,136 @@
+//! Ports: from the host to what listens inside. The connection is made by the seed's child, and so under the
+//! supervisor's eyes, by the rules of the sandbox's own program.
+
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use glovebox_wire::inside::{ConnectInput, ConnectInputCase, ConnectTargetCase};
+use rustix::io::Errno;
+use rustix::net::{shutdown, socket_with, AddressFamily, Shutdown, SocketFlags, SocketType};
+
+use crate::caps;
+use crate::futures::both;
+use crate::pipe::Pipe;
+use crate::rpc::{Chunk, Inbound, Reply};
+use crate::seed::Seed;
+use crate::status::{Result, Status};
+
+pub async fn connect(seed: &Rc<Seed>, inbound: &mut Inbound, reply: &Reply) -> Result<()> {
+    let first = inbound
+        .next::<ConnectInput>()
+        .await?
+        .and_then(|first| first.input);
+    let target = match first {
+        Some(ConnectInputCase::Target(target)) => target.target,
+        _ => None,
+    };
+    let target = target.ok_or_else(|| Status::invalid("the first message must be `target`"))?;
+    let connection = match target {
+        ConnectTargetCase::TcpPort(port) => tcp(seed, port).await?,
+        ConnectTargetCase::UnixPath(path) => unix(seed, &path).await?,
+    };
+    // The headers say that it is connected.
+    reply.begin()?;
+    let send = async {
+        while let Some(message) = inbound.next::<ConnectInput>().await? {
+            match message.input {
+                Some(ConnectInputCase::Data(bytes)) => write(&connection, bytes).await?,
+                Some(ConnectInputCase::Target(_)) => {
+                    return Err(Status::invalid("`target` comes once"))
+                }
+                None => {}
+            }
+        }
+        end(&connection);
+        Ok(())
+    };
+    both(receive(&connection, 1, reply), send).await.map(drop)
+}
+
+async fn tcp(seed: &Rc<Seed>, port: u32) -> Result<Pipe> {
+    let port = u16::try_from(port).ok().filter(|port| *port > 0);
+    let port = port.ok_or_else(|| Status::invalid("tcp_port: must be 1 to 65535"))?;
+    match made(seed, AddressFamily::INET, v4(port)).await {
+        // Who listens on ::1 only.
+        Err(refused) if refused.code == crate::status::Code::Unavailable => {
+            made(seed, AddressFamily::INET6, v6(port))
+                .await
+                .map_err(|_| refused)
+        }
+        done => done,
+    }
+}
+
+async fn unix(seed: &Rc<Seed>, path: &[u8]) -> Result<Pipe> {
+    // `sun_path` has 108 bytes. One that begins with a NUL would be an abstract name, which is no path.
+    if !path.starts_with(b"/") || path.len() > 107 || path.contains(&0) {
+        return Err(Status::invalid(
+            "unix_path: must be an absolute path of at most 107 bytes",
+        ));
+    }
+    let mut address = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
+    address.extend_from_slice(path);
+    address.push(0);
+    made(seed, AddressFamily::UNIX, address).await
+}
+
+async fn made(seed: &Rc<Seed>, family: AddressFamily, address: Vec<u8>) -> Result<Pipe> {
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|errno| Status::of("a socket", errno))?;
+    seed.connect(socket.as_fd(), address).await?;
+    Pipe::new(socket).map_err(|_| Status::of("a socket", Errno::MFILE))
+}
+
+/// `struct sockaddr_in` and `sockaddr_in6` of the loopback.
+fn v4(port: u16) -> Vec<u8> {
+    let mut address = (libc::AF_INET as u16).to_ne_bytes().to_vec();
+    address.extend_from_slice(&port.to_be_bytes());
+    address.extend_from_slice(&[127, 0, 0, 1]);
+    address.resize(16, 0);
+    address
+}
+
+fn v6(port: u16) -> Vec<u8> {
+    let mut address = (libc::AF_INET6 as u16).to_ne_bytes().to_vec();
+    address.extend_from_slice(&port.to_be_bytes());
+    address.extend_from_slice(&[0; 4]);
+    address.extend_from_slice(&std::net::Ipv6Addr::LOCALHOST.octets());
+    address.resize(28, 0);
+    address
+}
+
+/// What comes from a socket, until its end.
+pub async fn receive(from: &Pipe, field: u32, reply: &Reply) -> Result<()> {
+    loop {
+        let part = std::future::poll_fn(|context| {
+            use std::task::{ready, Poll};
+            ready!(from.poll_readable(context)).map_err(|errno| Status::of("receive", errno))?;
+            let room = ready!(reply.poll_room(context, caps::CHUNK))?;
+            let mut chunk = Chunk::new(room.saturating_sub(16).clamp(1, caps::CHUNK));
+            match ready!(from.poll_bytes(context, chunk.space())) {
+                Ok(0) | Err(Errno::CONNRESET) => Poll::Ready(Ok(None)),
+                Ok(length) => Poll::Ready(Ok(Some(chunk.framed(field, length)))),
+                Err(errno) => Poll::Ready(Err(Status::of("receive", errno))),
+            }
+        })
+        .await?;
+        match part {
+            Some(frame) => reply.send_frame(frame).await?,
+            None => return Ok(()),
+        }
+    }
+}
+
+pub async fn write(to: &Pipe, bytes: Bytes) -> Result<()> {
+    match to.write_all(bytes).await {
+        // It does not listen any more; its own end of what it says is what ends the call.
+        Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+        Err(errno) => Err(Status::of("send", errno)),
+    }
+}
+
+pub fn end(connection: &Pipe) {
+    // One that is closed already has no end to be told.
+    let _told = shutdown(connection, Shutdown::Write);
+}

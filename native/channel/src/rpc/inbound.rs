@@ -1,0 +1,117 @@
+//! The messages of a request. What was read is paid for (WINDOW_UPDATE) only when the next one is asked for,
+//! so that whoever is slow to use them slows the peer down, and nothing piles up.
+
+use bytes::{Buf, Bytes, BytesMut};
+use glovebox_wire::message::Message;
+use h2::RecvStream;
+
+use crate::caps;
+use crate::status::{Code, Result, Status};
+
+/// One byte that says whether it is compressed, and four of length.
+const PREFIX: usize = 5;
+
+pub struct Inbound {
+    stream: RecvStream,
+    /// Received and not yet given out.
+    pending: Bytes,
+    /// Bytes that the peer may send again when we say so.
+    owed: usize,
+}
+
+impl Inbound {
+    pub fn new(stream: RecvStream) -> Inbound {
+        Inbound {
+            stream,
+            pending: Bytes::new(),
+            owed: 0,
+        }
+    }
+
+    /// The next message; `None` when the peer has said that there are no more.
+    pub async fn next<M: Message>(&mut self) -> Result<Option<M>> {
+        match self.frame().await? {
+            None => Ok(None),
+            Some(bytes) => M::decode(bytes).map(Some).map_err(|error| {
+                Status::invalid(format!("a message that cannot be read: {error}"))
+            }),
+        }
+    }
+
+    /// The one message of a call that takes one.
+    pub async fn only<M: Message>(&mut self) -> Result<M> {
+        let message = self.next().await?;
+        let message = message.ok_or_else(|| Status::invalid("the request is missing"))?;
+        match self.frame().await? {
+            None => Ok(message),
+            Some(_) => Err(Status::invalid("one message only")),
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(length) = self.announced()? {
+                if self.pending.len() >= PREFIX + length {
+                    self.pending.advance(PREFIX);
+                    return Ok(Some(self.pending.split_to(length)));
+                }
+            }
+            self.pay()?;
+            match self.stream.data().await {
+                None if self.pending.is_empty() => return Ok(None),
+                None => {
+                    return Err(Status::new(
+                        Code::DataLoss,
+                        "the request ends within a message",
+                    ))
+                }
+                Some(Err(_)) => return Err(Status::gone()),
+                Some(Ok(data)) => self.keep(data)?,
+            }
+        }
+    }
+
+    /// The length of the message that begins `pending`, if so much of it is there.
+    fn announced(&self) -> Result<Option<usize>> {
+        let Some(prefix) = self.pending.get(..PREFIX) else {
+            return Ok(None);
+        };
+        if prefix[0] != 0 {
+            return Err(Status::new(
+                Code::Unimplemented,
+                "compression is not spoken here",
+            ));
+        }
+        let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+        if length > caps::MESSAGE {
+            return Err(Status::new(
+                Code::ResourceExhausted,
+                format!("a message of {length} bytes: {} at most", caps::MESSAGE),
+            ));
+        }
+        Ok(Some(length))
+    }
+
+    fn keep(&mut self, data: Bytes) -> Result<()> {
+        self.owed += data.len();
+        if self.pending.is_empty() {
+            self.pending = data;
+            return Ok(());
+        }
+        let mut joined = match std::mem::take(&mut self.pending).try_into_mut() {
+            Ok(unique) => unique,
+            Err(shared) => BytesMut::from(&shared[..]),
+        };
+        joined.extend_from_slice(&data);
+        self.pending = joined.freeze();
+        Ok(())
+    }
+
+    fn pay(&mut self) -> Result<()> {
+        let owed = std::mem::take(&mut self.owed);
+        self.stream
+            .flow_control()
+            .release_capacity(owed)
+            .map_err(|_| Status::gone())
+    }
+}

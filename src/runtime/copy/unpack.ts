@@ -1,0 +1,172 @@
+import { closeSync, fchmodSync, futimesSync } from 'node:fs'
+import { GloveboxError } from '../../errors.ts'
+import { staysBelow, type TarEntry } from '../../inside/tar/header.ts'
+import type { TarSink } from '../../inside/tar/reader.ts'
+import type { Directory } from '../../system/directory.ts'
+import { writeAll } from '../../system/write-all.ts'
+import { untrusted } from '../../ui/untrusted.ts'
+
+export interface Unpacked {
+  readonly sink: TarSink
+  /** What the archive is of; undefined while nothing has come. */
+  kind(): 'file' | 'directory' | 'symlink' | undefined
+  /** Links that lead out of what was copied: not made. Untrusted text. */
+  readonly leftOut: readonly string[]
+  /** Directories get their modes and times last, since both would be in the way before. */
+  settle(): void
+  close(): void
+}
+
+/** The name under which all of it stands in the directory that it is unpacked into. */
+export const topName: Buffer = Buffer.from('copy')
+
+/** A write is worth a system call from here on. */
+const writeBytes = 1024 ** 2
+
+/**
+ * Unpacks an archive of the inside's into `stage`, a directory of our own: regular files, directories, and links that stay
+ * below. Each name is made anew (O_EXCL, O_NOFOLLOW) in a directory that was opened by descriptor, so nothing of what came
+ * before leads a later entry elsewhere. Set-user-id bits and owners are not taken over.
+ */
+export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): Unpacked {
+  let top: { readonly kind: TarEntry['kind']; readonly name: Buffer | undefined } | undefined
+  /** The directories down to the one that was used last, opened; entries mostly come in that order. */
+  const open: { readonly name: Buffer; readonly directory: Directory }[] = []
+  const directories: { readonly path: readonly Buffer[]; readonly mode: number; readonly modified: number }[] = []
+  const leftOut: string[] = []
+  let file: OpenFile | undefined
+
+  const enter = (path: readonly Buffer[]): Directory => {
+    let common = 0
+    while (common < path.length && open[common]?.name.equals(path[common] ?? topName) === true) common += 1
+    for (const { directory } of open.splice(common).reverse()) directory.close()
+    for (const name of path.slice(common)) {
+      const directory = (open.at(-1)?.directory ?? stage).child(name)
+      open.push({ name, directory })
+    }
+    return open.at(-1)?.directory ?? stage
+  }
+
+  /** An entry's place below `stage`: the archive's own name for the whole becomes ours. */
+  const placeOf = (entry: TarEntry): Buffer[] => {
+    if (top === undefined) {
+      if (entry.path.length > 1) throw new Error('an archive that does not begin with what it is of')
+      top = { kind: entry.kind, name: entry.path[0] }
+      return [topName]
+    }
+    const { kind, name } = top
+    const rest = name === undefined ? entry.path : entry.path.slice(1)
+    const same = name === undefined || entry.path[0]?.equals(name) === true
+    if (!same || rest.length === 0 || kind !== 'directory') throw new Error('an entry that is not below the first one')
+    return [topName, ...rest]
+  }
+
+  const begin = (entry: TarEntry): void => {
+    const place = placeOf(entry)
+    const directory = enter(place.slice(0, -1))
+    const name = place.at(-1) ?? topName
+    if (entry.kind === 'directory') {
+      directory.make(name).close()
+      directories.push({ path: place, mode: entry.mode, modified: entry.modified })
+    } else if (entry.kind === 'symlink') {
+      makeLink(directory, name, entry, place)
+    } else {
+      if (entry.size > writeBytes) refuseTooLarge(entry, directory)
+      file = openFile(directory.create(name, 0o600), entry)
+    }
+  }
+
+  const makeLink = (
+    directory: Directory,
+    name: Buffer,
+    { link, modified }: TarEntry,
+    place: readonly Buffer[],
+  ): void => {
+    if (!staysBelow(place.slice(1, -1), link)) {
+      leftOut.push(untrusted(`${Buffer.concat(join(place.slice(1))).toString('utf8')} -> ${link.toString('utf8')}`))
+      return
+    }
+    directory.link(name, link)
+    directory.setTime(name, modified)
+  }
+
+  return {
+    sink: {
+      begin,
+      async data(bytes) {
+        onBytes(bytes.length)
+        await file?.write(bytes)
+      },
+      async end() {
+        await file?.finish()
+        file = undefined
+      },
+    },
+    kind: () => top?.kind,
+    leftOut,
+    settle() {
+      // From the bottom up: a directory's time is that of its last change.
+      for (const { path, mode, modified } of directories.toReversed()) {
+        const directory = enter(path)
+        directory.setOwnTime(modified)
+        directory.setOwnMode(mode)
+      }
+    },
+    close() {
+      file?.abandon()
+      for (const { directory } of open.splice(0).reverse()) directory.close()
+    },
+  }
+}
+
+interface OpenFile {
+  write(bytes: Buffer): Promise<void>
+  finish(): Promise<void>
+  abandon(): void
+}
+
+/** One write is under way while the next is gathered. */
+function openFile(fd: number, { mode, modified }: TarEntry): OpenFile {
+  let gathered: Buffer[] = []
+  let held = 0
+  let writing: Promise<void> = Promise.resolve()
+  const flush = async (): Promise<void> => {
+    await writing
+    const batch = gathered
+    gathered = []
+    held = 0
+    writing = writeAll(fd, batch)
+    writing.catch(() => undefined) // thrown by whoever waits for it next
+  }
+  return {
+    async write(bytes) {
+      gathered.push(bytes)
+      held += bytes.length
+      if (held >= writeBytes) await flush()
+    },
+    async finish() {
+      await flush()
+      await writing
+      fchmodSync(fd, mode)
+      futimesSync(fd, modified, modified)
+      closeSync(fd)
+    },
+    abandon() {
+      // A descriptor must outlive the write that is under way on it.
+      const close = (): void => closeSync(fd)
+      writing.then(close, close)
+    },
+  }
+}
+
+function refuseTooLarge({ size }: TarEntry, directory: Directory): void {
+  const free = directory.free()
+  if (size <= free) return
+  throw new GloveboxError('FAILED', `a file of ${size} bytes does not fit: there are ${free} left here`, {
+    fix: 'make room, or copy to another place',
+  })
+}
+
+function join(parts: readonly Buffer[]): Buffer[] {
+  return parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from('/'), part]))
+}

@@ -1,0 +1,38 @@
+/** What a running sandbox says about itself, in a directory of this user's alone. */
+export interface RunningRecord {
+  readonly schema: 'glovebox/sandbox/1'
+  readonly id: string
+  /** Name of the configured server, or of the program. */
+  readonly server: string
+  readonly driver: string
+  /** SHA-256 of the plan, as in the record of the start. */
+  readonly plan: string
+  readonly command: readonly string[]
+  /** The process that it lives and dies with, and when that began. */
+  readonly pid: number
+  readonly begun: string
+  readonly startedMs: number
+  /** Where its inside is reached; null where its path would have been too long for a socket. */
+  readonly socket: string | null
+}
+
+export const fileName = 'sandbox.json'
+export const socketName = 'channel'
+
+/** Undefined for what is no such record: of another version, or half written by a full disk. */
+export function parseRecord(text: string): RunningRecord | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined // told by the caller, as what it is: not a record
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const record = value as Record<string, unknown>
+  const texts = ['id', 'server', 'driver', 'plan', 'begun'].every((key) => typeof record[key] === 'string')
+  const numbers = ['pid', 'startedMs'].every((key) => Number.isSafeInteger(record[key]))
+  const command = Array.isArray(record['command']) && record['command'].every((word) => typeof word === 'string')
+  const socket = record['socket'] === null || typeof record['socket'] === 'string'
+  const sound = record['schema'] === 'glovebox/sandbox/1' && texts && numbers && command && socket
+  return sound ? (value as RunningRecord) : undefined
+}

@@ -1,0 +1,34 @@
+import { statInside } from '../../inside/files.ts'
+import type { Connection } from '../../inside/connection.ts'
+import { places } from '../../system/places.ts'
+import { enter } from './entry.ts'
+import { findRunning } from './find.ts'
+import { runInside } from './run-inside.ts'
+
+export interface ShellOptions {
+  /** Undefined: the best that the sandbox has. */
+  readonly shell: string | undefined
+  readonly env: readonly string[]
+  readonly workdir: string | undefined
+  readonly terminal: boolean
+}
+
+/** A login shell in a running sandbox. Returns the exit code. @throws GloveboxError */
+export async function shellIn(name: string, options: ShellOptions): Promise<number> {
+  const sandbox = findRunning(name, places(process.env))
+  const named = options.shell === undefined ? [] : [options.shell]
+  return enter(sandbox, { kind: 'shell', command: named }, async (inside) => {
+    const shell = options.shell ?? (await shellOf(inside.connection))
+    // Without these a shell on a terminal can neither draw nor tell where it is.
+    const term = options.terminal ? [`TERM=${process.env['TERM'] ?? 'xterm'}`] : []
+    return runInside(inside, { ...options, command: [shell, '-l'], env: [...term, ...options.env], input: true })
+  })
+}
+
+async function shellOf(connection: Connection): Promise<string> {
+  for (const path of ['/bin/bash', '/usr/bin/bash']) {
+    const there = await statInside(connection, path, { follow: true })
+    if (there?.kind === 'regular') return path
+  }
+  return '/bin/sh'
+}

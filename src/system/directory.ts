@@ -1,0 +1,111 @@
+import * as fs from 'node:fs'
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
+
+/** Not among Node's constants; the same number on every architecture that Node runs on. */
+const O_PATH = 0o10000000
+
+/**
+ * An open directory. What is in it is reached through its descriptor, one name at a time, and never through a link: Node has
+ * no openat(2), but `/proc/self/fd/N/name` is the same walk (proc_pid_fd(5)), and O_NOFOLLOW holds for `name`. So whoever
+ * renames or links directories meanwhile leads nothing out of it.
+ */
+export interface Directory {
+  readonly fd: number
+  /** A directory in it. @throws the system's error; ENOTDIR or ELOOP for a link */
+  child(name: Buffer): Directory
+  make(name: Buffer): Directory
+  /** Lets us, its owner, into a directory in it, whatever its mode is. Never through a link. */
+  enterable(name: Buffer): void
+  /** A new file, for writing; EEXIST when there is anything of that name. */
+  create(name: Buffer, mode: number): number
+  /** A file for reading; ELOOP for a link. Never waits for a writer (a fifo). */
+  open(name: Buffer): number
+  /** Undefined where nothing is. Of the link itself. */
+  stat(name: Buffer): fs.Stats | undefined
+  link(name: Buffer, target: Buffer): void
+  readLink(name: Buffer): Buffer
+  /** Names, in no order. */
+  list(): Buffer[]
+  /** Replaces a file of that name, in one step (rename(2)). */
+  rename(name: Buffer, to: Directory, newName: Buffer): void
+  /** With all that is below, never through a link. Nothing where nothing is. */
+  remove(name: Buffer): void
+  /** Of a file or link in it, without following. */
+  setTime(name: Buffer, seconds: number): void
+  setOwnMode(mode: number): void
+  setOwnTime(seconds: number): void
+  /** Bytes that this user may still write on its file system. */
+  free(): number
+  close(): void
+}
+
+/** @throws the system's error. Links in `path` itself are followed: it is the user's own word. */
+export function openDirectory(path: string | Buffer): Directory {
+  return directoryOf(fs.openSync(path, O_RDONLY | O_DIRECTORY))
+}
+
+function directoryOf(fd: number): Directory {
+  const at = (name: Buffer): Buffer => {
+    // Names come from outside: one component, and one that leads nowhere else.
+    const text = name.toString('latin1')
+    if (text === '' || text === '.' || text === '..' || name.includes(0x2f) || name.includes(0)) {
+      throw new Error(`not a name: ${JSON.stringify(text)}`)
+    }
+    return Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name])
+  }
+  const child = (name: Buffer): Directory => directoryOf(fs.openSync(at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+  const directory: Directory = {
+    fd,
+    child,
+    make(name) {
+      fs.mkdirSync(at(name), 0o700)
+      return child(name)
+    },
+    enterable(name) {
+      // By a descriptor that needs no permission (O_PATH, open(2)): chmod(2) by name would follow a link.
+      const fd = fs.openSync(at(name), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+      try {
+        fs.chmodSync(`/proc/self/fd/${fd}`, 0o700)
+      } finally {
+        fs.closeSync(fd)
+      }
+    },
+    create: (name, mode) => fs.openSync(at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
+    open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+    stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
+    link: (name, target) => fs.symlinkSync(target, at(name)),
+    readLink: (name) => fs.readlinkSync(at(name), { encoding: 'buffer' }),
+    list: () => fs.readdirSync(`/proc/self/fd/${fd}/`, { encoding: 'buffer' }),
+    rename: (name, to, newName) => fs.renameSync(at(name), pathIn(to, newName)),
+    remove: (name) => removeAll(directory, name, at),
+    setTime: (name, seconds) => fs.lutimesSync(at(name), seconds, seconds),
+    setOwnMode: (mode) => fs.fchmodSync(fd, mode),
+    setOwnTime: (seconds) => fs.futimesSync(fd, seconds, seconds),
+    free() {
+      const { bavail, bsize } = fs.statfsSync(`/proc/self/fd/${fd}/`)
+      return bavail * bsize
+    },
+    close: () => fs.closeSync(fd),
+  }
+  return directory
+}
+
+function pathIn({ fd }: Directory, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name])
+}
+
+function removeAll(parent: Directory, name: Buffer, at: (name: Buffer) => Buffer): void {
+  const stat = parent.stat(name)
+  if (stat === undefined) return
+  if (!stat.isDirectory()) return fs.unlinkSync(at(name))
+  // It may have come with a mode by which even its owner removes nothing.
+  parent.enterable(name)
+  const below = parent.child(name)
+  try {
+    for (const each of below.list()) below.remove(each)
+  } finally {
+    below.close()
+  }
+  fs.rmdirSync(at(name))
+}
