@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use glovebox_limits::{Notice, Watchdog};
 use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{Command, Enforcement, FailureCode, LimitHit, LimitKind, Started, Status};
-use rustix::event::PollFlags;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{pidfd_getfd, pidfd_open, Pid, PidfdFlags, PidfdGetfdFlags};
@@ -123,7 +123,8 @@ impl<'s> Following<'s> {
         match word {
             Word::Failed(line) => Err(Fault::told(&line)),
             Word::Ready(ready) => {
-                self.take_over(&ready)?;
+                self.take_over(&ready)
+                    .map_err(|fault| self.or_what_was_told(fault))?;
                 self.let_go_when_built()
             }
             Word::Built => {
@@ -171,6 +172,20 @@ impl<'s> Following<'s> {
         });
         self.watchdog = self.limits.watchdog(root, diagnosis)?;
         Ok(())
+    }
+
+    /// Pid 1 may have failed meanwhile, and taken the program's process with it: then what it told is the reason.
+    fn or_what_was_told(&self, fault: Fault) -> Fault {
+        let mut waiting = [PollFd::new(self.link, PollFlags::IN)];
+        // Not waited for: a fault for another reason leaves nothing to hear, and pid 1 alive.
+        while matches!(poll(&mut waiting, Some(&Timespec::default())), Ok(1..)) {
+            match self.link.hear() {
+                Ok(Some(Word::Failed(line))) => return Fault::told(&line),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        fault
     }
 
     /// Nothing is left to do inside but execve: tells what is enforced, and says go.

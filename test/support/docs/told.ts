@@ -11,7 +11,7 @@ export interface Mention {
 /** Every verb as the program registers it. */
 export async function allVerbs(): Promise<readonly Command[]> {
   const program = new Command('glovebox').enablePositionalOptions()
-  for (const verb of Object.values(loaders)) (await verb.load()).register(program)
+  for (const verb of Object.values(loaders)) if (verb.alias !== true) (await verb.load()).register(program)
   return program.commands
 }
 
@@ -30,7 +30,7 @@ export function mentionsOf(page: string): Mention[] {
 export function unknownIn({ text }: Mention, verbs: readonly Command[]): string | undefined {
   const [own = ''] = text.split(/ -- | # /)
   const [, name = '', ...words] = own.split(/\s+/)
-  const verb = verbs.find((each) => each.name() === name)
+  const verb = verbs.find((each) => each.name() === name || each.aliases().includes(name))
   if (verb === undefined) return name
   const [first = ''] = words
   const isVerb = verb.commands.length > 0 && /^[a-z]+$/.test(first)
