@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glovebox_limits::{Notice, Watchdog};
-use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::{Command, Enforcement, FailureCode, LimitHit, LimitKind, Started, Status};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fs::{open, Mode, OFlags};
@@ -42,29 +41,35 @@ pub struct Following<'s> {
     owner_is_gone: bool,
 }
 
+/// What of a sandbox stays as it is while it is followed.
+pub struct Parts<'s> {
+    pub terms: &'s Terms,
+    pub report: &'s Arc<Report>,
+    pub link: &'s Outer,
+    pub init: &'s Init,
+}
+
 /// When what is not needed for the start is done: a short program has ended by then.
 const SETTLED: Duration = Duration::from_millis(10);
 
 impl<'s> Following<'s> {
     /// While pid 1 builds the tree there is time for what will be needed when it is done.
     pub fn new(
-        terms: &'s Terms,
-        report: &'s Arc<Report>,
-        link: &'s Outer,
-        init: &'s Init,
+        parts: Parts<'s>,
         limits: &'s mut Held,
+        filter: String,
         teller: Option<Teller>,
         mut watch: Watch<'s>,
     ) -> Outcome<Following<'s>> {
-        let filter = Filter::compile(&FilterOptions {
-            record_opens: terms.plan.mode.records_opens(),
-            memory_accounted: limits.memory_accounted(),
-            affinity_pinned: limits.affinity_pinned(),
-        });
-        link.send_filter(&filter)?;
+        let Parts {
+            terms,
+            report,
+            link,
+            init,
+        } = parts;
         let receipt = receipt::make(&Findings {
             terms,
-            filter: filter.sha256(),
+            filter,
             limits: limits.enforcements.clone(),
         });
         receipt::check(&receipt, &terms.plan)?;

@@ -57,12 +57,16 @@ impl Giver {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut packet)];
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags))
-            .step(STAGE, || "wait for the program's process".into())?;
+        let received = match retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, flags)) {
+            // It went without having taken what we gave it.
+            Err(Errno::CONNRESET) => return Ok(None),
+            received => received.step(STAGE, || "wait for the program's process".into())?,
+        };
         Ok((received.bytes > 0).then(|| descriptors_of(&mut ancillary)))
     }
 
-    pub fn give(self, inside: &Inside) -> Outcome<()> {
+    /// One that has failed, and tells why itself, takes nothing: [`Giver::hear`] says so.
+    pub fn give(&self, inside: &Inside) -> Outcome<()> {
         let Inside {
             ruleset,
             terminal,
@@ -79,9 +83,10 @@ impl Giver {
             return Err(Fault::call(STAGE, "hand over", Errno::NOBUFS));
         }
         let parts = [IoSlice::new(&packet)];
-        retry_on_intr(|| sendmsg(&self.0, &parts, &mut ancillary, SendFlags::NOSIGNAL))
-            .step(STAGE, || "hand over".into())
-            .map(drop)
+        match retry_on_intr(|| sendmsg(&self.0, &parts, &mut ancillary, SendFlags::NOSIGNAL)) {
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(Fault::call(STAGE, "hand over", errno)),
+        }
     }
 }
 

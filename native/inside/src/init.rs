@@ -130,13 +130,13 @@ fn start<'a>(
             fcntl_dupfd_cloexec(tree.root(), 3).step("start", || "copy a descriptor".into())?,
         ),
     };
+    // It can restrict itself, and the launcher take over, while the old root goes, for which the kernel waits until every
+    // processor has noticed.
+    giver.give(&inside)?;
     let Some(entries) = giver.hear()? else {
         // It has failed, and told why. With it goes the sandbox.
         return Ok((program, None));
     };
-    // It can restrict itself, and the launcher take over, while the old root goes, for which the kernel waits until every
-    // processor has noticed.
-    giver.give(&inside)?;
     let keeper = inlet
         .zip(seed)
         .map(|(inlet, seed)| Keeper::new(terms, inlet, seed, inside.ruleset));

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use glovebox_seccomp::{Filter, FilterOptions};
 use glovebox_wire::Plan;
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::Pid;
@@ -10,7 +11,7 @@ use rustix::process::Pid;
 use crate::door::Inlet;
 use crate::explain::why_namespaces_are_refused;
 use crate::fault::{say, Fault, Outcome, Step};
-use crate::follow::Following;
+use crate::follow::{Following, Parts};
 use crate::init::{self, Drawing};
 use crate::kernel::{fork_into, pidfd_signal, reap, write_file, Side, Usage};
 use crate::limits::Held;
@@ -46,6 +47,8 @@ pub struct Sandbox<'a> {
     init: Init,
     /// After pid 1, so that its cgroups are empty when they are removed.
     limits: Held,
+    /// What the program's process was given.
+    filter: Filter,
     /// For agents, where there is a channel.
     teller: Option<Teller>,
 }
@@ -90,16 +93,32 @@ impl<'a> Sandbox<'a> {
                 drop((inner, hangup_inside, hearer, drawing.listener.take()));
                 write_id_maps(child, &terms.who)?;
                 link.tell(Go::Build)?;
+                let expected = FilterOptions {
+                    record_opens: terms.plan.mode.records_opens(),
+                    memory_accounted: true,
+                    affinity_pinned: false,
+                };
+                let mut filter = Filter::compile(&expected);
                 // By then the two inside are past what takes the kernel longest. Making the limits at the same time would take a
                 // processor from one of them where there are only two, and be waited for by nobody where there are more.
                 link.wait_until_apart()?;
                 let limits = Held::prepare(&terms.plan, &drawing.table)?;
                 link.send_bounds(&limits)?;
+                let options = FilterOptions {
+                    memory_accounted: limits.memory_accounted(),
+                    affinity_pinned: limits.affinity_pinned(),
+                    ..expected
+                };
+                if options != expected {
+                    filter = Filter::compile(&options);
+                }
+                link.send_filter(&filter)?;
                 let sandbox = Sandbox {
                     terms,
                     report,
                     link,
                     limits,
+                    filter,
                     teller,
                     init,
                 };
@@ -112,11 +131,14 @@ impl<'a> Sandbox<'a> {
     pub fn follow(mut self, owner: &mut Owner, signals: &OwnedFd, hangup: OwnedFd) -> Outcome<i32> {
         let watch = Watch::new(owner, signals, &self.link, &self.init.pidfd, hangup);
         let following = Following::new(
-            self.terms,
-            self.report,
-            &self.link,
-            &self.init,
+            Parts {
+                terms: self.terms,
+                report: self.report,
+                link: &self.link,
+                init: &self.init,
+            },
             &mut self.limits,
+            self.filter.sha256(),
             self.teller.take(),
             watch,
         )?;
