@@ -12,8 +12,8 @@ pub const PROGRAMS: usize = 256;
 pub const MESSAGE: usize = (1 << 20) + 1024;
 pub const HEADERS: u32 = 16 << 10;
 pub const FRAME: u32 = 1 << 20;
-pub const STREAM_WINDOW: u32 = 256 << 10;
-pub const CONNECTION_WINDOW: u32 = 32 << 20;
+pub const STREAM_WINDOW: u32 = 1 << 20;
+pub const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Streams that were reset by the peer before we looked at them (rapid reset, CVE-2023-44487).
 pub const RESETS: usize = 64;
 /// Our own data in one message.
