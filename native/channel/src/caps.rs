@@ -21,7 +21,7 @@ pub const CHUNK: usize = 256 << 10;
 /// From the connection to the end of its Hello.
 pub const HELLO: Duration = Duration::from_secs(5);
 /// From a request to the program's `execve`, or its error.
-pub const SPAWN: Duration = Duration::from_secs(10);
+pub const SPAWN: Duration = Duration::from_secs(5);
 /// Bytes of arguments and environment together, and the number of each.
 pub const WORDS: usize = 512 << 10;
 pub const WORD_COUNT: usize = 4096;
