@@ -352,6 +352,27 @@ function pour(stream: ServerHttp2Stream, chunk: Buffer, times: number, onWritten
   go()
 }
 
+test('An answer that is whole before we have sent all comes whole, however slowly it is read', async (t) => {
+  const chunk = framed(encodeBytes({ data: Buffer.alloc(50_000) }))
+  const open = await http2Peer(t, (stream) => {
+    respond(stream)
+    pour(stream, chunk, 10, () => undefined)
+    // RFC 9113, 8.1: a server that needs no more of the request.
+    stream.once('wantTrailers', () => setImmediate(() => stream.close(0)))
+  })
+  const connection = await connected(t, open)
+  const stream = connection.open(filesCalls.tarOut)
+  await stream.send(filePath)
+  let bytes = 0
+  for await (const { data } of stream.messages) {
+    bytes += data.length
+    // Let everything else that came be taken in first: what is read next was waiting.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(bytes, 500_000)
+  assert.equal(stream.trailers()['grpc-status'], '0')
+})
+
 test('A reader that leaves early ends the call for the peer too', async (t) => {
   const ended = Promise.withResolvers<number>()
   const chunk = framed(encodeBytes({ data: Buffer.alloc(1024) }))
