@@ -8,11 +8,13 @@ import {
   encodeHelloReply,
   encodeStatsReply,
   filesCalls,
+  portsCalls,
   statsCalls,
   type HelloReply,
   type StatsReply,
 } from '../protocol/inside/v1.ts'
 import { frame, framed, http2Peer, literals, rawPeer, respond } from '../../test/support/inside-peer.ts'
+import { readAhead } from '../system/read-ahead.ts'
 import { defaultCaps, type Caps } from './caps.ts'
 import { openInside } from './client.ts'
 import { openConnection, type Connection } from './connection.ts'
@@ -351,6 +353,62 @@ function pour(stream: ServerHttp2Stream, chunk: Buffer, times: number, onWritten
   }
   go()
 }
+
+test('An answer that is whole before we have sent all comes whole, however slowly it is read', async (t) => {
+  const chunk = framed(encodeBytes({ data: Buffer.alloc(50_000) }))
+  const open = await http2Peer(t, (stream) => {
+    respond(stream)
+    pour(stream, chunk, 10, () => undefined)
+    // RFC 9113, 8.1: a server that needs no more of the request.
+    stream.once('wantTrailers', () => setImmediate(() => stream.close(0)))
+  })
+  const connection = await connected(t, open)
+  const stream = connection.open(filesCalls.tarOut)
+  await stream.send(filePath)
+  let bytes = 0
+  for await (const { data } of stream.messages) {
+    bytes += data.length
+    // Let everything else that came be taken in first: what is read next was waiting.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(bytes, 500_000)
+  assert.equal(stream.trailers()['grpc-status'], '0')
+})
+
+test('Much in both directions at once does not lock up with a peer that reads only when it can write', async (t) => {
+  // Node's own HTTP/2 is such a peer.
+  const open = await http2Peer(t, (stream) => {
+    respond(stream)
+    stream.on('data', (chunk: Buffer) => {
+      if (!stream.write(chunk)) stream.pause()
+    })
+    stream.on('drain', () => stream.resume())
+    stream.on('end', () => stream.end())
+  })
+  const connection = await openConnection(readAhead(await open(), 64 * 1024 ** 2))
+  t.after(() => connection.close())
+  const stream = connection.open(portsCalls.connect)
+  const chunk = Buffer.alloc(256 * 1024)
+  const sending = (async () => {
+    for (let times = 0; times < 200; times++) await stream.sendBytes(1, chunk)
+    stream.end()
+  })()
+  let bytes = 0
+  for await (const { data } of stream.messages) bytes += data.length
+  await sending
+  assert.equal(bytes, 200 * chunk.length)
+})
+
+test('A queue before the socket is bounded: a peer that reads nothing stops the writer', async (t) => {
+  const open = await rawPeer(t, (socket) => socket.pause())
+  const stream = readAhead(await open(), 1024 ** 2)
+  t.after(() => stream.destroy())
+  let written = 0
+  const chunk = Buffer.alloc(65_536)
+  while (stream.write(chunk)) written += chunk.length
+  const stuck = written
+  assert.ok(stuck >= 1024 ** 2 && stuck < 4 * 1024 ** 2, `${stuck} bytes`)
+})
 
 test('A reader that leaves early ends the call for the peer too', async (t) => {
   const ended = Promise.withResolvers<number>()

@@ -90,7 +90,7 @@ export function createStream<Input, Output>(
   async function* read(): AsyncGenerator<Output> {
     const parser = createMessageParser(options.maxBytes)
     try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for await (const chunk of chunksOf(stream)) {
         for (const message of parser.push(chunk)) yield call.decode(message)
       }
       if (!parser.atBoundary) failure ??= lost(`${name} ended inside a message`)
@@ -140,4 +140,29 @@ async function drained(stream: ClientHttp2Stream): Promise<void> {
     stream.on('drain', done)
     stream.on('close', done)
   })
+}
+
+/**
+ * What comes, to its end. A peer that has answered in full may close a call before we have sent all (RST_STREAM with
+ * NO_ERROR, RFC 9113, 8.1): Node tells that as "aborted", on which its own iteration of streams drops what is still to be read.
+ */
+async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  let wake = (): void => undefined
+  const woken = (): void => wake()
+  const events = ['readable', 'end', 'close', 'error'] as const
+  for (const event of events) stream.on(event, woken)
+  try {
+    for (;;) {
+      const chunk = stream.read() as Buffer | null
+      if (chunk !== null) yield chunk
+      else if (stream.readableEnded || stream.destroyed) return
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+  } finally {
+    for (const event of events) stream.off(event, woken)
+  }
 }

@@ -44,7 +44,7 @@ export async function http2Peer(
   answer: Answer,
   onPing: () => void = () => undefined,
 ): Promise<() => Promise<Socket>> {
-  const server = createServer({ settings: { maxConcurrentStreams: 2048 } })
+  const server = createServer({ settings: { maxConcurrentStreams: 2048, initialWindowSize: 2 ** 24 } })
   server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined) // the other end may give it up
     answer(stream, String(headers[':path']))
@@ -52,6 +52,7 @@ export async function http2Peer(
   server.on('session', (session) => {
     session.on('error', () => undefined)
     session.on('ping', onPing)
+    session.setLocalWindowSize(2 ** 25)
   })
   return listening(t, server)
 }

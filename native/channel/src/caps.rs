@@ -12,8 +12,8 @@ pub const PROGRAMS: usize = 256;
 pub const MESSAGE: usize = (1 << 20) + 1024;
 pub const HEADERS: u32 = 16 << 10;
 pub const FRAME: u32 = 1 << 20;
-pub const STREAM_WINDOW: u32 = 256 << 10;
-pub const CONNECTION_WINDOW: u32 = 32 << 20;
+pub const STREAM_WINDOW: u32 = 1 << 20;
+pub const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Streams that were reset by the peer before we looked at them (rapid reset, CVE-2023-44487).
 pub const RESETS: usize = 64;
 /// Our own data in one message.
@@ -21,7 +21,7 @@ pub const CHUNK: usize = 256 << 10;
 /// From the connection to the end of its Hello.
 pub const HELLO: Duration = Duration::from_secs(5);
 /// From a request to the program's `execve`, or its error.
-pub const SPAWN: Duration = Duration::from_secs(10);
+pub const SPAWN: Duration = Duration::from_secs(5);
 /// Bytes of arguments and environment together, and the number of each.
 pub const WORDS: usize = 512 << 10;
 pub const WORD_COUNT: usize = 4096;

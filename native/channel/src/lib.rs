@@ -20,6 +20,6 @@ mod status;
 
 pub use machine::{Guest, Machine, NoMachine};
 pub use seed::Seed;
-pub use serve::{serve, Listening, Offer};
+pub use serve::{connection, serve, Listening, Offer};
 pub use stats::Figures;
 pub use status::{Code, Status};

@@ -96,11 +96,16 @@ fn processes() -> u32 {
 
 /// The sum of what is resident; what several share is counted for each.
 fn resident() -> u64 {
-    let pages: u64 = pids()
-        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/statm")).ok())
-        .filter_map(|text| text.split(' ').nth(1)?.parse::<u64>().ok())
+    let kib: u64 = pids()
+        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok())
+        .filter_map(|status| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))?;
+            line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+        })
         .sum();
-    pages * rustix::param::page_size() as u64
+    kib * 1024
 }
 
 #[cfg(test)]

@@ -49,8 +49,10 @@ export async function connectFramed(
       if (event.event === 'welcome') welcome.resolve(event)
       else if (event.event === 'data') {
         if (!stream.push(event.bytes)) transport.pause()
-      } else if (event.lost) stream.destroy(lost('bytes between the sandbox and us were lost'))
-      else stream.push(null)
+      } else if (event.lost) {
+        transport.write(session.bye())
+        stream.destroy(lost('bytes between the sandbox and us were lost'))
+      } else stream.push(null)
     }
   }
   const gone = (): void => {

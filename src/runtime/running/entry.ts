@@ -28,7 +28,8 @@ export async function enter(
   try {
     audit.record({ fact: 'entry', into: sandbox.id, ...about })
     try {
-      const inside = await connectTo(sandbox)
+      // A program's input and output flow at the same time; a copy has one direction.
+      const inside = await connectTo(sandbox, about.kind === 'exec' || about.kind === 'shell' ? 'both ways' : 'one way')
       try {
         left = await work(inside)
       } finally {

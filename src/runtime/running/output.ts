@@ -29,7 +29,12 @@ export function sinkTo(fd: 1 | 2): Sink {
       return !gone
     },
     async finish() {
-      if (!gone && stream.writableLength > 0) await roomOrEnd(stream)
+      if (gone) return
+      // Behind everything that was written; "drain" comes only where there was no room.
+      await new Promise<void>((resolve) => {
+        stream.once('close', resolve)
+        stream.write('', () => resolve())
+      })
     },
   }
 }

@@ -131,10 +131,6 @@ for (const runner of runners()) {
     await inside(box, 'cd /tmp/d; rm -f *; mkdir again; echo theirs > again/precious; echo theirs > file')
     assert.equal((await box.verb('cp', `${box.name}:/tmp/d/.`, path.join(base, 'd')).ended).code, 1)
     assert.equal(fs.readFileSync(precious, 'utf8'), 'mine')
-    const set = await box.exec('sh', '-c', 'cd /tmp; echo x > s; chmod 6755 s')
-    assert.equal(set.code, 0)
-    assert.equal((await box.verb('cp', `${box.name}:/tmp/s`, path.join(base, 's')).ended).code, 0)
-    assert.equal(fs.statSync(path.join(base, 's')).mode & 0o7777, 0o755)
   })
 
   test(`archives go through by - as they are${as}`, async (t) => {
@@ -159,9 +155,9 @@ for (const runner of runners()) {
   })
 
   test(`Ctrl-C in the middle leaves nothing behind, and kill -9 nothing after the next copy${as}`, async (t) => {
-    const box = await running(t, runner, { flags: ['--memory', '1G', '--disk', '512M'] })
+    const box = await running(t, runner)
     const base = workplace(runner)
-    await inside(box, 'head -c 300000000 /dev/zero > /tmp/large')
+    await inside(box, 'head -c 200000000 /dev/zero > /tmp/large')
     for (const [signal, left] of [
       ['SIGINT', 0],
       ['SIGKILL', 1],

@@ -9,7 +9,7 @@ use std::task::{ready, Poll};
 use glovebox_wire::inside::TerminalSize;
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
-use rustix::pipe::{pipe_with, PipeFlags};
+use rustix::pipe::{fcntl_setpipe_size, pipe_with, PipeFlags};
 use rustix::pty::{ioctl_tiocgptpeer, unlockpt, OpenptFlags};
 use rustix::termios::{tcsetwinsize, Winsize};
 
@@ -23,8 +23,8 @@ use crate::status::{Result, Status};
 pub const STDOUT: u32 = 2;
 pub const STDERR: u32 = 3;
 
-/// What a pipe holds.
-const PIPE: usize = 64 << 10;
+/// What an output pipe is to hold. Where the user has no share of pipe memory left it stays smaller.
+const PIPE: usize = 256 << 10;
 
 pub struct Streams {
     pub ours: Ours,
@@ -51,6 +51,7 @@ impl Streams {
 fn pipes() -> std::result::Result<Streams, Errno> {
     let (stdin, to_stdin) = pipe_with(PipeFlags::CLOEXEC)?;
     let (from_stdout, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+    let _may_stay_smaller = fcntl_setpipe_size(&from_stdout, PIPE);
     let (from_stderr, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
     Ok(Streams {
         ours: Ours {
@@ -117,7 +118,7 @@ pub async fn pump(from: &Pipe, field: u32, reply: &Reply, over: &Over) -> Result
             }
             let room = ready!(reply.poll_room(context, PIPE))?;
             // The room also has to hold what frames the bytes.
-            let wanted = room.saturating_sub(16).clamp(1, PIPE.min(caps::CHUNK));
+            let wanted = room.saturating_sub(16).clamp(1, caps::CHUNK);
             let mut chunk = Chunk::new(wanted);
             match from.read_now(chunk.space()) {
                 // EIO: the program has closed its terminal (pty(7)).

@@ -137,20 +137,24 @@ fn text(field: &[u8]) -> &[u8] {
     &field[..end.unwrap_or(field.len())]
 }
 
+/// No file is that long, and sums with it do not overflow.
+fn within(value: u64) -> Option<u64> {
+    (value < 1 << 62).then_some(value)
+}
+
 /// Octal digits, or, with the first bit set, GNU's big-endian number.
 fn number(field: &[u8]) -> Result<u64> {
     let wrong = || "a header with a number that is none".to_owned();
     if field[0] & 0x80 != 0 {
         // Negative ones (0xff) are times before 1970, and sizes never.
-        if field[0] != 0x80
-            || field[1..field.len() - 8].iter().any(|byte| *byte != 0) && field.len() > 9
-        {
+        let (high, low) = field[1..].split_at(field.len().saturating_sub(9));
+        if field[0] != 0x80 || high.iter().any(|byte| *byte != 0) {
             return Err(wrong());
         }
-        let tail = &field[field.len().saturating_sub(8).max(1)..];
-        return Ok(tail
+        let value = low
             .iter()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte)));
+            .fold(0, |number, byte| number << 8 | u64::from(*byte));
+        return within(value).ok_or_else(wrong);
     }
     let digits = text(field);
     let digits = trimmed(digits);
@@ -208,7 +212,7 @@ impl More {
             match key {
                 b"path" => self.path = Some(value.to_vec()),
                 b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = Some(ascii(value).ok_or_else(wrong)?),
+                b"size" => self.size = Some(ascii(value).and_then(within).ok_or_else(wrong)?),
                 b"mtime" => self.modified = Some(time(value).ok_or_else(wrong)?),
                 key if key.starts_with(b"GNU.sparse") => {
                     return Err(
@@ -448,6 +452,19 @@ mod tests {
         let mut named = entry(b"cut");
         more.apply(&mut named);
         assert_eq!(named.path, b"long/name");
+    }
+
+    #[test]
+    fn no_number_is_too_much() {
+        assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 1, 0]), Ok(256));
+        assert!(number(&[0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_ok());
+        assert!(number(&[0x80, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        assert!(number(&[0xff; 12]).is_err());
+        assert!(number(&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        let mut more = More::default();
+        assert!(more
+            .take(Extended::Next, b"29 size=18446744073709551615\n")
+            .is_err());
     }
 
     #[test]

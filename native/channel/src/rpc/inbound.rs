@@ -98,9 +98,16 @@ impl Inbound {
             self.pending = data;
             return Ok(());
         }
-        let mut joined = match std::mem::take(&mut self.pending).try_into_mut() {
-            Ok(unique) => unique,
-            Err(shared) => BytesMut::from(&shared[..]),
+        let pending = std::mem::take(&mut self.pending);
+        let mut joined = match pending.try_into_mut() {
+            Ok(joined) => joined,
+            Err(shared) => {
+                // Room for all of the message, so that it is copied once.
+                let mut joined =
+                    BytesMut::with_capacity(room_for(&shared).max(shared.len() + data.len()));
+                joined.extend_from_slice(&shared);
+                joined
+            }
         };
         joined.extend_from_slice(&data);
         self.pending = joined.freeze();
@@ -113,5 +120,15 @@ impl Inbound {
             .flow_control()
             .release_capacity(owed)
             .map_err(|_| Status::gone())
+    }
+}
+
+/// A length that was checked already, or that is looked at when it has come.
+fn room_for(begun: &[u8]) -> usize {
+    match begun {
+        [0, a, b, c, d, ..] => {
+            (PREFIX + u32::from_be_bytes([*a, *b, *c, *d]) as usize).min(caps::MESSAGE)
+        }
+        _ => 0,
     }
 }

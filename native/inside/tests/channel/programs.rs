@@ -1,136 +1,17 @@
-//! The channel of a real sandbox: the host side is a client of our own.
-
-mod support;
-
-#[path = "../../channel/tests/support/client.rs"]
-mod client;
+//! Exec: programs, their streams, their confinement, their end.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use client::{run, Client, End, OK};
 use glovebox_wire::inside::{
     ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStart, TerminalSize,
 };
-use serde_json::{json, Value};
-use support::{as_everyone, plan_for, Jail, Scratch, Starter};
 
-/// A sandbox with a channel, whose program runs until it is ended.
-struct Room {
-    jail: Jail,
-    socket: PathBuf,
-    _scratch: Scratch,
-}
-
-impl Room {
-    fn new(starter: Starter, script: &str) -> Room {
-        Room::with(starter, script, |_| {})
-    }
-
-    fn with(starter: Starter, script: &str, change: impl Fn(&mut Value)) -> Room {
-        let scratch = Scratch::new(starter);
-        let socket = scratch.directory("channel", starter).join("s");
-        let mut plan = plan_for(script);
-        plan["channel"] = json!({ "socket": socket });
-        change(&mut plan);
-        let mut jail = Jail::start(starter, &plan);
-        jail.wait_for("started");
-        Room {
-            jail,
-            socket,
-            _scratch: scratch,
-        }
-    }
-
-    fn connect(&self) -> UnixStream {
-        UnixStream::connect(&self.socket).expect("somebody listens")
-    }
-
-    async fn greet(&self) -> Client {
-        Client::greet(self.connect()).await.0
-    }
-}
-
-impl Drop for Room {
-    /// The launcher's end, before the directory of its socket goes.
-    fn drop(&mut self) {
-        self.jail.plan = None;
-        let _ended = self.jail.child.wait();
-    }
-}
-
-fn exec(words: &[&str]) -> ExecInput {
-    start(ExecStart {
-        argv: words
-            .iter()
-            .map(|word| Bytes::copy_from_slice(word.as_bytes()))
-            .collect(),
-        ..ExecStart::default()
-    })
-}
-
-fn start(start: ExecStart) -> ExecInput {
-    input(ExecInputCase::Start(start))
-}
-
-fn input(case: ExecInputCase) -> ExecInput {
-    ExecInput { input: Some(case) }
-}
-
-#[derive(Debug, Default)]
-struct Ran {
-    out: Vec<u8>,
-    err: Vec<u8>,
-    how: Option<ExecEndedHow>,
-    end: Option<End>,
-}
-
-impl Ran {
-    fn of(mut self, output: ExecOutput) -> Ran {
-        match output.output {
-            Some(ExecOutputCase::Stdout(bytes)) => self.out.extend_from_slice(&bytes),
-            Some(ExecOutputCase::Stderr(bytes)) => self.err.extend_from_slice(&bytes),
-            Some(ExecOutputCase::Ended(ended)) => self.how = ended.how,
-            Some(ExecOutputCase::Started(_)) | None => {}
-        }
-        self
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.out).into_owned()
-    }
-}
-
-async fn finish(mut call: client::Open) -> Ran {
-    let mut ran = Ran::default();
-    loop {
-        match call.message::<ExecOutput>().await {
-            Ok(output) => ran = ran.of(output),
-            Err(end) => {
-                ran.end = Some(end);
-                return ran;
-            }
-        }
-    }
-}
-
-async fn ran(client: &Client, messages: &[ExecInput]) -> Ran {
-    let mut call = client.open("Exec/Exec").await;
-    for message in messages {
-        call.send(message).await;
-    }
-    call.finish();
-    finish(call).await
-}
-
-async fn shell(client: &Client, script: &str) -> Ran {
-    ran(client, &[exec(&["sh", "-c", script])]).await
-}
-
-const SLEEPS: &str = "exec sleep 1000";
+use crate::client::{run, Client, End, Open, OK};
+use crate::room::{exec, finish, input, ran, shell, start, Ran, Room, SLEEPS};
+use crate::support::{as_everyone, Starter};
 
 #[test]
 fn hello_says_what_the_sandbox_enforces() {
@@ -289,7 +170,7 @@ fn a_lost_connection_ends_its_programs_within_a_second() {
     assert!(lost.elapsed() < Duration::from_secs(3));
 }
 
-async fn wait_for_output(call: &mut client::Open, text: &str) {
+async fn wait_for_output(call: &mut Open, text: &str) {
     let mut ran = Ran::default();
     while !ran.text().contains(text) {
         ran = ran.of(call.message().await.expect("output"));

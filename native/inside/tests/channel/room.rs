@@ -1,0 +1,139 @@
+//! A sandbox with a channel, and programs in it.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use glovebox_wire::inside::{
+    ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStart,
+};
+use serde_json::{json, Value};
+
+use crate::client::{Client, End, Open};
+use crate::support::{plan_for, Jail, Scratch, Starter};
+
+/// A program that is there until it is ended.
+pub const SLEEPS: &str = "exec sleep 1000";
+
+/// A sandbox with a channel, whose program runs until it is ended.
+pub struct Room {
+    init_pid: i32,
+    pub jail: Jail,
+    pub socket: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Room {
+    pub fn new(starter: Starter, script: &str) -> Room {
+        Room::with(starter, script, |_, _| {})
+    }
+
+    pub fn with(starter: Starter, script: &str, change: impl Fn(&mut Value, &Scratch)) -> Room {
+        let scratch = Scratch::new(starter);
+        let socket = scratch.directory("channel", starter).join("s");
+        let mut plan = plan_for(script);
+        plan["channel"] = json!({ "socket": socket });
+        change(&mut plan, &scratch);
+        let mut jail = Jail::start(starter, &plan);
+        let started = jail.wait_for("started");
+        let init_pid = started["initPid"].as_i64().expect("a pid") as i32;
+        Room {
+            jail,
+            socket,
+            _scratch: scratch,
+            init_pid,
+        }
+    }
+
+    pub fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).expect("somebody listens")
+    }
+
+    pub fn init_pid(&self) -> i32 {
+        self.init_pid
+    }
+
+    pub fn jail_is_alive(&self) -> bool {
+        std::path::Path::new(&format!("/proc/{}", self.init_pid)).exists()
+    }
+
+    pub async fn greet(&self) -> Client {
+        Client::greet(self.connect()).await.0
+    }
+}
+
+impl Drop for Room {
+    /// The launcher's end, before the directory of its socket goes.
+    fn drop(&mut self) {
+        self.jail.plan = None;
+        let _ended = self.jail.child.wait();
+    }
+}
+
+pub fn exec(words: &[&str]) -> ExecInput {
+    start(ExecStart {
+        argv: words
+            .iter()
+            .map(|word| Bytes::copy_from_slice(word.as_bytes()))
+            .collect(),
+        ..ExecStart::default()
+    })
+}
+
+pub fn start(start: ExecStart) -> ExecInput {
+    input(ExecInputCase::Start(start))
+}
+
+pub fn input(case: ExecInputCase) -> ExecInput {
+    ExecInput { input: Some(case) }
+}
+
+#[derive(Debug, Default)]
+pub struct Ran {
+    pub out: Vec<u8>,
+    pub err: Vec<u8>,
+    pub how: Option<ExecEndedHow>,
+    pub end: Option<End>,
+}
+
+impl Ran {
+    pub fn of(mut self, output: ExecOutput) -> Ran {
+        match output.output {
+            Some(ExecOutputCase::Stdout(bytes)) => self.out.extend_from_slice(&bytes),
+            Some(ExecOutputCase::Stderr(bytes)) => self.err.extend_from_slice(&bytes),
+            Some(ExecOutputCase::Ended(ended)) => self.how = ended.how,
+            Some(ExecOutputCase::Started(_)) | None => {}
+        }
+        self
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+}
+
+pub async fn finish(mut call: Open) -> Ran {
+    let mut ran = Ran::default();
+    loop {
+        match call.message::<ExecOutput>().await {
+            Ok(output) => ran = ran.of(output),
+            Err(end) => {
+                ran.end = Some(end);
+                return ran;
+            }
+        }
+    }
+}
+
+pub async fn ran(client: &Client, messages: &[ExecInput]) -> Ran {
+    let mut call = client.open("Exec/Exec").await;
+    for message in messages {
+        call.send(message).await;
+    }
+    call.finish();
+    finish(call).await
+}
+
+pub async fn shell(client: &Client, script: &str) -> Ran {
+    ran(client, &[exec(&["sh", "-c", script])]).await
+}
