@@ -151,3 +151,51 @@ fn checked(what: &str, value: libc::c_long) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::thread::{capabilities, set_capabilities, CapabilitySet, CapabilitySets};
+
+    /// Capabilities are a thread's own: what this one asks for is refused, whoever runs the test, and the machine
+    /// that runs it stays as it is.
+    fn without_capabilities(test: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::spawn(|| {
+            let none = CapabilitySet::empty();
+            let sets = CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            };
+            set_capabilities(None, sets).expect("fewer can be had always");
+            assert_eq!(capabilities(None).expect("ours").effective, none);
+            test();
+        });
+        thread.join().expect("the test");
+    }
+
+    #[test]
+    fn a_guest_asks_the_kernel_and_tells_its_refusal() {
+        without_capabilities(|| {
+            let guest = Guest::new(4);
+            let code = |done: Result<()>| done.map_err(|status| status.code);
+            let denied = Err(Code::PermissionDenied);
+            assert_eq!(code(guest.set_clock(1_800_000_000_000_000_000)), denied);
+            assert_eq!(code(guest.reseed(&[7; 64], 5)), denied);
+            // What was not reseeded is no new generation.
+            assert_eq!(guest.generation(), 4);
+        });
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_not_asked() {
+        without_capabilities(|| {
+            let guest = Guest::new(4);
+            let code = |done: Result<()>| done.map_err(|status| status.code);
+            let invalid = Err(Code::InvalidArgument);
+            assert_eq!(code(guest.set_clock(0)), invalid);
+            assert_eq!(code(guest.reseed(&[7; 64], 4)), invalid);
+            assert_eq!(code(NoMachine.power_off()), Err(Code::Unimplemented));
+        });
+    }
+}

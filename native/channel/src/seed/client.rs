@@ -61,6 +61,8 @@ pub struct Seed {
     generation: u64,
     next: Cell<u64>,
     waiting: RefCell<HashMap<u64, Waiting>>,
+    /// Programs that are to be killed, for which there was no room in the socket.
+    condemned: RefCell<Vec<u64>>,
     gone: Cell<bool>,
 }
 
@@ -72,6 +74,7 @@ impl Seed {
             generation,
             next: Cell::new(1),
             waiting: RefCell::default(),
+            condemned: RefCell::default(),
             gone: Cell::new(false),
         }))
     }
@@ -81,13 +84,36 @@ impl Seed {
         let mut packet = [0u8; 64];
         while let Ok(length @ 1..) = self.socket.read(&mut packet).await {
             match Answer::from_bytes(&packet[..length]) {
-                Some(answer) => self.take(answer),
+                Some(answer) => {
+                    self.take(answer);
+                    self.kill_condemned();
+                }
                 None => break,
             }
         }
         self.gone.set(true);
         // Whoever waits finds the other end dropped.
         self.waiting.borrow_mut().clear();
+    }
+
+    /// A seed that answers has made room.
+    fn kill_condemned(&self) {
+        let condemned = self.condemned.take();
+        for id in condemned {
+            self.kill(id);
+        }
+    }
+
+    fn kill(&self, id: u64) {
+        let request = Request::Signal {
+            generation: self.generation,
+            id,
+            signal: libc::SIGKILL,
+        };
+        // A seed that is gone has taken its children along; one that is stopped hears it when it goes on.
+        if self.send(&request.to_bytes(), &[]).is_err() && !self.gone.get() {
+            self.condemned.borrow_mut().push(id);
+        }
     }
 
     fn take(&self, answer: Answer) {
@@ -266,8 +292,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if self.seed.waiting.borrow().contains_key(&self.id) {
-            // A seed that is gone has taken its children along; one that is stopped hears it when it goes on.
-            let _killed = self.signal(libc::SIGKILL);
+            self.seed.kill(self.id);
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn fork(socket: OwnedFd) -> rustix::io::Result<Sprout> {
 pub struct Sprout(OwnedFd);
 
 impl Sprout {
-    /// Returns when it cannot be looked into by the programs to come, whose user id it has.
+    /// Returns when it cannot be looked into by the programs to come, whose user id it has, and holds nothing of ours.
     pub fn wait(self) -> rustix::io::Result<()> {
         match retry_on_intr(|| rustix::io::read(&self.0, &mut [0u8; 1]))? {
             1 => Ok(()),
@@ -72,25 +72,26 @@ impl Sprout {
 
 /// The seed, for the rest of this process's life.
 pub fn run(socket: OwnedFd, up: OwnedFd) -> ! {
-    let ended = prepare(&socket, &up).and_then(|children| Seed::new(&socket, children).serve());
+    let ended = prepare(&socket, up).and_then(|children| Seed::new(&socket, children).serve());
     // Nobody to tell: whoever holds the other end sees ours close.
     let _why = ended;
     // SAFETY: ends this process at once.
     unsafe { libc::_exit(1) }
 }
 
-/// Lets go of all that the first process has: its streams, the filter's listener, the link to the launcher.
-fn prepare(socket: &OwnedFd, up: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// Lets go of all that the first process has: its streams, the filter's listener, the link to the launcher. Says so only
+/// then: a program that stopped us before could hold up its own start.
+fn prepare(socket: &OwnedFd, up: OwnedFd) -> Result<OwnedFd, Errno> {
     // Before anything of the program's runs, and for good.
     prctl(libc::PR_SET_DUMPABLE, 0)?;
-    rustix::io::write(up, &[1])?;
     // Pid 1 takes us along by ending the namespace; this is for a host that is none.
     prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
-    let own = socket.as_raw_fd();
-    close_all_but(own)?;
+    close_all_but([socket.as_raw_fd(), up.as_raw_fd()])?;
     // SAFETY: takes no pointer. Out of the program's session, whose terminal would signal us.
     unsafe { libc::setsid() };
-    child_signals()
+    let signals = child_signals()?;
+    rustix::io::write(&up, &[1])?;
+    Ok(signals)
 }
 
 fn prctl(option: libc::c_int, value: libc::c_ulong) -> Result<(), Errno> {
@@ -101,9 +102,10 @@ fn prctl(option: libc::c_int, value: libc::c_ulong) -> Result<(), Errno> {
     }
 }
 
-fn close_all_but(kept: RawFd) -> Result<(), Errno> {
-    let close = |first: RawFd, last: libc::c_uint| {
-        if first as libc::c_uint > last {
+fn close_all_but(mut kept: [RawFd; 2]) -> Result<(), Errno> {
+    kept.sort_unstable();
+    let close = |first: RawFd, last: RawFd| {
+        if first > last {
             return Ok(());
         }
         // SAFETY: nothing in this process owns what is closed: it was copied from one that goes on.
@@ -112,10 +114,9 @@ fn close_all_but(kept: RawFd) -> Result<(), Errno> {
             _ => Err(Errno::BADF),
         }
     };
-    if kept > 0 {
-        close(0, kept as libc::c_uint - 1)?;
-    }
-    close(kept + 1, libc::c_uint::MAX)
+    close(0, kept[0] - 1)?;
+    close(kept[0] + 1, kept[1] - 1)?;
+    close(kept[1] + 1, RawFd::MAX)
 }
 
 fn child_signals() -> Result<OwnedFd, Errno> {
