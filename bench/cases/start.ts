@@ -48,7 +48,8 @@ const bubblewrapFlags = (
   '--symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp'
 ).split(' ')
 
-async function timed(job: object): Promise<Record<string, number[]>> {
+/** The times of programs that `glovebox-timer` starts in turns, in nanoseconds. */
+export async function timed(job: object): Promise<Record<string, number[]>> {
   return new Promise((resolve, reject) => {
     const timer = spawn(path.join(root, 'native/target/release/glovebox-timer'), { stdio: ['pipe', 'pipe', 'inherit'] })
     let answer = ''
@@ -62,6 +63,6 @@ async function timed(job: object): Promise<Record<string, number[]>> {
   })
 }
 
-function milliseconds(nanoseconds: readonly number[]): number[] {
+export function milliseconds(nanoseconds: readonly number[]): number[] {
   return nanoseconds.map((value) => value / 1e6)
 }
