@@ -125,8 +125,7 @@ async function oneAnswer<Input, Output>(
   const late = new GloveboxError('TIMED_OUT', `${path.slice(1)}: no answer within ${timeoutMs} ms`)
   const timer = setTimeout(() => stream.cancel(late), timeoutMs)
   try {
-    stream.send(message).catch(() => undefined) // what kept it from being sent, reading tells
-    stream.end()
+    stream.sendLast(message)
     const answers: Output[] = []
     for await (const answer of stream.messages) {
       if (answers.push(answer) > 1) throw lost(`two answers to ${path.slice(1)}`)

@@ -33,8 +33,7 @@ export interface TarOut {
 
 export function tarOut(connection: Connection, path: string, options: { follow: boolean }): TarOut {
   const stream = connection.open(filesCalls.tarOut)
-  stream.send(filePath(path, !options.follow)).catch(() => undefined) // reading tells why
-  stream.end()
+  stream.sendLast(filePath(path, !options.follow))
   return {
     chunks: chunksOf(stream.messages),
     leftOut: () => leftOutIn(stream.trailers()['glovebox-left-out-bin']),

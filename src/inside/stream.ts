@@ -11,6 +11,8 @@ export interface CallStream<Input, Output> {
   send(message: Input): Promise<void>
   /** The same for a message whose only field has these bytes, without copying them. */
   sendBytes(field: number, bytes: Uint8Array): Promise<void>
+  /** The only message, or the last, and the end, in one piece. What keeps it from being sent, reading tells. */
+  sendLast(message: Input): void
   /** Nothing more is sent. */
   end(): void
   /**
@@ -112,6 +114,10 @@ export function createStream<Input, Output>(
       await write(prefixOf(bytes.length), bytes)
     },
     sendBytes: async (field, bytes) => write(bytesPrefix(field, bytes.length), bytes),
+    sendLast(message) {
+      const bytes = call.encode(message)
+      stream.end(Buffer.concat([prefixOf(bytes.length), bytes]))
+    },
     end: () => void stream.end(),
     messages: { [Symbol.asyncIterator]: read },
     answered: answered.promise,
