@@ -410,6 +410,29 @@ test('A queue before the socket is bounded: a peer that reads nothing stops the 
   assert.ok(stuck >= 1024 ** 2 && stuck < 4 * 1024 ** 2, `${stuck} bytes`)
 })
 
+test('A call that the peer ends while we still send ends for the reader and the sender', async (t) => {
+  const open = await http2Peer(t, (stream) => {
+    respond(stream)
+    stream.once('data', () => {
+      stream.pause()
+      stream.once('wantTrailers', () => setImmediate(() => stream.close(0)))
+      stream.end(framed(encodeBytes({ data: Buffer.alloc(3) })))
+    })
+  })
+  const connection = await openConnection(readAhead(await open(), 64 * 1024 ** 2))
+  t.after(() => connection.close())
+  const stream = connection.open(portsCalls.connect)
+  const chunk = Buffer.alloc(2 ** 20)
+  const sending = (async () => {
+    // More than its window: without an end of the call the last of them would wait for ever.
+    for (let times = 0; times < 64; times++) await stream.sendBytes(1, chunk)
+  })()
+  let bytes = 0
+  for await (const { data } of stream.messages) bytes += data.length
+  assert.equal(bytes, 3)
+  await assert.rejects(sending, failing('CHANNEL_LOST', /has ended already/))
+})
+
 test('A reader that leaves early ends the call for the peer too', async (t) => {
   const ended = Promise.withResolvers<number>()
   const chunk = framed(encodeBytes({ data: Buffer.alloc(1024) }))

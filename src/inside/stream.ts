@@ -102,6 +102,8 @@ export function createStream<Input, Output>(
     } finally {
       // A reader that leaves early has no use for the rest.
       if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL)
+      // Nor has anybody for what was still to be sent; with that waiting, Node would keep a call that the peer has closed.
+      stream.destroy()
       await closed
     }
     const error = endOf()
