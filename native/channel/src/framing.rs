@@ -83,6 +83,11 @@ impl Framing {
         bytes
     }
 
+    /// Of the connection, while there is one.
+    pub fn session(&self) -> Option<Session> {
+        self.connection.map(|connection| connection.session)
+    }
+
     /// Data as frames; nothing while there is no connection.
     pub fn send(&mut self, data: &[u8], out: &mut Vec<u8>) {
         let Some(connection) = &mut self.connection else {

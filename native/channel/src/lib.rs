@@ -4,6 +4,7 @@
 //! and what a call holds (a program, a half-written file) is let go by dropping its future.
 
 pub mod caps;
+mod carry;
 mod egress;
 mod exec;
 mod files;
@@ -18,6 +19,7 @@ mod serve;
 pub mod stats;
 mod status;
 
+pub use carry::carry;
 pub use machine::{Guest, Machine, NoMachine};
 pub use seed::Seed;
 pub use serve::{connection, serve, Listening, Offer};

@@ -2,15 +2,17 @@
 //! right, wrong and half right. Nothing may crash, hang or grow. 20,000 frames; with GLOVEBOX_LONG=1 half a million from a
 //! fixed seed and as many from a random one, which is printed (GLOVEBOX_FUZZ_SEED repeats it).
 
+#[path = "support/offer.rs"]
+mod offer;
+
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
-use glovebox_channel::{connection, Figures, NoMachine, Offer, Seed};
+use glovebox_channel::connection;
 use glovebox_wire::inside::*;
 use glovebox_wire::message::Message;
 use tokio::net::UnixStream as Stream;
@@ -55,7 +57,7 @@ fn run(seed: u64, frames: usize) {
         .build()
         .expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let (offer, _seed_end) = offer(&scratch.0);
+        let (offer, _seed_end) = offer::offer(&scratch.0.join("root"));
         let (mut sent, mut rounds, mut before) = (0, 0, None);
         while sent < frames {
             let (ours, theirs) = UnixStream::pair().expect("a pair");
@@ -135,22 +137,6 @@ impl Drop for Scratch {
             assert!(std::thread::panicking(), "{error}");
         }
     }
-}
-
-fn offer(scratch: &Path) -> (Rc<Offer>, OwnedFd) {
-    let root = std::fs::File::open(scratch.join("root")).expect("a directory");
-    let (theirs, ours) = glovebox_channel::seed::pair().expect("a pair");
-    let offer = Offer {
-        hello: HelloReply::default(),
-        seed: Seed::new(ours, 1).expect("a socket"),
-        env: Rc::new(vec![b"PATH=/bin".to_vec()]),
-        directory: Rc::from(&b"/"[..]),
-        root: root.into(),
-        figures: Figures::default(),
-        machine: Box::new(NoMachine),
-    };
-    // Held, and never read: the seed of a sandbox that has stopped it.
-    (Rc::new(offer), theirs)
 }
 
 /// Sends frames from another thread, reads as little as keeps them going, and hangs up. Returns how many.

@@ -10,6 +10,7 @@ use glovebox_wire::message::Message;
 use h2::client::SendRequest;
 use h2::{RecvStream, SendStream};
 use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 /// Nothing waits this long when it works.
@@ -53,21 +54,27 @@ impl Client {
     /// Connects and says Hello.
     pub async fn greet(stream: StdStream) -> (Client, HelloReply) {
         let client = Client::connect(stream).await;
+        let hello = client.hello().await;
+        (client, hello)
+    }
+
+    pub async fn hello(&self) -> HelloReply {
+        let client = self;
         let hello = HelloRequest {
             oldest: 1,
             newest: 1,
         };
         let (replies, end) = client.unary("Hello/Hello", &hello).await;
         assert_eq!(end.code, OK, "{end:?}");
-        (
-            client,
-            HelloReply::decode(replies[0].clone()).expect("a reply"),
-        )
+        HelloReply::decode(replies[0].clone()).expect("a reply")
     }
 
     pub async fn connect(stream: StdStream) -> Client {
         stream.set_nonblocking(true).expect("a socket");
-        let stream = UnixStream::from_std(stream).expect("a socket");
+        Client::over(UnixStream::from_std(stream).expect("a socket")).await
+    }
+
+    pub async fn over<T: AsyncRead + AsyncWrite + Unpin + 'static>(stream: T) -> Client {
         let (send, connection) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
             .initial_connection_window_size(16 << 20)

@@ -163,6 +163,61 @@ fn the_sandbox_cannot_look_into_the_seed_or_the_agent() {
 }
 
 #[test]
+fn signals_of_the_sandbox_do_not_reach_the_agent_where_landlock_has_scopes() {
+    as_everyone(|starter| {
+        let room = Room::new(starter, SLEEPS);
+        run(async {
+            let client = room.greet().await;
+            // Whatever of ours is neither pid 1 nor the seed, which is the parent of this program.
+            let script = "for p in /proc/[0-9]*; do n=${p#/proc/}; \
+                [ \"$(cat $p/comm)\" = glovebox-inside ] && [ $n != 1 ] && [ $n != $PPID ] && kill -9 $n 2>/dev/null && echo sent; \
+                done; echo tried";
+            let tried = shell(&client, script).await;
+            if room.landlock_abi() >= 6 {
+                assert_eq!(tried.text(), "tried\n", "{tried:?}");
+            } else {
+                // It hurts itself: whoever calls next gets another agent.
+                assert_eq!(tried.end.map(|end| end.code), Some(14));
+            }
+            assert_eq!(shell(&room.greet().await, "echo on").await.text(), "on\n");
+        });
+    });
+}
+
+#[test]
+fn a_sandbox_without_room_for_processes_is_told_of_and_goes_on() {
+    as_everyone(|starter| {
+        let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done; exec sleep 1000";
+        let room = Room::with(starter, script, |plan, _| {
+            plan["limits"]["pids"]["value"] = 14.into()
+        });
+        run(async {
+            let client = room.greet().await;
+            // Two programs have room; the shells among them may have used it for a moment.
+            let mut held = Vec::new();
+            let refused = loop {
+                let mut call = client.open("Exec/Exec").await;
+                call.send(&exec(&["sleep", "1000"])).await;
+                match call.next().await {
+                    Ok(_started) => held.push(call),
+                    Err(end) => break end,
+                }
+                assert!(held.len() < 14, "no limit");
+            };
+            assert_eq!(refused.code, 8, "{refused:?}");
+            for call in held {
+                call.reset();
+            }
+            let since = Instant::now();
+            while client.call("Exec/Exec", &[exec(&["true"])]).await.1.code != OK {
+                assert!(since.elapsed() < Duration::from_secs(5), "room comes back");
+            }
+        });
+        assert!(room.jail_is_alive());
+    });
+}
+
+#[test]
 fn a_seed_that_was_killed_starts_nothing_any_more() {
     let room = Room::new(Starter::User, SLEEPS);
     run(async {

@@ -366,3 +366,28 @@ fn the_socket_goes_with_the_sandbox() {
     room.jail.child.wait().expect("ended");
     assert!(!room.socket.exists());
 }
+
+#[test]
+fn programs_run_in_every_mode() {
+    as_everyone(|starter| {
+        for mode in ["audit", "learn"] {
+            let mut room = Room::with(starter, SLEEPS, |plan, _| plan["mode"] = mode.into());
+            run(async {
+                let client = room.greet().await;
+                assert_eq!(
+                    shell(&client, "cat /etc/passwd >/dev/null; echo $?")
+                        .await
+                        .text(),
+                    "0\n"
+                );
+            });
+            // What such a program opens is recorded, as with the first one.
+            loop {
+                let line = room.jail.wait_for("activity");
+                if line["kind"] == "open" && line["path"] == "/etc/passwd" {
+                    break;
+                }
+            }
+        }
+    });
+}

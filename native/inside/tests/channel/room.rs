@@ -18,6 +18,7 @@ pub const SLEEPS: &str = "exec sleep 1000";
 /// A sandbox with a channel, whose program runs until it is ended.
 pub struct Room {
     init_pid: i32,
+    landlock_abi: u64,
     pub jail: Jail,
     pub socket: PathBuf,
     _scratch: Scratch,
@@ -35,6 +36,8 @@ impl Room {
         plan["channel"] = json!({ "socket": socket });
         change(&mut plan, &scratch);
         let mut jail = Jail::start(starter, &plan);
+        let receipt = jail.wait_for("receipt");
+        let landlock_abi = receipt["landlockAbi"].as_u64().expect("an ABI");
         let started = jail.wait_for("started");
         let init_pid = started["initPid"].as_i64().expect("a pid") as i32;
         Room {
@@ -42,6 +45,7 @@ impl Room {
             socket,
             _scratch: scratch,
             init_pid,
+            landlock_abi,
         }
     }
 
@@ -51,6 +55,10 @@ impl Room {
 
     pub fn init_pid(&self) -> i32 {
         self.init_pid
+    }
+
+    pub fn landlock_abi(&self) -> u64 {
+        self.landlock_abi
     }
 
     pub fn jail_is_alive(&self) -> bool {
