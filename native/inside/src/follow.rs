@@ -38,6 +38,8 @@ pub struct Following<'s> {
     receipt: Vec<u8>,
     course: Course,
     is_built: bool,
+    /// It was told to execute, after the receipt.
+    is_released: bool,
     owner_is_gone: bool,
 }
 
@@ -89,6 +91,7 @@ impl<'s> Following<'s> {
             receipt: Status::Receipt(receipt).to_line(),
             course: Course::new(supervision),
             is_built: false,
+            is_released: false,
             owner_is_gone: false,
         })
     }
@@ -204,13 +207,14 @@ impl<'s> Following<'s> {
             self.watch.add(table, PollFlags::PRI, Waker::Mounts);
         }
         self.write_line(&self.receipt)?;
+        self.is_released = true;
         self.link.tell(Go::Execute)
     }
 
     /// The program runs. What is not needed before that is done here, beside it.
     fn note_start(&mut self) -> Outcome<()> {
-        let Some(program) = &self.course.program else {
-            // Pid 1 died before there was a program; its end is the next event.
+        let Some(program) = self.course.program.as_ref().filter(|_| self.is_released) else {
+            // Its process died before it could execute anything, or pid 1 did: that end is the next event.
             return Ok(());
         };
         let pid = program.pid;

@@ -148,6 +148,8 @@ fn start<'a>(
     // We need none any more, and what is entered next must be entered by the program's own right.
     let_go_of_capabilities().step("start", || "drop capabilities".into())?;
     enter(prepared.cwd())?;
+    // Not even the program, which has the same user id, may look into or trace us: before the word by which it may begin.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).step("start", || "hide".into())?;
     link.built();
     Ok((program, keeper))
 }
@@ -188,10 +190,6 @@ fn lower_namespace_limits() -> bool {
 /// Reaps whatever is orphaned in the namespace until the program has ended or the launcher is gone.
 /// Returning ends pid 1, at which the kernel kills all that is left.
 fn keep_house(program: Pid, mut keeper: Option<Keeper<'_>>, link: Inner) {
-    // Not even the program, which has the same user id, may look into or trace us.
-    if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
-        return;
-    }
     let mut kept = keeper.as_ref().map_or_else(Vec::new, Keeper::descriptors);
     kept.push(link_number(&link));
     // SAFETY: everything else that owns a descriptor here is not used any more.

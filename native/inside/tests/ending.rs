@@ -192,6 +192,41 @@ fn killing_anybody_at_any_moment_leaves_nothing() {
     });
 }
 
+/// Whoever reads "started" without a receipt before it would take for confined what nobody has confined.
+#[test]
+fn what_died_before_it_was_let_go_is_never_told_as_started() {
+    as_everyone(|starter| {
+        let mut random = Random(u64::from(std::process::id()));
+        for round in 0..60 {
+            let jail = Jail::start(starter, &plan_for("exec sleep 60"));
+            let launcher = jail.child.id();
+            eventually("there are two processes inside", || {
+                children_named_like(launcher).len() >= 2
+            });
+            let inside = children_named_like(launcher);
+            for _ in 0..random.below(1_500_000) {
+                std::hint::spin_loop();
+            }
+            // SAFETY: pid 1, or the program's process; one that has just ended is refused.
+            unsafe { libc::kill(inside[round % inside.len()], libc::SIGKILL) };
+            let events: Vec<String> = jail
+                .finish()
+                .status
+                .iter()
+                .filter_map(|line| line["event"].as_str().map(str::to_owned))
+                .collect();
+            let at = |event: &str| events.iter().position(|told| told == event);
+            if let Some(started) = at("started") {
+                assert!(
+                    at("receipt").is_some_and(|receipt| receipt < started),
+                    "{events:?}"
+                );
+            }
+            assert!(at("exit").is_some() != at("error").is_some(), "{events:?}");
+        }
+    });
+}
+
 fn strike(jail: &mut Jail, random: &mut Random) {
     let spins = random.below(4_000_000);
     let victim = random.below(4);

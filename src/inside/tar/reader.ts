@@ -32,6 +32,7 @@ export function createTarReader(sink: TarSink): TarReader {
   let padding = 0
   let entries = 0
   let paxBytes: Buffer[] = []
+  let hasPax = false
 
   const onHeader = async (block: Buffer): Promise<void> => {
     if (block.every((byte) => byte === 0)) {
@@ -42,7 +43,9 @@ export function createTarReader(sink: TarSink): TarReader {
     padding = (blockBytes - (raw.size % blockBytes)) % blockBytes
     if (raw.type === 'x') {
       if (raw.size > maxPaxBytes) throw new Error('a header of more than 64 KiB')
-      if (Object.keys(pax).length > 0) throw new Error('two headers for one entry')
+      // Whatever they hold: else an archive of headers alone would never come to an entry, or to an end.
+      if (hasPax) throw new Error('two headers for one entry')
+      hasPax = true
       left = raw.size
       state = 'pax'
       paxBytes = []
@@ -51,6 +54,7 @@ export function createTarReader(sink: TarSink): TarReader {
     if (++entries > maxEntries) throw new Error(`more than ${maxEntries} entries`)
     const entry = entryOf(raw, pax)
     pax = {}
+    hasPax = false
     left = entry.size
     padding = (blockBytes - (left % blockBytes)) % blockBytes
     state = 'data'

@@ -168,6 +168,15 @@ test('A header larger than any honest one is refused before it is held', async (
   await assert.rejects(read(header), /more than 64 KiB/)
 })
 
+test('Headers that never come to an entry are refused, whatever is in them', async () => {
+  const foreign = Buffer.from('13 comment=x\n')
+  const head = forged(item({ path: Buffer.from('PaxHeader'), size: foreign.length }), 156, 'x').subarray(0, -1024)
+  const one = Buffer.concat([head.subarray(-512), foreign, paddingFor(foreign.length)])
+  const honest = headerOf(item({ path: Buffer.from('f') }))
+  assert.equal((await read(Buffer.concat([one, honest.subarray(-512), endOfArchive()]))).length, 1)
+  await assert.rejects(read(Buffer.concat([one, one, honest, endOfArchive()])), /two headers/)
+})
+
 test('Set-id bits do not come through', async () => {
   const [seen] = await read(archiveOf([item({ path: Buffer.from('f'), mode: 0o6755 })]))
   assert.equal(seen?.mode, 0o755)

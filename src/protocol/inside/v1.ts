@@ -1465,7 +1465,7 @@ export const filesCalls: Readonly<{
   remove: Call<RemoveRequest, Empty>
   /**
    * POSIX pax (IEEE Std 1003.1, "pax interchange format") of what `path` names, its own name first. Regular files, directories
-   * and symbolic links; anything else is left out and named in the trailing metadata `glovebox-left-out-bin`, at most 100 of them.
+   * and symbolic links; anything else is left out and named in the trailing metadata `glovebox-left-out-bin`, as many as fit into 8 KiB (40 at most), then how many more.
    */
   tarOut: Call<FilePath, Bytes>
   /** The first message is `start`, whose directory must exist. Entries that lead out of it, devices, and links that do are refused. */

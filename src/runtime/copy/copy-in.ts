@@ -8,6 +8,7 @@ import { openDirectory } from '../../system/directory.ts'
 import { untrusted } from '../../ui/untrusted.ts'
 import type { Copied, CopyOptions } from './copy-out.ts'
 import { formOf } from './endpoint.ts'
+import { createLeftOut } from './left-out.ts'
 import { packContents, packEnd, packOne, type Packing } from './pack.ts'
 
 /**
@@ -24,17 +25,17 @@ export async function copyIn(
   const source = statSource(from, form.slash || form.contents)
   const goal = await goalOf(connection, source, from, to)
   let bytes = 0
-  const leftOut: string[] = []
+  const leftOut = createLeftOut()
   await intoArchive(connection, goal.directory, signal, async (archive) => {
     const packing: Packing = {
       take: async (block) => archive.write(block),
       onBytes: (more) => onBytes((bytes += more)),
-      onLeftOut: (path) => void leftOut.push(untrusted(path)),
+      onLeftOut: (path) => leftOut.add(untrusted(path)),
     }
     await pack(from, goal.name, packing)
     await packEnd(packing)
   })
-  return { bytes, leftOut }
+  return { bytes, leftOut: leftOut.told() }
 }
 
 /** An archive as it is, from any stream. */

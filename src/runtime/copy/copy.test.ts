@@ -124,6 +124,34 @@ test('Links that lead out are left out and named, the rest comes', async (t) => 
   assert.deepEqual(fs.readdirSync(path.join(here.base, 'stage/copy')).sort(), ['f', 'fine'])
 })
 
+test('However much a sandbox leaves out, only some of it is named, and cut', async (t) => {
+  const here = place(t)
+  const links = Array.from({ length: 1200 }, (_, index) => link(`top/l${index}`, `/${'\u{202e}'.repeat(1300)}`))
+  const leftOut = await unpack(here, [directory('top'), ...links])
+  assert.equal(leftOut.length, 1001)
+  assert.equal(leftOut.at(-1), '(and 200 more)')
+  assert.ok(leftOut.every((text) => text.length <= 512))
+})
+
+test('Of a tree no more is open than the way to its last entry, and each directory gets what is its own', async (t) => {
+  const here = place(t)
+  const open = (): number => fs.readdirSync('/proc/self/fd').length
+  const before = open()
+  const unpacked = unpackInto(here.stage, () => undefined)
+  const reader = createTarReader(unpacked.sink)
+  const siblings = Array.from({ length: 300 }, (_, index) => directory(`top/d${index}`, 0o500))
+  await reader.push(archiveOf([directory('top', 0o700), ...siblings]))
+  assert.ok(open() <= before + 2, `${open() - before} are open`)
+  unpacked.settle()
+  unpacked.close()
+  assert.equal(open(), before)
+  for (const name of ['d0', 'd150', 'd299']) {
+    const stat = fs.statSync(path.join(here.base, 'stage/copy', name))
+    assert.deepEqual([stat.mode & 0o777, stat.mtimeMs], [0o500, 1_600_000_000_500])
+  }
+  assert.equal(fs.statSync(path.join(here.base, 'stage/copy')).mtimeMs, 1_600_000_000_500)
+})
+
 test('What is there is replaced file by file, filled directory by directory, and never one by the other', async (t) => {
   const here = place(t)
   const at = (name: string): string => path.join(here.base, 'goal', name)

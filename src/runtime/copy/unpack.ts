@@ -5,6 +5,7 @@ import type { TarSink } from '../../inside/tar/reader.ts'
 import type { Directory } from '../../system/directory.ts'
 import { writeAll } from '../../system/write-all.ts'
 import { untrusted } from '../../ui/untrusted.ts'
+import { createLeftOut } from './left-out.ts'
 
 export interface Unpacked {
   readonly sink: TarSink
@@ -12,7 +13,7 @@ export interface Unpacked {
   kind(): 'file' | 'directory' | 'symlink' | undefined
   /** Links that lead out of what was copied: not made. Untrusted text. */
   readonly leftOut: readonly string[]
-  /** Directories get their modes and times last, since both would be in the way before. */
+  /** Gives the directories that are still open their modes and times. */
   settle(): void
   close(): void
 }
@@ -20,29 +21,49 @@ export interface Unpacked {
 /** The name under which all of it stands in the directory that it is unpacked into. */
 export const topName: Buffer = Buffer.from('copy')
 
+/** Directories of the path to what was unpacked last. What they will have comes last: it would be in the way before. */
+interface Opened {
+  readonly name: Buffer
+  readonly directory: Directory
+  /** Undefined for one that the archive comes back to: it has got its own when it was left. */
+  readonly own: Pick<TarEntry, 'mode' | 'modified'> | undefined
+}
+
 /** A write is worth a system call from here on. */
 const writeBytes = 1024 ** 2
 
 /**
  * Unpacks an archive of the inside's into `stage`, a directory of our own: regular files, directories, and links that stay
  * below. Each name is made anew (O_EXCL, O_NOFOLLOW) in a directory that was opened by descriptor, so nothing of what came
- * before leads a later entry elsewhere. Set-user-id bits and owners are not taken over.
+ * before leads a later entry elsewhere. Set-user-id bits and owners are not taken over. However many entries there are, no more
+ * is held than the way to the last one.
  */
 export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): Unpacked {
   let top: { readonly kind: TarEntry['kind']; readonly name: Buffer | undefined } | undefined
-  /** The directories down to the one that was used last, opened; entries mostly come in that order. */
-  const open: { readonly name: Buffer; readonly directory: Directory }[] = []
-  const directories: { readonly path: readonly Buffer[]; readonly mode: number; readonly modified: number }[] = []
-  const leftOut: string[] = []
+  const open: Opened[] = []
+  const leftOut = createLeftOut()
   let file: OpenFile | undefined
+
+  /** From the bottom up: a directory's time is that of its last change. */
+  const leave = (depth: number): void => {
+    while (open.length > depth) {
+      const last = open.at(-1)
+      if (last?.own !== undefined) {
+        last.directory.setOwnTime(last.own.modified)
+        last.directory.setOwnMode(last.own.mode)
+      }
+      last?.directory.close()
+      open.pop()
+    }
+  }
 
   const enter = (path: readonly Buffer[]): Directory => {
     let common = 0
     while (common < path.length && open[common]?.name.equals(path[common] ?? topName) === true) common += 1
-    for (const { directory } of open.splice(common).reverse()) directory.close()
+    leave(common)
     for (const name of path.slice(common)) {
       const directory = (open.at(-1)?.directory ?? stage).child(name)
-      open.push({ name, directory })
+      open.push({ name: Buffer.from(name), directory, own: undefined })
     }
     return open.at(-1)?.directory ?? stage
   }
@@ -66,8 +87,11 @@ export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): 
     const directory = enter(place.slice(0, -1))
     const name = place.at(-1) ?? topName
     if (entry.kind === 'directory') {
-      directory.make(name).close()
-      directories.push({ path: place, mode: entry.mode, modified: entry.modified })
+      open.push({
+        name: Buffer.from(name),
+        directory: directory.make(name),
+        own: { mode: entry.mode, modified: entry.modified },
+      })
     } else if (entry.kind === 'symlink') {
       makeLink(directory, name, entry, place)
     } else {
@@ -83,7 +107,8 @@ export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): 
     place: readonly Buffer[],
   ): void => {
     if (!staysBelow(place.slice(1, -1), link)) {
-      leftOut.push(untrusted(`${Buffer.concat(join(place.slice(1))).toString('utf8')} -> ${link.toString('utf8')}`))
+      const name = Buffer.concat(join(place.slice(1)))
+      leftOut.add(untrusted(`${name.toString('utf8', 0, 200)} -> ${link.toString('utf8', 0, 200)}`))
       return
     }
     directory.link(name, link)
@@ -103,15 +128,10 @@ export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): 
       },
     },
     kind: () => top?.kind,
-    leftOut,
-    settle() {
-      // From the bottom up: a directory's time is that of its last change.
-      for (const { path, mode, modified } of directories.toReversed()) {
-        const directory = enter(path)
-        directory.setOwnTime(modified)
-        directory.setOwnMode(mode)
-      }
+    get leftOut() {
+      return leftOut.told()
     },
+    settle: () => leave(0),
     close() {
       file?.abandon()
       for (const { directory } of open.splice(0).reverse()) directory.close()

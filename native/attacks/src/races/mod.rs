@@ -2,11 +2,18 @@
 
 mod connect;
 mod exec;
+mod newborn;
 mod pressure;
 mod supervisor;
 
 use crate::report::Attack;
 
 pub fn attacks() -> Vec<Attack> {
-    [connect::ATTACKS, exec::ATTACKS, supervisor::ATTACKS].concat()
+    [
+        connect::ATTACKS,
+        exec::ATTACKS,
+        newborn::ATTACKS,
+        supervisor::ATTACKS,
+    ]
+    .concat()
 }

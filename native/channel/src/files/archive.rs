@@ -22,7 +22,10 @@ use crate::status::{Code, Result, Status};
 
 /// Trailing metadata: what was left out of an archive.
 pub const LEFT_OUT: &str = "glovebox-left-out-bin";
-const MOST_LEFT_OUT: usize = 100;
+/// The host takes 64 header fields and 16 KiB of them. More would end the call, and whoever fills a directory with
+/// FIFOs of long names would keep it from being copied.
+const MOST_LEFT_OUT: usize = 40;
+const MOST_LEFT_OUT_BYTES: usize = 8 << 10;
 
 pub async fn tar_out(tree: &OwnedFd, path: &FilePath, reply: &Reply) -> Result<Vec<Vec<u8>>> {
     let base = Base::of(tree, path)?;
@@ -36,7 +39,7 @@ pub async fn tar_out(tree: &OwnedFd, path: &FilePath, reply: &Reply) -> Result<V
         chunk: Chunk::new(caps::CHUNK),
         filled: 0,
         entries: 0,
-        left_out: Vec::new(),
+        left_out: LeftOut::default(),
     };
     let name = last_part(bytes).to_vec();
     let stat = fstat(&found).map_err(told(bytes))?;
@@ -70,7 +73,35 @@ struct Writer<'a> {
     chunk: Chunk,
     filled: usize,
     entries: u64,
-    left_out: Vec<Vec<u8>>,
+    left_out: LeftOut,
+}
+
+/// Names as many as there is room for, and counts the others.
+#[derive(Default)]
+struct LeftOut {
+    named: Vec<Vec<u8>>,
+    bytes: usize,
+    more: u64,
+}
+
+impl LeftOut {
+    fn add(&mut self, mut path: Vec<u8>) {
+        path.truncate(1024);
+        if self.named.len() < MOST_LEFT_OUT && self.bytes + path.len() <= MOST_LEFT_OUT_BYTES {
+            self.bytes += path.len();
+            self.named.push(path);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn told(mut self) -> Vec<Vec<u8>> {
+        if self.more > 0 {
+            self.named
+                .push(format!("(and {} more)", self.more).into_bytes());
+        }
+        self.named
+    }
 }
 
 type Writing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
@@ -136,7 +167,7 @@ impl<'a> Writer<'a> {
                 Err(errno) => self.skip(errno, path),
             },
             _ => {
-                self.leave_out(path);
+                self.left_out.add(path);
                 Ok(())
             }
         }
@@ -151,24 +182,17 @@ impl<'a> Writer<'a> {
             | Errno::LOOP
             | Errno::NOTDIR
             | Errno::NXIO => {
-                self.leave_out(path);
+                self.left_out.add(path);
                 Ok(())
             }
             errno => Err(Status::of(&shown(&path), errno)),
         }
     }
 
-    fn leave_out(&mut self, mut path: Vec<u8>) {
-        if self.left_out.len() < MOST_LEFT_OUT {
-            path.truncate(1024);
-            self.left_out.push(path);
-        }
-    }
-
     async fn file(&mut self, file: OwnedFd, path: Vec<u8>) -> Result<()> {
         let stat = fstat(&file).map_err(told(&path))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.leave_out(path);
+            self.left_out.add(path);
             return Ok(());
         }
         let size = u64::try_from(stat.st_size).unwrap_or(0);
@@ -237,7 +261,7 @@ impl<'a> Writer<'a> {
     async fn end(mut self) -> Result<Vec<Vec<u8>>> {
         self.put(&[0; 2 * BLOCK]).await?;
         self.flush().await?;
-        Ok(self.left_out)
+        Ok(self.left_out.told())
     }
 }
 
@@ -574,6 +598,29 @@ mod tests {
             assert_eq!(of(wrong), None, "{wrong}");
         }
         assert_eq!(of(&"d/".repeat(129)), None);
+    }
+
+    #[test]
+    fn what_was_left_out_fits_into_the_headers_that_the_host_takes() {
+        let mut left_out = LeftOut::default();
+        for number in 0..500 {
+            left_out.add(vec![b'x'; 30 * (number % 60)]);
+        }
+        let told = left_out.told();
+        let (last, named) = told.split_last().expect("some");
+        // A field counts 32 more than its name and value (RFC 9113, 10.5.1).
+        let size: usize = told
+            .iter()
+            .map(|path| LEFT_OUT.len() + 32 + path.len().div_ceil(3) * 4)
+            .sum();
+        assert!(told.len() < 60 && size < 15 << 10, "{size}");
+        assert_eq!(
+            *last,
+            format!("(and {} more)", 500 - named.len()).into_bytes()
+        );
+        let mut few = LeftOut::default();
+        few.add(b"pipe".to_vec());
+        assert_eq!(few.told(), [b"pipe".to_vec()]);
     }
 
     #[test]

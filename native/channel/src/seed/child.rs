@@ -24,17 +24,20 @@ pub fn program(descriptors: Vec<OwnedFd>, terminal: bool, ours: &[RawFd]) {
     };
     tell(
         &told,
-        become_program(&words, [stdin, stdout, stderr], terminal),
+        become_program(words, [stdin, stdout, stderr], terminal),
     );
 }
 
-fn become_program(words: &OwnedFd, streams: [OwnedFd; 3], terminal: bool) -> Result<(), i32> {
+fn become_program(file: OwnedFd, streams: [OwnedFd; 3], terminal: bool) -> Result<(), i32> {
     let plain = |errno: Errno| errno.raw_os_error();
     fresh_signals();
     // SAFETY: takes no pointer. A session, and so a process group, of its own.
     unsafe { libc::setsid() };
     die_with_the_seed().map_err(plain)?;
-    let words = read_words(words).map_err(plain)?;
+    let words = read_words(&file).map_err(plain)?;
+    // A memory file that the program's like could open by way of /proc could be filled with code, and executed past every
+    // list: it must be gone before we are dumpable.
+    drop(file);
     let [stdin, stdout, stderr] = streams.map(|stream| fcntl_dupfd_cloexec(stream, OUT_OF_THE_WAY));
     let (stdin, stdout, stderr) = (
         stdin.map_err(plain)?,

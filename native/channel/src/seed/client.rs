@@ -312,7 +312,12 @@ fn stopped() -> Status {
 }
 
 fn memory_file(bytes: &[u8]) -> rustix::io::Result<OwnedFd> {
-    let file = memfd_create("words", MemfdFlags::CLOEXEC)?;
+    // Never to be executed, whoever gets hold of it; kernels before 6.3 have no such seal.
+    let flags = MemfdFlags::CLOEXEC;
+    let file = match memfd_create("words", flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create("words", flags)?,
+        made => made?,
+    };
     let mut rest = bytes;
     while !rest.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
