@@ -20,7 +20,16 @@ const result = await build({
   format: 'cjs',
   platform: 'node',
   target: 'node24',
-  external: ['jsonc-parser', 'smol-toml', 'yaml', 'yauzl', 'semver', '@modelcontextprotocol/*'],
+  external: [
+    '@bufbuild/protobuf',
+    '@bufbuild/protobuf/*',
+    'jsonc-parser',
+    'smol-toml',
+    'yaml',
+    'yauzl',
+    'semver',
+    '@modelcontextprotocol/*',
+  ],
   // What an ES module has by itself.
   define: { 'import.meta.url': 'moduleUrl' },
   banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
