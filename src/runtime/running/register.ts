@@ -57,16 +57,10 @@ export function register(places: Places, id: string): Registered {
   }
 }
 
+/** From the top down: what is not ours yet could be a link to anywhere, and root would make directories there. */
 function makeDirectory(runtime: string, directory: string): void {
-  try {
-    // Nearly always the two above are there, and were looked at by whoever made them.
-    mkdirSync(directory, { mode: 0o700 })
-  } catch {
-    mkdirSync(dirname(runtime), { recursive: true, mode: 0o700 })
-  }
-  ownDirectory(runtime)
-  ownDirectory(dirname(directory))
-  ownDirectory(directory)
+  mkdirSync(dirname(runtime), { recursive: true, mode: 0o700 })
+  for (const each of [runtime, dirname(directory), directory]) ownDirectory(each)
 }
 
 function tell(message: string): void {

@@ -71,6 +71,22 @@ test('The place is for this user alone, and another one’s is refused', (t) => 
   assert.throws(() => listRunning(elsewhere), { code: 'REFUSED' })
 })
 
+test('Nothing is made behind a link that somebody has put in the place, and the sandbox is told to be unfindable', (t) => {
+  const places = placesFor(t)
+  const target = path.join(path.dirname(places.runtime), 'target')
+  fs.mkdirSync(target, { recursive: true })
+  fs.mkdirSync(places.runtime, { mode: 0o700 })
+  fs.symlinkSync(target, below(places))
+  const told = t.mock.method(process.stderr, 'write', () => true)
+  const registered = register(places, 'gbx-aaaaaaaaaaaa')
+  told.mock.restore()
+  assert.match(String(told.mock.calls[0]?.arguments[0]), /cannot be found.*is not a directory of this user/)
+  assert.equal(registered.socket, undefined)
+  registered.announce(about)
+  registered.remove()
+  assert.deepEqual(fs.readdirSync(target), [])
+})
+
 test('A place whose path is too long for a socket gives a sandbox without a channel, not a failure', (t) => {
   const places = placesFor(t, `glovebox-${'x'.repeat(100)}-`)
   const registered = register(places, 'gbx-aaaaaaaaaaaa')
