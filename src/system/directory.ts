@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { GloveboxError } from '../errors.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
 
@@ -29,8 +30,11 @@ export interface Directory {
   list(): Buffer[]
   /** Replaces a file of that name, in one step (rename(2)). */
   rename(name: Buffer, to: Directory, newName: Buffer): void
-  /** With all that is below, never through a link. Nothing where nothing is. */
-  remove(name: Buffer): void
+  /**
+   * With all that is below, never through a link. Nothing where nothing is.
+   * @throws GloveboxError FAILED for a tree that is deeper than any of ours: each level holds a descriptor and a stack frame
+   */
+  remove(name: Buffer, depth?: number): void
   /** Of a file or link in it, without following. */
   setTime(name: Buffer, seconds: number): void
   setOwnMode(mode: number): void
@@ -78,7 +82,7 @@ function directoryOf(fd: number): Directory {
     readLink: (name) => fs.readlinkSync(at(name), { encoding: 'buffer' }),
     list: () => fs.readdirSync(`/proc/self/fd/${fd}/`, { encoding: 'buffer' }),
     rename: (name, to, newName) => fs.renameSync(at(name), pathIn(to, newName)),
-    remove: (name) => removeAll(directory, name, at),
+    remove: (name, depth = 0) => removeAll(directory, name, at, depth),
     setTime: (name, seconds) => fs.lutimesSync(at(name), seconds, seconds),
     setOwnMode: (mode) => fs.fchmodSync(fd, mode),
     setOwnTime: (seconds) => fs.futimesSync(fd, seconds, seconds),
@@ -95,7 +99,15 @@ function pathIn({ fd }: Directory, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name])
 }
 
-function removeAll(parent: Directory, name: Buffer, at: (name: Buffer) => Buffer): void {
+/** Twice as deep as what is unpacked (`depthMax` of an archive). */
+const deepest = 256
+
+function removeAll(parent: Directory, name: Buffer, at: (name: Buffer) => Buffer, depth: number): void {
+  if (depth > deepest) {
+    throw new GloveboxError('FAILED', `a directory of more than ${deepest} levels is not removed`, {
+      fix: 'see who made it, and remove it by rm -r',
+    })
+  }
   const stat = parent.stat(name)
   if (stat === undefined) return
   if (!stat.isDirectory()) return fs.unlinkSync(at(name))
@@ -103,7 +115,7 @@ function removeAll(parent: Directory, name: Buffer, at: (name: Buffer) => Buffer
   parent.enterable(name)
   const below = parent.child(name)
   try {
-    for (const each of below.list()) below.remove(each)
+    for (const each of below.list()) below.remove(each, depth + 1)
   } finally {
     below.close()
   }

@@ -9,6 +9,7 @@ import { createTarReader } from '../../inside/tar/reader.ts'
 import type { FileInfo } from '../../protocol/inside/v1.ts'
 import { openDirectory, type Directory } from '../../system/directory.ts'
 import { processState } from '../../system/process-state.ts'
+import { untrusted } from '../../ui/untrusted.ts'
 import { formOf } from './endpoint.ts'
 import { publish } from './publish.ts'
 import { topName, unpackInto } from './unpack.ts'
@@ -153,11 +154,19 @@ function makeStage(parent: Directory): { stage: Directory; name: Buffer } {
   }
 }
 
-/** Takes away what a `cp` that was killed has left in this directory. */
+/**
+ * Takes away what a `cp` that was killed has left in this directory. A sandbox that may write there can make what looks
+ * like it, and cannot be removed: that is told, and keeps nobody from copying.
+ */
 function reap(parent: Directory): void {
   for (const name of parent.list()) {
     const [, pid] = /^\.glovebox-cp-(\d{1,10})-[0-9a-f]{16}$/.exec(name.toString('latin1')) ?? []
     if (pid === undefined || processState(Number(pid)) !== undefined) continue
-    if (parent.stat(name)?.uid === process.getuid?.()) parent.remove(name)
+    if (parent.stat(name)?.uid !== process.getuid?.()) continue
+    try {
+      parent.remove(name)
+    } catch (error) {
+      process.stderr.write(`glovebox: ${name.toString('latin1')} stays: ${untrusted(messageOf(error))}\n`)
+    }
   }
 }

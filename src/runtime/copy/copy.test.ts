@@ -274,6 +274,15 @@ test('What is removed is removed without following links', (t) => {
   assert.equal(fs.readFileSync(path.join(base, 'outside/precious'), 'utf8'), 'mine')
 })
 
+test('A tree deeper than any of ours is refused, with no descriptor left open', (t) => {
+  const here = place(t)
+  // As deep as rm -r by a path still gets.
+  fs.mkdirSync(path.join(here.base, 'goal', ...Array.from({ length: 400 }, () => 'd')), { recursive: true })
+  const open = fs.readdirSync('/proc/self/fd').length
+  assert.throws(() => here.goal.remove(Buffer.from('d')), { code: 'FAILED', message: /more than 256 levels/ })
+  assert.equal(fs.readdirSync('/proc/self/fd').length, open)
+})
+
 test('The sides of a copy', () => {
   assert.deepEqual(parseEndpoint('files:/tmp/a:b'), { kind: 'sandbox', name: 'files', path: '/tmp/a:b' })
   assert.deepEqual(parseEndpoint('./a:b'), { kind: 'host', path: './a:b' })
