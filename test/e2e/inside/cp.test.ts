@@ -133,6 +133,17 @@ for (const runner of runners()) {
     assert.equal(fs.readFileSync(precious, 'utf8'), 'mine')
   })
 
+  test(`a tree full of pipes with long names is copied without them, and they are told${as}`, async (t) => {
+    const box = await running(t, runner)
+    const base = workplace(runner)
+    const name = 'x'.repeat(240)
+    await inside(box, `mkdir /tmp/t; cd /tmp/t; for i in $(seq 1 120); do mkfifo ${name}$i; done; echo hi > ok`)
+    const { code, stderr } = await box.verb('cp', `${box.name}:/tmp/t`, base).ended
+    assert.equal(code, 1, stderr)
+    assert.match(stderr, /left out/)
+    assert.deepEqual(fs.readdirSync(path.join(base, 't')), ['ok'])
+  })
+
   test(`archives go through by - as they are${as}`, async (t) => {
     const box = await running(t, runner)
     const base = workplace(runner)
