@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use client::Client;
 use glovebox_wire::inside::{
-    ExecInput, ExecInputCase, ExecStart, FilePath, HelloRequest, ReadRequest, StatsRequest,
-    WriteInput, WriteInputCase, WriteStart,
+    ExecInput, ExecInputCase, ExecStart, FilePath, HelloRequest, ReadRequest, RemoveRequest,
+    StatsRequest, WriteInput, WriteInputCase, WriteStart,
 };
 use serde_json::json;
 
@@ -78,6 +78,11 @@ async fn measure(socket: &str) -> serde_json::Value {
         &exec(&["head", "-c", &BYTES.to_string(), "/dev/zero"]),
     )
     .await;
+    let remove = RemoveRequest {
+        file: Some(path()),
+        recursive: false,
+    };
+    client.unary("Files/Remove", &remove).await;
     let (stats, _) = client.unary("Stats/Read", &StatsRequest {}).await;
     json!({
         "unaryP50Us": median(unary),

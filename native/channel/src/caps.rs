@@ -12,8 +12,10 @@ pub const PROGRAMS: usize = 256;
 pub const MESSAGE: usize = (1 << 20) + 1024;
 pub const HEADERS: u32 = 16 << 10;
 pub const FRAME: u32 = 1 << 20;
-pub const STREAM_WINDOW: u32 = 1 << 20;
-pub const CONNECTION_WINDOW: u32 = 64 << 20;
+/// A whole message fits in, so that none has to be paid for before it is complete: what lies here half received is never
+/// more than the windows of all connections, which is less than the agent may have.
+pub const STREAM_WINDOW: u32 = (1 << 20) + (64 << 10);
+pub const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Streams that were reset by the peer before we looked at them (rapid reset, CVE-2023-44487).
 pub const RESETS: usize = 64;
 /// Our own data in one message.

@@ -3,6 +3,7 @@
 //! One thread, no procedural macros. The peer is hostile: every count, size and rate has a cap in [`caps`],
 //! and what a call holds (a program, a half-written file) is let go by dropping its future.
 
+mod board;
 pub mod caps;
 mod carry;
 mod egress;
@@ -19,6 +20,7 @@ mod serve;
 pub mod stats;
 mod status;
 
+pub use board::Board;
 pub use carry::carry;
 pub use machine::{Guest, Machine, NoMachine};
 pub use seed::Seed;

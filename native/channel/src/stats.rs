@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use glovebox_wire::inside::{Pressure, StatsReply};
 
+use crate::board;
+
 /// Open files of the sandbox's cgroups, and since when they count. The cgroups themselves are not visible inside.
 #[derive(Default)]
 pub struct Figures {
@@ -18,6 +20,8 @@ pub struct Figures {
     pub cpu_pressure: Option<OwnedFd>,
     pub memory_pressure: Option<OwnedFd>,
     pub io_pressure: Option<OwnedFd>,
+    /// A [`crate::Board`], for reading.
+    pub denials: Option<OwnedFd>,
     pub since: Option<Instant>,
     /// What of the processes is not the sandbox's own: pid 1, the seed, the agent.
     pub ours: u32,
@@ -42,7 +46,7 @@ impl Figures {
             cpu_pressure: pressure(&self.cpu_pressure),
             memory_pressure: pressure(&self.memory_pressure),
             io_pressure: pressure(&self.io_pressure),
-            last_denials: Vec::new(),
+            last_denials: self.denials.as_ref().map_or_else(Vec::new, board::read),
         }
     }
 }

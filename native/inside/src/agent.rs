@@ -236,7 +236,7 @@ impl Confined<'_> {
     }
 }
 
-const _: () = assert!(caps::FRAME as u64 * (caps::CONNECTIONS as u64) < MEMORY);
+const _: () = assert!(caps::CONNECTION_WINDOW as u64 * (caps::CONNECTIONS as u64) < MEMORY);
 
 fn take_lowest_numbers() -> rustix::io::Result<()> {
     let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use glovebox_channel::Figures;
 use glovebox_limits::{Notice, Watchdog};
 use glovebox_wire::{Command, Enforcement, FailureCode, LimitHit, LimitKind, Started, Status};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -239,7 +240,11 @@ impl<'s> Following<'s> {
     fn settle(&mut self) -> Outcome<()> {
         if let Some((teller, enforcements)) = self.news.take() {
             let (bounds, _) = self.limits.bounds();
-            teller.tell(&enforcements, &bounds, &self.limits.figures())?;
+            let figures = Figures {
+                denials: self.course.supervision.denials()?,
+                ..self.limits.figures()
+            };
+            teller.tell(&enforcements, &bounds, &figures)?;
         }
         for (descriptor, flags) in self.limits.watches()? {
             self.watch.add(descriptor, flags, Waker::Limits);

@@ -20,7 +20,7 @@ use crate::fault::{Fault, Outcome, Step};
 
 const STAGE: &str = "channel";
 const MAX_PACKET: usize = 16 << 10;
-const FIGURES: usize = 8;
+const FIGURES: usize = 9;
 
 pub struct Teller(OwnedFd);
 pub struct Hearer(OwnedFd);
@@ -85,6 +85,7 @@ fn in_order(figures: &Figures) -> [Option<&OwnedFd>; FIGURES] {
         figures.cpu_pressure.as_ref(),
         figures.memory_pressure.as_ref(),
         figures.io_pressure.as_ref(),
+        figures.denials.as_ref(),
     ]
 }
 
@@ -154,6 +155,7 @@ fn read(packet: &[u8], mut files: impl Iterator<Item = OwnedFd>) -> Option<News>
             cpu_pressure: next(5),
             memory_pressure: next(6),
             io_pressure: next(7),
+            denials: next(8),
             ..Figures::default()
         },
     })

@@ -4,10 +4,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{channel, RecvError, Sender};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use glovebox_channel::Board;
 use glovebox_seccomp::{self as seccomp, Supervisor, SupervisorOptions};
+use glovebox_wire::inside::Denial;
 use glovebox_wire::{cut, Access, Activity, ActivityKind, FailureCode, Plan, Status, Verdict};
 use rustix::event::{eventfd, EventfdFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -30,6 +34,8 @@ pub struct Supervision {
     failed: Arc<OwnedFd>,
     /// Its end stops the thread.
     stop: Option<OwnedFd>,
+    /// Where there is a channel, by which it can be looked at.
+    board: Option<Arc<Mutex<Board>>>,
 }
 
 /// What a supervisor begins with.
@@ -49,13 +55,21 @@ impl Supervision {
         let failed = eventfd(0, EventfdFlags::CLOEXEC).step(STAGE, || "make an eventfd".into())?;
         let failed = Arc::new(failed);
         let (charge, charged) = channel();
+        let board = match &plan.channel {
+            Some(_) => {
+                let board = Board::new().step(STAGE, || "make a memory file".into())?;
+                Some(Arc::new(Mutex::new(board)))
+            }
+            None => None,
+        };
+        let posted = board.clone();
         let (alarm, report) = (Arc::clone(&failed), Arc::clone(report));
         let thread = Builder::new()
             .name("supervisor".to_owned())
             .stack_size(STACK)
             .spawn(move || {
                 let result = match charged.recv() {
-                    Ok(charge) => supervise(charge, exec_allow, report, &stopped),
+                    Ok(charge) => supervise(charge, exec_allow, (report, posted), &stopped),
                     // There never was a program.
                     Err(RecvError) => return Ok(seccomp::Ended::Stopped),
                 };
@@ -71,6 +85,7 @@ impl Supervision {
             charge: Some(charge),
             failed,
             stop: Some(stop),
+            board,
         })
     }
 
@@ -91,6 +106,20 @@ impl Supervision {
     /// Readable when the supervisor has failed.
     pub fn failed(&self) -> BorrowedFd<'_> {
         self.failed.as_fd()
+    }
+
+    /// Where the last denials can be read, if there is a channel.
+    pub fn denials(&self) -> Outcome<Option<OwnedFd>> {
+        let Some(board) = &self.board else {
+            return Ok(None);
+        };
+        let board = board
+            .lock()
+            .map_err(|_| broken("a board that nobody holds"))?;
+        let reading = board
+            .for_reading()
+            .step(STAGE, || "open the denials".into())?;
+        Ok(Some(reading))
     }
 
     /// Returns when everything is recorded. To be called when nothing runs inside any more, or after
@@ -116,17 +145,20 @@ impl Drop for Supervision {
     }
 }
 
+/// Whom what was tried is told.
+type Told = (Arc<Report>, Option<Arc<Mutex<Board>>>);
+
 fn supervise(
     charge: Charge,
     exec_allow: Option<Vec<PathBuf>>,
-    report: Arc<Report>,
+    told: Told,
     stopped: &OwnedFd,
 ) -> Result {
     let options = SupervisorOptions {
         own_devices: vec![charge.device],
         exec_allow,
     };
-    Supervisor::new(charge.listener, options, sink(charge.program, report))?.run(stopped.as_fd())
+    Supervisor::new(charge.listener, options, sink(charge.program, told))?.run(stopped.as_fd())
 }
 
 fn broken(why: &str) -> Fault {
@@ -139,7 +171,7 @@ fn broken(why: &str) -> Fault {
 
 fn sink(
     program: i32,
-    report: Arc<Report>,
+    (report, board): Told,
 ) -> impl FnMut(&seccomp::Activity) -> io::Result<()> + Send + 'static {
     // The program's own first execve is the plan's, and not recorded.
     let mut is_first_execution = true;
@@ -149,10 +181,29 @@ fn sink(
         if is_ours && std::mem::take(&mut is_first_execution) {
             return Ok(());
         }
+        let words = in_wire_words(activity);
+        if let (Some(board), Verdict::Denied) = (&board, words.verdict) {
+            post(board, &words)?;
+        }
         report
-            .write(&Status::Activity(in_wire_words(activity)))
+            .write(&Status::Activity(words))
             .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
+}
+
+fn post(board: &Mutex<Board>, activity: &Activity) -> io::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let subject = activity.address.as_ref().or(activity.path.as_ref());
+    let denial = Denial {
+        at_ms: now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        operation: activity.kind.name().to_owned(),
+        subject: Bytes::from(subject.cloned().unwrap_or_default()),
+    };
+    // Held for a copy at a time; a panic of another holder would have ended this process.
+    let mut board = board
+        .lock()
+        .map_err(|_| io::Error::from(io::ErrorKind::Other))?;
+    Ok(board.post(denial)?)
 }
 
 fn in_wire_words(activity: &seccomp::Activity) -> Activity {

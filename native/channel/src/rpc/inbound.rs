@@ -1,5 +1,5 @@
-//! The messages of a request. What was read is paid for (WINDOW_UPDATE) only when the next one is asked for,
-//! so that whoever is slow to use them slows the peer down, and nothing piles up.
+//! The messages of a request. Each is paid for (WINDOW_UPDATE) only when the next one is asked for, so that whoever is
+//! slow to use them slows the peer down; what is only a part of one is not paid for at all, so that nothing piles up.
 
 use bytes::{Buf, Bytes, BytesMut};
 use glovebox_wire::message::Message;
@@ -8,6 +8,8 @@ use h2::RecvStream;
 use crate::caps;
 use crate::status::{Code, Result, Status};
 
+const _: () = assert!(PREFIX + caps::MESSAGE <= caps::STREAM_WINDOW as usize);
+
 /// One byte that says whether it is compressed, and four of length.
 const PREFIX: usize = 5;
 
@@ -15,7 +17,7 @@ pub struct Inbound {
     stream: RecvStream,
     /// Received and not yet given out.
     pending: Bytes,
-    /// Bytes that the peer may send again when we say so.
+    /// Bytes of the message that was given out: the peer may send as many again when that is done with.
     owed: usize,
 }
 
@@ -49,14 +51,15 @@ impl Inbound {
     }
 
     async fn frame(&mut self) -> Result<Option<Bytes>> {
+        self.pay()?;
         loop {
             if let Some(length) = self.announced()? {
                 if self.pending.len() >= PREFIX + length {
+                    self.owed = PREFIX + length;
                     self.pending.advance(PREFIX);
                     return Ok(Some(self.pending.split_to(length)));
                 }
             }
-            self.pay()?;
             match self.stream.data().await {
                 None if self.pending.is_empty() => return Ok(None),
                 None => {
@@ -66,7 +69,7 @@ impl Inbound {
                     ))
                 }
                 Some(Err(_)) => return Err(Status::gone()),
-                Some(Ok(data)) => self.keep(data)?,
+                Some(Ok(data)) => self.keep(data),
             }
         }
     }
@@ -92,11 +95,10 @@ impl Inbound {
         Ok(Some(length))
     }
 
-    fn keep(&mut self, data: Bytes) -> Result<()> {
-        self.owed += data.len();
+    fn keep(&mut self, data: Bytes) {
         if self.pending.is_empty() {
             self.pending = data;
-            return Ok(());
+            return;
         }
         let pending = std::mem::take(&mut self.pending);
         let mut joined = match pending.try_into_mut() {
@@ -111,7 +113,6 @@ impl Inbound {
         };
         joined.extend_from_slice(&data);
         self.pending = joined.freeze();
-        Ok(())
     }
 
     fn pay(&mut self) -> Result<()> {

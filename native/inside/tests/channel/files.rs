@@ -87,6 +87,11 @@ fn a_file_is_written_whole_and_read_back() {
                 (3 << 20, 0o640, 1_234_567, &b"big"[..])
             );
             assert_eq!(read(&client, at("", "tmp/big")).await.expect("read"), big);
+            // The largest message that there may be.
+            let whole = vec![3u8; 1 << 20];
+            write(&client, at("", "tmp/one"), &[&whole, &whole])
+                .await
+                .expect("written");
             let part = ReadRequest {
                 file: Some(at("/tmp", "big")),
                 offset: 10,

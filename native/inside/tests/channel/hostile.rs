@@ -136,11 +136,42 @@ fn floods_of_settings_and_pings_do_not_grow_the_agent() {
     let _stuck = peer.write_all(&flood);
     run(async {
         let client = room.greet().await;
-        // Pid 1, the program, the seed and the agent; sh and its children are read by nobody.
-        let resident = shell(&client, "for p in /proc/[0-9]*; do while read k v _; do [ $k = VmRSS: ] && echo $v; done < $p/status; done | sort -n | tail -1").await;
-        let kib: u64 = resident.text().trim().parse().expect("a number");
+        let kib = largest_of_ours(&client).await;
         assert!(kib < 16 << 10, "{kib} KiB");
     });
+}
+
+#[test]
+fn messages_that_are_never_whole_do_not_grow_the_agent() {
+    let room = Room::new(Starter::User, SLEEPS);
+    run(async {
+        let client = room.greet().await;
+        let mut part = vec![0u8, 0, 0x10, 0, 0];
+        part.resize(1 << 20, 7);
+        let part = bytes::Bytes::from(part);
+        for _ in 0..300 {
+            let mut call = client.open("Files/Write").await;
+            let part = part.clone();
+            tokio::task::spawn_local(async move {
+                call.send_raw(part).await;
+                std::future::pending::<()>().await;
+            });
+        }
+        // Others are served, and small messages on this very connection while there is room; the windows are what is held.
+        let other = room.greet().await;
+        for _ in 0..20 {
+            assert_eq!(shell(&other, "echo on").await.text(), "on\n");
+        }
+        let kib = largest_of_ours(&other).await;
+        assert!((4 << 10..32 << 10).contains(&kib), "{kib} KiB");
+    });
+}
+
+/// Resident memory, in KiB, of the largest process inside.
+async fn largest_of_ours(client: &Client) -> u64 {
+    let script = "for p in /proc/[0-9]*; do while read k v _; do [ $k = VmRSS: ] && echo $v; done < $p/status; done | sort -n | tail -1";
+    let resident = shell(client, script).await;
+    resident.text().trim().parse().expect("a number")
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn stats_count_the_sandbox() {
             let (messages, end) = client.unary("Stats/Read", &StatsRequest {}).await;
             assert_eq!(end.code, OK);
             let stats = StatsReply::decode(messages[0].clone()).expect("stats");
+            assert_eq!(stats.last_denials, []);
             // The sandbox's own program and ours.
             assert_eq!(stats.processes, 2, "{stats:?}");
             assert!(
@@ -160,6 +161,27 @@ fn stats_count_the_sandbox() {
                 "{stats:?}"
             );
         });
+    });
+}
+
+#[test]
+fn the_last_denials_are_among_the_stats() {
+    let room = Room::new(Starter::User, SLEEPS);
+    run(async {
+        let client = room.greet().await;
+        let script = "import socket\ns=socket.socket()\ntry: s.connect(('192.0.2.7',80))\nexcept OSError: pass\n";
+        let tried = client
+            .call("Exec/Exec", &[exec(&["python3", "-c", script])])
+            .await;
+        assert_eq!(tried.1.code, OK);
+        let (messages, _) = client.unary("Stats/Read", &StatsRequest {}).await;
+        let stats = StatsReply::decode(messages[0].clone()).expect("stats");
+        let denial = stats.last_denials.last().expect("a denial");
+        assert_eq!(
+            (denial.operation.as_str(), &denial.subject[..]),
+            ("connect", &b"192.0.2.7:80"[..])
+        );
+        assert!(denial.at_ms > 1_700_000_000_000);
     });
 }
 
