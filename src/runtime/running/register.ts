@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import { processState } from '../../system/process-state.ts'
@@ -59,7 +59,8 @@ export function register(places: Places, id: string): Registered {
 
 /** From the top down: what is not ours yet could be a link to anywhere, and root would make directories there. */
 function makeDirectory(runtime: string, directory: string): void {
-  mkdirSync(dirname(runtime), { recursive: true, mode: 0o700 })
+  const above = dirname(runtime)
+  if (!existsSync(above)) mkdirSync(above, { recursive: true, mode: 0o700 })
   for (const each of [runtime, dirname(directory), directory]) ownDirectory(each)
 }
 

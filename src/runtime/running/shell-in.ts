@@ -21,7 +21,7 @@ export async function shellIn(name: string, options: ShellOptions): Promise<numb
     const shell = options.shell ?? (await shellOf(inside.connection))
     // Without these a shell on a terminal can neither draw nor tell where it is.
     const term = options.terminal ? [`TERM=${process.env['TERM'] ?? 'xterm'}`] : []
-    return runInside(inside, { ...options, command: [shell, '-l'], env: [...term, ...options.env], input: true })
+    return runInside(inside, { ...options, command: commandOf(shell), env: [...term, ...options.env], input: true })
   })
 }
 
@@ -31,4 +31,9 @@ async function shellOf(connection: Connection): Promise<string> {
     if (there?.kind === 'regular') return path
   }
   return '/bin/sh'
+}
+
+/** As a login shell where it is a shell of the usual family: another program would not know the option. */
+function commandOf(shell: string): string[] {
+  return /(?:^|\/)(?:|a|ba|da|k|mk|z)sh$/.test(shell) ? [shell, '-l'] : [shell]
 }

@@ -38,9 +38,10 @@ function terminalOf(t: TestContext, runner: Runner): Terminal {
     text,
     resize: (columns, rows) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
     async shows(pattern) {
-      for (let last = ''; ;) {
-        last = text()
-        if (pattern.test(last)) return last
+      for (const deadline = performance.now() + 20_000; ;) {
+        const screen = text()
+        if (pattern.test(screen)) return screen
+        if (performance.now() > deadline) assert.fail(`${pattern} is not on the screen:\n${screen}`)
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
@@ -63,12 +64,12 @@ for (const runner of runners()) {
       await terminal.shows(/outside>/)
       terminal.type('stty -a | grep -o -- "-*icanon\\|-*echo " > before', 'Enter')
       terminal.type(shellWords(runner, 'shell', box.name, '--shell', '/bin/sh', '-e', 'PS1=inside> '), 'Enter')
-      await terminal.shows(/^inside>/m)
+      await terminal.shows(/^(?:outside> )*inside>/m)
       terminal.type('stty size; tty', 'Enter')
       await terminal.shows(/^24 80\n\/dev\/pts\/\d+/m)
       terminal.resize(100, 30)
-      terminal.type('sleep 0.3; stty size', 'Enter')
-      await terminal.shows(/^30 100$/m)
+      terminal.type('until test "$(stty size)" = "30 100"; do sleep 0.05; done; echo re""sized', 'Enter')
+      await terminal.shows(/^resized$/m)
       terminal.type('sleep 500; echo "ended by $?"', 'Enter')
       await terminal.shows(/sleep 500/)
       terminal.type('C-c')
@@ -95,7 +96,7 @@ for (const runner of runners()) {
           `${shellWords(runner, 'shell', box.name, '--shell', '/bin/sh', '-e', 'PS1=inside> ')} & echo $! > pid; fg`,
           'Enter',
         )
-        await terminal.shows(/^inside>/m)
+        await terminal.shows(/^(?:outside> )*inside>/m)
         if (end === 'owner') box.owner.kill('SIGKILL')
         else {
           const listed = runner.spawnSync('sh', ['-c', 'kill -TERM $(cat pid); kill -TERM $(cat pid)'], {
