@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { openInside, type Inside } from '../../inside/client.ts'
 import { connectUnix } from '../../system/connect-unix.ts'
@@ -14,7 +13,6 @@ const maxWaiting = 48 * 1024 ** 2
  * @throws GloveboxError CHANNEL_LOST, HOST_CANNOT where it has no channel or speaks another version
  */
 export async function connectTo(sandbox: RunningRecord, bulk: 'one way' | 'both ways' = 'one way'): Promise<Inside> {
-  compileWell()
   if (sandbox.socket === null) {
     throw new GloveboxError('HOST_CANNOT', `the sandbox ${sandbox.id} was started where no socket could be`, {
       fix: 'start it with a shorter XDG_RUNTIME_DIR or GLOVEBOX_HOME',
@@ -30,13 +28,4 @@ export async function connectTo(sandbox: RunningRecord, bulk: 'one way' | 'both 
       fix: 'see whether it still runs: glovebox status',
     })
   }
-}
-
-/**
- * bin/ turns the optimizing compilers off, because a process beside every server should be small. A command that goes into a
- * sandbox is over soon, and carries gigabytes: half as many a second without them.
- */
-function compileWell(): void {
-  setFlagsFromString('--opt')
-  setFlagsFromString('--maglev')
 }
