@@ -5,6 +5,7 @@ import { processState } from '../../system/process-state.ts'
 import type { Places } from '../../system/places.ts'
 import { ownDirectory } from './own-directory.ts'
 import { fileName, parseRecord, type RunningRecord } from './record.ts'
+import { registryOf } from './registry.ts'
 
 /** A start takes milliseconds to say who it is; what stays silent for longer never will. */
 const silentMs = 60_000
@@ -14,7 +15,7 @@ const silentMs = 60_000
  * @throws GloveboxError REFUSED where the place is somebody else's
  */
 export function listRunning(places: Places): RunningRecord[] {
-  const directory = join(places.runtime, 'sandboxes')
+  const directory = registryOf(places)
   const names = namesIn(directory)
   if (names.length > 0) {
     ownDirectory(places.runtime)

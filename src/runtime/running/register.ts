@@ -5,6 +5,7 @@ import { processState } from '../../system/process-state.ts'
 import type { Places } from '../../system/places.ts'
 import { fileName, socketName, type RunningRecord } from './record.ts'
 import { ownDirectory } from './own-directory.ts'
+import { registryOf } from './registry.ts'
 
 /** A sandbox that others can find while it runs. */
 export interface Registered {
@@ -24,7 +25,7 @@ const maxSocketPath = 107
  * not depend on being found.
  */
 export function register(places: Places, id: string): Registered {
-  const directory = join(places.runtime, 'sandboxes', `${id}.${process.pid}`)
+  const directory = join(registryOf(places), `${id}.${process.pid}`)
   try {
     makeDirectory(places.runtime, directory)
   } catch (error) {

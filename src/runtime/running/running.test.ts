@@ -11,6 +11,7 @@ import { findRunning } from './find.ts'
 import { listRunning } from './list.ts'
 import { parseRecord } from './record.ts'
 import { register } from './register.ts'
+import { registryOf } from './registry.ts'
 
 function placesFor(t: TestContext, name: string = 'glovebox-running-'): Places {
   const home = fs.mkdtempSync(path.join(tmpdir(), name))
@@ -20,7 +21,7 @@ function placesFor(t: TestContext, name: string = 'glovebox-running-'): Places {
 
 const about = { server: 'files', driver: 'jail', plan: 'ab'.repeat(32), command: ['node', 'x.js'] }
 
-const below = (places: Places): string => path.join(places.runtime, 'sandboxes')
+const below = (places: Places): string => registryOf(places)
 
 test('A sandbox is found by its name, its id, and the beginning of that, for as long as it runs', (t) => {
   const places = placesFor(t)
@@ -151,4 +152,12 @@ test('What is no record is none', () => {
 test('A process is told from a later one with its number, and one that has ended from one that runs', async () => {
   assert.match(processState(process.pid)?.begun ?? '', /^\d+$/)
   assert.equal(processState(2 ** 22 + 1), undefined)
+})
+
+test('A sandbox of another pid namespace is neither shown nor taken for dead', (t) => {
+  const places = placesFor(t)
+  const elsewhere = path.join(registryOf(places, 1), 'gbx-ffffffffffff.1')
+  fs.mkdirSync(elsewhere, { recursive: true })
+  assert.deepEqual(listRunning(places), [])
+  assert.ok(fs.existsSync(elsewhere))
 })
