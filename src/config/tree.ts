@@ -1,3 +1,5 @@
+import { untrusted } from '../ui/untrusted.ts'
+
 /**
  * What a configuration file says, with the place of each value: the same for JSON, TOML and YAML, so that
  * everything after the parsers is written once. Places are offsets into the text, in UTF-16 units.
@@ -63,12 +65,12 @@ export function placeOf(tree: Tree, path: KeyPath): number {
   return tree.at
 }
 
-/** `mcpServers.files.args[0]`; keys that are not plain words are quoted. */
+/** `mcpServers.files.args[0]`; keys that are not plain words are quoted, and speak to no terminal: JSON leaves DEL and overrides as they are. */
 export function spellPath(path: KeyPath): string {
   return path
     .map((key, index) => {
       if (typeof key === 'number') return `[${key}]`
-      if (!/^[\w$@/*-]+$/.test(key)) return `[${JSON.stringify(key)}]`
+      if (!/^[\w$@/*-]+$/.test(key)) return `[${untrusted(JSON.stringify(key))}]`
       return index === 0 ? key : `.${key}`
     })
     .join('')
