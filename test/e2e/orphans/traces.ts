@@ -32,7 +32,7 @@ function files(runner: Runner): string[] {
       .map((name) => path.join(directory, name)),
   )
   // What running sandboxes say about themselves: each in a directory of its own, gone with it.
-  const registered = globSync(path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes/*'))
+  const registered = globSync(path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes-*/*'))
   const shared = ['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap((directory) =>
     globSync(path.join(directory, 'gbx-*')),
   )
