@@ -5,10 +5,13 @@
 #[path = "support/offer.rs"]
 mod offer;
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
@@ -28,9 +31,10 @@ const GROWTH_KIB: u64 = 48 << 10;
 #[test]
 fn a_hostile_host_crashes_hangs_and_grows_nothing() {
     // A panic in a call is caught by its task here; in the agent it is the end of it.
-    let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        before(panic);
+        // By the handle: what `eprintln!` says here the harness keeps, and it would end with the process.
+        let seed = SEED.load(Ordering::Relaxed);
+        let _told = writeln!(std::io::stderr(), "GLOVEBOX_FUZZ_SEED={seed}: {panic}");
         std::process::abort();
     }));
     let long = std::env::var_os("GLOVEBOX_LONG").is_some();
@@ -49,7 +53,11 @@ fn random_seed() -> u64 {
     now.map_or(1, |now| now.as_nanos() as u64) | 1
 }
 
+/// Of the run that is under way.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
 fn run(seed: u64, frames: usize) {
+    SEED.store(seed, Ordering::Relaxed);
     let mut random = Random(seed | 1);
     let scratch = Scratch::new(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -133,10 +141,22 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+        if let Err(error) = open(&self.0).and_then(|()| std::fs::remove_dir_all(&self.0)) {
             assert!(std::thread::panicking(), "{error}");
         }
     }
+}
+
+/// Directories come with any mode, also one that keeps their owner from looking into them.
+fn open(directory: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Sends frames from another thread, reads as little as keeps them going, and hangs up. Returns how many.
