@@ -95,7 +95,7 @@ function exposeFault({ expose, hosts = [], header, query, basic, intercept }: Se
 }
 
 function hostsFault({ hosts = [] }: SecretWords): SecretFault | undefined {
-  const wrong = hosts.find((text) => hostPattern.exec(text) === null || !isPort(toHost(text).port))
+  const wrong = hosts.find((text) => !isHost(text))
   if (wrong === undefined) return undefined
   const fix = 'such as "api.github.com", "*.example.org:443" or "[2001:db8::1]:8443"; without a port it is 443'
   return { key: 'hosts', why: `${JSON.stringify(wrong.slice(0, 80))} is not a name with a port`, fix }
@@ -148,14 +148,22 @@ function toHost(text: string): SecretHost {
   const [, v6, star, name = '', port] = hostPattern.exec(text) ?? []
   return {
     text,
-    name: (v6 ?? name).toLowerCase(),
+    name: v6 === undefined ? name.toLowerCase() : canonical(v6),
     below: star !== undefined,
     port: port === undefined ? 443 : Number(port),
   }
 }
 
-function isPort(port: number): boolean {
-  return port >= 1 && port <= 65_535
+function isHost(text: string): boolean {
+  const [all, v6] = hostPattern.exec(text) ?? []
+  const { port } = toHost(text)
+  return all !== undefined && port >= 1 && port <= 65_535 && (v6 === undefined || URL.canParse(`http://[${v6}]`))
+}
+
+/** An address of version 6 in its one spelling (RFC 5952), which is what connections are known by. */
+function canonical(v6: string): string {
+  const text = `http://[${v6}]`
+  return URL.canParse(text) ? new URL(text).hostname.slice(1, -1) : v6
 }
 
 function headerOf(header: string): { name: string; scheme: string | undefined } {

@@ -12,7 +12,7 @@ function holding(all: Readonly<Record<string, SecretWords & { value: string }>>)
   return new Secrets(secrets, new Map(Object.entries(all).map(([name, { value }]) => [name, value])))
 }
 
-const request = (headers: readonly Header[], target: string = '/'): RequestHead => ({ method: 'GET', target, headers })
+const request = (headers: readonly Header[], path: string = '/'): RequestHead => ({ method: 'GET', path, headers })
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
 
 const value = 'ghp_0123456789'
@@ -69,10 +69,10 @@ test('a secret bound to the query is put in there, encoded', () => {
   const secrets = holding({ KEY: { from: 'env:KEY', ...bindings, query: 'api_key', value: 'a&b=c d/e' } })
   const placeholder = secrets.environment()['KEY'] ?? ''
   const encoded = 'a%26b%3Dc%20d%2Fe'
-  assert.equal(sent(secrets, request([], `/x?q=1&api_key=${placeholder}&z`)).target, `/x?q=1&api_key=${encoded}&z`)
-  assert.equal(sent(secrets, request([], '/x')).target, `/x?api_key=${encoded}`)
-  assert.equal(sent(secrets, request([], '/x?q=1')).target, `/x?q=1&api_key=${encoded}`)
-  assert.equal(sent(secrets, request([], '/x?api_key=mine')).target, '/x?api_key=mine')
+  assert.equal(sent(secrets, request([], `/x?q=1&api_key=${placeholder}&z`)).path, `/x?q=1&api_key=${encoded}&z`)
+  assert.equal(sent(secrets, request([], '/x')).path, `/x?api_key=${encoded}`)
+  assert.equal(sent(secrets, request([], '/x?q=1')).path, `/x?q=1&api_key=${encoded}`)
+  assert.equal(sent(secrets, request([], '/x?api_key=mine')).path, '/x?api_key=mine')
   assert.match(refusal(secrets, request([], `/x?other=${placeholder}`)), /the query as api_key/)
 })
 

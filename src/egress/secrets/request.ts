@@ -5,8 +5,8 @@ import type { Placeholder } from './placeholder.ts'
 /** The head of an HTTP/1.1 request to one host: strictly parsed before, written anew after. */
 export interface RequestHead {
   readonly method: string
-  /** Origin-form: `/path?query`. */
-  readonly target: string
+  /** Origin-form: `/path?query`, or `*`. */
+  readonly path: string
   readonly headers: readonly Header[]
 }
 
@@ -64,8 +64,8 @@ export function injectRequest(
   return { head: out, put }
 }
 
-function strayIn({ method, target, headers }: RequestHead, traces: readonly Trace[]): string | undefined {
-  const text = [method, target, ...headers.flat()].join('\n')
+function strayIn({ method, path, headers }: RequestHead, traces: readonly Trace[]): string | undefined {
+  const text = [method, path, ...headers.flat()].join('\n')
   const basic = headers.flatMap(([name, value]) =>
     /^(proxy-)?authorization$/i.test(name) ? (credentialsIn(value) ?? []) : [],
   )
@@ -126,25 +126,25 @@ function fillQuery(
   { placeholder: { text } }: Held,
   value: string,
 ): { head: RequestHead; times: number } {
-  const { path, pairs } = split(head.target)
+  const { before, pairs } = split(head.path)
   let times = 0
   const filled = pairs.map((pair) => {
     if (!isNamed(pair, parameter) || !pair.includes(text)) return pair
     times++
     return pair.replaceAll(text, () => encodeURIComponent(value))
   })
-  return { head: { ...head, target: times === 0 ? head.target : `${path}?${filled.join('&')}` }, times }
+  return { head: { ...head, path: times === 0 ? head.path : `${before}?${filled.join('&')}` }, times }
 }
 
 function has(head: RequestHead, put: Placement): boolean {
-  if (put.in === 'query') return split(head.target).pairs.some((pair) => isNamed(pair, put.name))
+  if (put.in === 'query') return split(head.path).pairs.some((pair) => isNamed(pair, put.name))
   return head.headers.some(([name]) => name.toLowerCase() === headerName(put).toLowerCase())
 }
 
 function add(head: RequestHead, put: Placement, value: string): RequestHead {
   if (put.in === 'query') {
-    const { path, pairs } = split(head.target)
-    return { ...head, target: `${path}?${[...pairs, `${put.name}=${encodeURIComponent(value)}`].join('&')}` }
+    const { before, pairs } = split(head.path)
+    return { ...head, path: `${before}?${[...pairs, `${put.name}=${encodeURIComponent(value)}`].join('&')}` }
   }
   const text =
     put.in === 'basic'
@@ -163,11 +163,11 @@ function samePlace(a: Placement, b: Placement): boolean {
   return headerName(a).toLowerCase() === headerName(b).toLowerCase()
 }
 
-function split(target: string): { path: string; pairs: string[] } {
-  const at = target.indexOf('?')
-  if (at < 0) return { path: target, pairs: [] }
-  const query = target.slice(at + 1)
-  return { path: target.slice(0, at), pairs: query === '' ? [] : query.split('&') }
+function split(path: string): { before: string; pairs: string[] } {
+  const at = path.indexOf('?')
+  if (at < 0) return { before: path, pairs: [] }
+  const query = path.slice(at + 1)
+  return { before: path.slice(0, at), pairs: query === '' ? [] : query.split('&') }
 }
 
 function isNamed(pair: string, name: string): boolean {
