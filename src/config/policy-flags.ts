@@ -57,7 +57,7 @@ export function addPolicyFlags(command: Command): Command {
       'who may be connected to: api.github.com, *.example.org:443,8443, 10.0.0.5:5432, preset:npm (repeat, or commas)',
       ruleList,
     )
-    .option('--deny-net <name[:port]>', 'who may not, whatever allows it; without a port on none', ruleList)
+    .option('--deny-net <name[:port]>', 'who may not, whatever allows it; without a port it is every port', ruleList)
     .option('--allow-private <range>', 'where allowed names may live besides the public internet: 10.0.0.0/8', list)
     .option('--resolver <address[:port]>', 'the name server to ask instead of those of the host', list)
     .optionsGroup('Programs and environment:')

@@ -43,7 +43,7 @@ export const networkShape: Shape<NetworkConfig> = table<NetworkConfig>({
   ),
   deny: field(
     list(networkRule('deny', { presets: true })),
-    'Who may not, whatever `allow` has; without a port on none.',
+    'Who may not, whatever `allow` has; without a port it is every port.',
     [],
   ),
   private: field(

@@ -326,7 +326,11 @@ test('a preset is a list of exact names, and its rules go by its name', () => {
     }
   }
   assert.match(readRules('preset:nmp', 'allow').mistake?.fix ?? '', /npm/)
-  assert.ok(readRules('preset:__proto__', 'allow').mistake)
+  for (const text of ['preset:__proto__', 'preset:constructor', 'preset:', 'preset:NPM'])
+    assert.ok(readRules(text, 'allow').mistake, text)
+  const host = readRules('preset:443', 'allow')
+  assert.ok(host.mistake === undefined)
+  assert.deepEqual(host.value.map(formatRule), ['preset:443'])
 })
 
 test('a preset that is denied is denied on every port', () => {

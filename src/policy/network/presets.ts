@@ -11,11 +11,11 @@ export interface Preset {
   readonly hosts: readonly string[]
 }
 
-/** `preset:npm`: behind the colon of a rule stand ports, so that no host can have this name. */
+/** `preset:npm`: behind the colon of a host stand numbers, so that no host can be meant; `preset:443` is one. */
 const prefix = 'preset:'
 
 export function isPreset(text: string): boolean {
-  return text.startsWith(prefix)
+  return text.startsWith(prefix) && /^[a-z]/i.test(text.slice(prefix.length))
 }
 
 /** The rules of a preset, each with the preset as its text: that is what its owner has written. */
