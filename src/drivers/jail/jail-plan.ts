@@ -28,7 +28,7 @@ export function toJailPlan(
   { id, socket }: { readonly id: string; readonly socket: string | undefined },
   terminal: boolean,
 ): JailPlan {
-  if (plan.network.length > 0) {
+  if (plan.network !== null) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
       fix: 'start it without a network list',
     })
