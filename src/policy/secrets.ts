@@ -50,10 +50,7 @@ export function isBound({ hosts }: Secret, name: string, port: number): boolean 
  * Every host of every secret has to be one that may be connected to: a binding opens nothing.
  * @throws GloveboxError POLICY_INVALID naming the line to add
  */
-export function requireReachable(
-  secrets: readonly Secret[],
-  isAllowed: (host: { readonly name: string; readonly below: boolean; readonly port: number }) => boolean,
-): void {
+export function requireReachable(secrets: readonly Secret[], isAllowed: (host: SecretHost) => boolean): void {
   for (const { name, hosts } of secrets) {
     const host = hosts.find((each) => !isAllowed(each))
     if (host === undefined) continue

@@ -1,9 +1,11 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver } from '../drivers/driver.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
+import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
@@ -13,6 +15,8 @@ export async function runProgram(options: {
   plan: Plan
   driver: Driver
   receipt: string | undefined
+  /** Those of the plan, with their values; undefined where it has none. */
+  secrets?: Secrets | undefined
 }): Promise<number> {
   const { plan, driver } = options
   const id = newSandboxId()
@@ -25,7 +29,7 @@ export async function runProgram(options: {
       id,
       plan,
       driver,
-      record: audit.record,
+      record: recorderFor(audit.record, options.secrets),
       stdio: 'inherit',
       signal: starting.signal,
     })

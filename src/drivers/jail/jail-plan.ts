@@ -12,6 +12,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'deny',
   'exec',
   'network',
+  'secrets',
   'limits',
   'messageBytes',
   'tools',
@@ -31,6 +32,11 @@ export function toJailPlan(
   if (plan.network !== null) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
       fix: 'start it without a network list',
+    })
+  }
+  if (plan.secrets.some(({ exposed }) => !exposed)) {
+    throw new GloveboxError('HOST_CANNOT', 'secrets: nothing puts them into requests of the jail yet', {
+      fix: 'write "expose": "env", which puts the value itself into the sandbox, or leave them out',
     })
   }
   const unknown = Object.keys(plan).find((key) => !known.has(key))

@@ -99,6 +99,18 @@ export class Secrets {
     return redacting(this.#needlesFor(host))
   }
 
+  /** A text for the sandbox, in which placeholders stand for values. */
+  masked(text: string): string {
+    return this.#held.reduce((rest, { secret, value, placeholder }) => {
+      return secret.exposed ? rest : rest.replaceAll(value, placeholder.text)
+    }, text)
+  }
+
+  /** The secret whose value is in a text. */
+  nameIn(text: string): string | undefined {
+    return this.#held.find(({ value }) => text.includes(value))?.secret.name
+  }
+
   /** A text of ours or of the server's for people: messages, errors, lines of a log. */
   redact(text: string): string {
     return this.#names.length === 0 ? text : redactBytes(Buffer.from(text), this.#names).toString()
