@@ -56,7 +56,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const { prepare } = await import('../runtime/prepare.ts')
   const { onTerminal } = await import('../system/terminal.ts')
   const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: false })
-  const { plan, driver } = await prepare({
+  const { plan, driver, verify } = await prepare({
     ...start,
     terminal: onTerminal(),
     locked: { dryRun: flags.dryRun === true },
@@ -69,7 +69,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')
-  process.exitCode = await runProgram({ plan, driver, receipt: flags.receipt })
+  process.exitCode = await runProgram({ plan, driver, verify, receipt: flags.receipt })
 }
 
 async function execInside(

@@ -54,7 +54,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
   const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
-  const { plan, driver } = await prepared.catch(async (error: unknown) => {
+  const { plan, driver, verify } = await prepared.catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
   if (flags.dryRun === true) {
@@ -65,5 +65,5 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  process.exitCode = await runServer({ plan, driver, receipt: flags.receipt, requestTimeMs: timeMs })
+  process.exitCode = await runServer({ plan, driver, verify, receipt: flags.receipt, requestTimeMs: timeMs })
 }
