@@ -38,6 +38,7 @@ or id of a running one before the two dashes, in that one and under its policy.`
       `
 Examples:
   glovebox exec --read . --memory 256M --time 30s -- python3 script.py
+  glovebox exec --allow-net preset:pypi,db.internal:5432 --allow-private 10.0.0.0/8 -- python3 script.py
   glovebox exec files -- ls -l /workspace
   glovebox exec files -- cat report.bin > report.bin
 

@@ -36,6 +36,7 @@ Examples:
   glovebox run --read ~/notes npx -y @modelcontextprotocol/server-filesystem ~/notes
   glovebox run git ~/work/project
   glovebox run --read ~/notes -- node server.js ~/notes
+  glovebox run --allow-net api.github.com,preset:npm -- node server.js
   glovebox run --write ./data --deny-tools 'delete_*' --memory 256M -- mcp-server-files ./data
 
 What the command needs in order to start (its interpreter, the package around its script) is shown to it read-only;

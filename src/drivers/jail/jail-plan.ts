@@ -29,7 +29,7 @@ export function toJailPlan(
   { id, socket, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
-  if (plan.network.length > 0) {
+  if (plan.network !== null) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
       fix: 'start it without a network list',
     })
