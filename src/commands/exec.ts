@@ -57,7 +57,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const { prepare } = await import('../runtime/prepare.ts')
   const { onTerminal } = await import('../system/terminal.ts')
   const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: false })
-  const { plan, driver } = await prepare({
+  const { plan, driver, verify } = await prepare({
     ...start,
     terminal: onTerminal(),
     locked: { dryRun: flags.dryRun === true },
@@ -70,7 +70,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')
-  const rest = { driver, receipt: flags.receipt }
+  const rest = { driver, verify, receipt: flags.receipt }
   if (plan.secrets.length === 0) {
     process.exitCode = await runProgram({ plan, ...rest })
     return

@@ -55,7 +55,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
   const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
-  const { plan, driver } = await prepared.catch(async (error: unknown) => {
+  const { plan, driver, verify } = await prepared.catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
   if (flags.dryRun === true) {
@@ -66,7 +66,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  const rest = { driver, receipt: flags.receipt, requestTimeMs: timeMs }
+  const rest = { driver, verify, receipt: flags.receipt, requestTimeMs: timeMs }
   if (plan.secrets.length === 0) {
     process.exitCode = await runServer({ plan, ...rest })
     return

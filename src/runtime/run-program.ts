@@ -14,11 +14,12 @@ import { onEndingSignals } from './signals.ts'
 export async function runProgram(options: {
   plan: Plan
   driver: Driver
+  verify: (() => Promise<void>) | undefined
   receipt: string | undefined
   /** Those of the plan, with their values; undefined where it has none. */
   secrets?: Secrets | undefined
 }): Promise<number> {
-  const { plan, driver } = options
+  const { plan, driver, verify } = options
   const id = newSandboxId()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const starting = new AbortController()
@@ -32,6 +33,7 @@ export async function runProgram(options: {
       record: recorderFor(audit.record, options.secrets),
       stdio: 'inherit',
       signal: starting.signal,
+      verify,
     })
     let asked = 0
     forward = (signal) => {

@@ -1,6 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
 import type { JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan } from '../../policy/plan.ts'
+import type { StartOptions } from '../driver.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
@@ -26,7 +27,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
  */
 export function toJailPlan(
   plan: Plan,
-  { id, socket }: { readonly id: string; readonly socket: string | undefined },
+  { id, socket, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
   if (plan.network !== null) {
@@ -57,5 +58,6 @@ export function toJailPlan(
     mode: plan.mode,
     allowDegraded: plan.allowDegraded,
     channel: socket === undefined ? null : { socket },
+    hold: beforeProgram !== undefined,
   }
 }
