@@ -6,7 +6,9 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
  */
 export function hostRoots(): string[] {
   const system = getCACertificates('system')
-  return [...(system.length > 0 ? system : getCACertificates('bundled')), ...getCACertificates('extra')]
+  const all = [...(system.length > 0 ? system : getCACertificates('bundled')), ...getCACertificates('extra')]
+  // A system that has both a file and a directory of links has each of them several times.
+  return [...new Set(all.map((each) => `${each.trim()}\n`))]
 }
 
 /** What a connection to a host is checked by. Made once: it holds every root. */

@@ -42,7 +42,7 @@ const bundleVariables = [
 export function trustInside(directory: string, authority: string, roots: readonly string[]): TrustInside {
   const [own, bundle] = [join(directory, 'authority.pem'), join(directory, 'authorities.pem')]
   write(own, authority)
-  write(bundle, [authority, ...roots.map((root) => `${root.trim()}\n`)].join(''))
+  write(bundle, [authority, ...roots].join(''))
   return {
     mounts: [mount(own, ownInside), mount(bundle, bundleInside), ...systemPlaces().map((path) => mount(bundle, path))],
     env: {
