@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GloveboxError } from '../errors.ts'
 import { secretFault, toSecret, type SecretWords } from './secret-words.ts'
-import { describeSecret, isBound, requireReachable } from './secrets.ts'
+import { describeSecret, interceptedHosts, isBound, requireReachable } from './secrets.ts'
 
 const tls: SecretWords = { from: 'env:T', hosts: ['api.github.com'], intercept: true }
 
@@ -77,6 +77,14 @@ test('a host is bound by its whole name and its port', () => {
     ['a.example.org', 443],
   ] as const)
     assert.equal(isBound(secret, name, port), false, `${name}:${port}`)
+})
+
+test('an authority is made for the hosts whose TLS is read, and for no other', () => {
+  const secrets = [
+    toSecret('A', { ...tls, hosts: ['api.github.com', '*.example.org:8443', 'api.github.com:8443'] }),
+    toSecret('B', { from: 'env:B', hosts: ['plain.example:80'] }),
+  ]
+  assert.deepEqual(interceptedHosts(secrets), ['api.github.com', 'example.org'])
 })
 
 test('a host that may not be connected to is an error with the line that would allow it', () => {

@@ -60,6 +60,12 @@ export function requireReachable(secrets: readonly Secret[], isAllowed: (host: S
   }
 }
 
+/** The hosts whose TLS is read: what an authority is made for. Of a pattern, what stands behind the star. */
+export function interceptedHosts(secrets: readonly Secret[]): string[] {
+  const hosts = secrets.filter(({ intercept }) => intercept).flatMap((secret) => secret.hosts)
+  return [...new Set(hosts.map(({ name }) => name))]
+}
+
 /** `env:NAME`, as it was written: names of variables, paths and commands are no secrets. */
 export function sourceText({ kind, at }: SecretSource): string {
   return `${kind}:${at}`

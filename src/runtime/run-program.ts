@@ -41,7 +41,7 @@ export async function runProgram(options: {
       if (++asked > 1) void sandbox.wall.stop(0)
       else sandbox.wall.signal(signal)
     }
-    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)

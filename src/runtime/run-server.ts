@@ -42,7 +42,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
   try {
     const record = recorderFor(audit.record, options.secrets)
     const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal, verify })
-    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()
     return await converse(sandbox, record, options, interrupted.signal)
   } catch (error) {

@@ -71,7 +71,8 @@ for (const runner of runners()) {
         stderr,
       )
       assert.deepEqual(filesWith(value, runner), [])
-      assert.ok(readFileSync(receipt).length > 0)
+      const { secrets } = JSON.parse(readFileSync(receipt, 'utf8')) as { secrets: { name: string; exposed: boolean }[] }
+      assert.deepEqual([secrets[0]?.name, secrets[0]?.exposed], ['PASS', true])
       const record = filesOf(runner.home)
         .filter((file) => file.includes('/audit/'))
         .map((file) => readFileSync(file, 'utf8'))
