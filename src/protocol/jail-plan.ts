@@ -22,6 +22,17 @@ export interface JailPlan {
   readonly allowDegraded: readonly string[]
   /** Where the host reaches the inside (docs/channel.md); `null`: nowhere. */
   readonly channel: JailChannel | null
+  /** What the sandbox may connect to, as far as its network namespace goes; `null`: nobody, and nothing is paid for it. */
+  readonly egress: JailEgress | null
+}
+
+export interface JailEgress {
+  /** Absolute path, at most 107 bytes, of the socket on which the host listens (`egress-link.ts`) before the start. */
+  readonly socket: string
+  /** 1 to 1024 ports on which programs may connect to somebody, ascending; 53 and the proxy's are added by the launcher. */
+  readonly tcpPorts: readonly number[]
+  /** `10.0.0.5/32`, `fd00::/8`: what is local inside besides the synthetic addresses, 1024 ranges at most. */
+  readonly addresses: readonly string[]
 }
 
 export interface JailChannel {

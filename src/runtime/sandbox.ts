@@ -62,6 +62,7 @@ export async function startSandbox(options: {
           id,
           stdio,
           socket: registered.socket,
+          egress: undefined,
           onActivity: ({ event, ...activity }) => record({ fact: 'activity', activity }),
           onLimit: ({ limit: which, detail }) => {
             record({ fact: 'limit', limit: which, detail })
