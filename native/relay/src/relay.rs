@@ -315,14 +315,15 @@ impl Relay {
             return Ok(true);
         };
         let is_over = self.common.now >= until;
-        let mut flows = self.flows.iter();
-        let done: Vec<FlowId> = flows
-            .by_ref()
-            .filter(|(_, flow)| is_over || flow.has_sent_all())
-            .map(|(id, _)| *id)
+        let flows = self.flows.iter();
+        let done: Vec<(FlowId, Reason)> = flows
+            .filter_map(|(id, flow)| match flow.has_sent_all() {
+                true => Some((*id, Reason::End)),
+                false => is_over.then_some((*id, Reason::Reset)),
+            })
             .collect();
-        for id in done {
-            self.close(id, Reason::Reset);
+        for (id, reason) in done {
+            self.close(id, reason);
         }
         let is_said = self.common.link.flush()?;
         Ok(!is_over && !(self.flows.is_empty() && is_said))
