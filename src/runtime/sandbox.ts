@@ -75,6 +75,7 @@ export async function startSandbox(options: {
             registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command })
             await verify?.()
           },
+          egress: undefined,
           onActivity: ({ event, ...activity }) => record({ fact: 'activity', activity }),
           onLimit: ({ limit: which, detail }) => {
             record({ fact: 'limit', limit: which, detail })
