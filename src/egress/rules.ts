@@ -20,4 +20,4 @@ export interface Decision {
 }
 
 /** Why an allowed *name* may not be connected to at this address; undefined: it may. */
-export type MayConnect = (address: string) => string | undefined
+export type MayConnect = (address: string, port: number) => string | undefined
