@@ -93,16 +93,17 @@ async function relayOne(flow: {
     }
     end.pipe(socket)
     socket.pipe(end)
-    end.once('end', half)
+    if (end.readableEnded) half()
+    else end.once('end', half)
     socket.once('end', half)
     socket.once('close', () => halves < 2 && finish('reset', 'reset'))
   }
   void flow.ended.then(() => finish('reset', 'reset'))
-  let stopLooking = (): void => undefined
+  let stopLooking = (): Buffer => Buffer.alloc(0)
   flow.listen((line) => {
     if ('refuse' in line) return finish('reset', 'refused')
     if ('hand' in line) {
-      stopLooking()
+      const first = stopLooking()
       outside
         ?.removeAllListeners()
         .on('error', () => undefined)
@@ -110,12 +111,15 @@ async function relayOne(flow: {
       const socket = connect({ path: flow.path, allowHalfOpen: true })
       socket.on('error', () => socket.destroy())
       socket.write(`{"carry":${id}}\n`)
+      socket.write(first)
       outside = socket
       return carry(socket, 'handed')
     }
     if ('pass' in line) {
-      stopLooking()
-      return outside === undefined ? undefined : carry(outside, 'end')
+      const first = stopLooking()
+      if (outside === undefined) return undefined
+      outside.write(first)
+      return carry(outside, 'end')
     }
     if (!('connect' in line)) return undefined
     const { addresses, port, look } = line.connect
@@ -136,8 +140,8 @@ async function relayOne(flow: {
   return over.promise
 }
 
-/** Tells all that was sent, again with each piece. Returns what stops it, and puts the bytes back. */
-function lookAt(end: Duplex, onFirst: (first: Buffer, end: boolean) => void): () => void {
+/** Tells all that was sent, again with each piece. Returns what stops it, and gives the bytes. */
+function lookAt(end: Duplex, onFirst: (first: Buffer, end: boolean) => void): () => Buffer {
   let first = Buffer.alloc(0)
   const onReadable = (): void => {
     const chunk = end.read() as Buffer | null
@@ -149,7 +153,6 @@ function lookAt(end: Duplex, onFirst: (first: Buffer, end: boolean) => void): ()
   end.on('readable', onReadable).on('end', onEnd)
   return () => {
     end.off('readable', onReadable).off('end', onEnd)
-    if (first.length > 0) end.unshift(first)
-    first = Buffer.alloc(0)
+    return first
   }
 }

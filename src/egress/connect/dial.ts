@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import type { Duplex } from 'node:stream'
 
 export interface DialOptions {
@@ -42,10 +42,21 @@ async function dialOne(host: string, port: number, { connectMs, idleMs }: DialOp
   return socket
 }
 
-/** Moves bytes both ways, each with its own end and at the pace of who takes them. Settles when both are done or one failed. */
-export async function join(inside: Duplex, outside: Duplex): Promise<'end' | 'reset'> {
-  const both = await Promise.allSettled([pipeline(inside, outside), pipeline(outside, inside)])
-  inside.destroy()
-  outside.destroy()
-  return both.every(({ status }) => status === 'fulfilled') ? 'end' : 'reset'
+/**
+ * Moves bytes both ways, each with its own end and at the pace of who takes them. Settles when both are done or one failed.
+ * `answering`: what comes from outside is on its way already.
+ */
+export async function join(inside: Duplex, outside: Duplex, answering = false): Promise<'end' | 'reset'> {
+  if (!answering) outside.pipe(inside)
+  inside.pipe(outside)
+  try {
+    await Promise.all([finished(inside), finished(outside)])
+    return 'end'
+  } catch {
+    // Whatever failed: it is told as a connection that was cut, on both sides.
+    return 'reset'
+  } finally {
+    inside.destroy()
+    outside.destroy()
+  }
 }

@@ -61,29 +61,35 @@ async function carry(inside: Duplex, outside: Socket, { judge }: Connect): Promi
   if (judge !== undefined) {
     // A server may speak first. What it says is for the program whatever comes of the program's own words.
     outside.pipe(inside)
-    const judgement = await peek(inside, judge, outside)
-    outside.unpipe(inside)
-    if (judgement !== 'pass') {
+    const { judgement, first } = await peek(inside, judge, outside)
+    if (judgement === 'pass') {
+      if (first.length > 0) outside.write(first)
+    } else {
+      outside.unpipe(inside)
       outside.destroy()
+      if (first.length > 0 && !inside.destroyed) inside.unshift(first)
       if (judgement === 'hand') return { how: 'handed', stream: inside }
       if (judgement === 'refuse') return { how: 'refused' }
       inside.destroy()
       return { how: 'closed', sent: outside.bytesWritten, received: outside.bytesRead, reason: 'reset' }
     }
   }
-  const how = await join(inside, outside)
+  const how = await join(inside, outside, judge !== undefined)
   return { how: 'closed', sent: outside.bytesWritten, received: outside.bytesRead, reason: idle ? 'idle' : how }
 }
 
-/** Reads the program's first bytes until they are judged, and puts them back. `more`: the connection ended before. */
-async function peek(inside: Duplex, judge: Judge, outside: Socket): Promise<Judgement> {
+/** Reads the program's first bytes until they are judged. `more`: the connection was cut before. */
+async function peek(
+  inside: Duplex,
+  judge: Judge,
+  outside: Socket,
+): Promise<{ readonly judgement: Judgement; readonly first: Buffer }> {
   let first = Buffer.alloc(0)
   return new Promise((resolve) => {
     const settle = (judgement: Judgement): void => {
       inside.off('readable', onReadable).off('end', onEnd).off('close', onClose)
       outside.off('close', onClose)
-      if (first.length > 0 && !inside.destroyed) inside.unshift(first)
-      resolve(judgement)
+      resolve({ judgement, first })
     }
     const ask = (end: boolean): void => {
       const judgement = judge(first, end)

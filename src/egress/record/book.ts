@@ -70,9 +70,10 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
       }
       return {
         connected: (to) => void (address = to),
-        refuse: (why) => end({ fact: 'egress-refuse', ...about, ...why, address }),
+        refuse: ({ rule: by, reason }) => end({ fact: 'egress-refuse', ...about, rule: by, reason, address }),
         fail: (reason) => end({ fact: 'egress-fail', ...about, addresses, reason }),
-        close: (moved) => end({ fact: 'egress-close', ...about, address, ...moved, ms: now() - since }),
+        close: ({ sent, received, reason }) =>
+          end({ fact: 'egress-close', ...about, address, sent, received, ms: now() - since, reason }),
       }
     },
   }
