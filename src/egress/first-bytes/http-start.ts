@@ -8,24 +8,30 @@ const maxRequestLine = 12 * 1024
 export type HttpStart =
   /** It may still become one. */
   | 'more'
-  /** A request of HTTP/1. */
+  /** A request of HTTP/1, or what a lenient server would take for one. */
   | 'http'
   /** HTTP/2 in the clear, with prior knowledge (RFC 9113, 3.3). */
   | 'http2'
   | 'other'
 
-/** Whether a connection begins as HTTP does: `METHOD TARGET HTTP/1.x`. */
+/**
+ * Whether a connection begins as HTTP does: `METHOD TARGET HTTP/1.x`. Rather too often than not: whoever sends something
+ * that only some servers take for HTTP (empty lines, tabs, RFC 9112, 2.2 and 3) has it read by a parser that refuses it.
+ */
 export function httpStart(bytes: Buffer): HttpStart {
   const text = bytes.toString('latin1', 0, maxRequestLine)
   if (text.startsWith(preface)) return 'http2'
   if (preface.startsWith(text)) return 'more'
-  // Servers pass over empty lines before a request (RFC 9112, 2.2).
-  const start = text.replace(/^(?:\r\n|\n)+/, '')
-  if (start === '' || start === '\r') return bytes.length < maxMethod ? 'more' : 'other'
-  const space = start.indexOf(' ')
-  if (space < 0) return start.length <= maxMethod && token.test(start) ? 'more' : 'other'
-  if (space > maxMethod || !token.test(start.slice(0, space))) return 'other'
-  const end = start.indexOf('\n')
-  if (end < 0) return bytes.length < maxRequestLine ? 'more' : 'other'
-  return / HTTP\/\d+(?:\.\d+)?\r?$/.test(start.slice(0, end)) ? 'http' : 'other'
+  const start = text.replace(/^[\s\0]+/, '')
+  const line = /^[^\n]*/.exec(start)?.[0] ?? ''
+  if (/HTTP\/\d/i.test(line)) return 'http'
+  const isWhole = line.length < start.length || bytes.length >= maxRequestLine
+  return !isWhole && mayBecomeRequest(line) ? 'more' : 'other'
+}
+
+/** Programs of other protocols wait for an answer to what they have sent: they are not kept waiting longer than needed. */
+function mayBecomeRequest(line: string): boolean {
+  const [method = '', target] = line.split(/[\s\0]+/, 2)
+  if (target === undefined || target === '') return line === '' || (method.length <= maxMethod && token.test(method))
+  return method.length <= maxMethod && token.test(method) && (/^[/*h]/i.test(target) || method === 'CONNECT')
 }
