@@ -52,6 +52,7 @@ export function createEngine(options: EngineOptions): Engine {
   const route = createRouter(options)
   const http = createHttpServer()
   const lookups = createLookups(record)
+  const dialHttp = { ...options.dial, halfOpen: false }
   const stub = createStub({
     names,
     resolves: rules.resolves,
@@ -72,7 +73,9 @@ export function createEngine(options: EngineOptions): Engine {
     const asker = await askerOf(incoming)
     if (address === synthetic.resolver && port === 53) return serveDnsStream(await incoming.hand(), answer)
     if (address === synthetic.proxy.address && port === synthetic.proxy.port) {
-      return openProxy(await incoming.hand(), asker)
+      const stream = await incoming.hand()
+      resetWith(incoming, stream)
+      return openProxy(stream, asker)
     }
     return carry(incoming, { address, port }, asker)
   }
@@ -94,7 +97,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (target === undefined) return refuse(asked, unknownAddress)
     const decision = rules.decide(target)
     if (decision.allowed && target.port === 80 && 'name' in target) {
-      return http.serve(await incoming.hand(), flowTo(target, asker))
+      return serveHttp(incoming, await incoming.hand(), target, asker)
     }
     const found = await route(target, { clear: false })
     if (found.kind === 'refused' || found.kind === 'failed') return refuse(target, found, incoming.address)
@@ -116,13 +119,27 @@ export function createEngine(options: EngineOptions): Engine {
     if (ended.how === 'closed') return trip.close(ended)
     // Refused ones are in the record already.
     trip.close({ sent: 0, received: 0, reason: ended.how })
-    if (ended.how === 'handed') http.serve(ended.stream, flowTo(target, asker))
+    if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
     else carried.refuse()
+  }
+
+  function serveHttp(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): void {
+    resetWith(incoming, stream)
+    http.serve(stream, flowTo(target, asker))
+  }
+
+  /** An answer that is broken off must not look like one that has ended. */
+  function resetWith(incoming: Incoming, stream: Duplex): void {
+    stream.once('close', () => {
+      if (!stream.writableFinished) incoming.refuse()
+    })
   }
 
   async function asStream(incoming: Incoming): Promise<Incoming> {
     const { address, port } = incoming
-    return createStreamIncoming(await incoming.hand(), { address, port, dial: options.dial, reply: undefined })
+    const stream = await incoming.hand()
+    resetWith(incoming, stream)
+    return createStreamIncoming(stream, { address, port, dial: options.dial, reply: undefined })
   }
 
   async function throughProxy(proxy: HostProxy, target: Target) {
@@ -169,9 +186,7 @@ export function createEngine(options: EngineOptions): Engine {
     const trip = book.open(asker, target, { rule: found.rule, addresses })
     try {
       const socket =
-        found.kind === 'proxy'
-          ? await dialProxy(found.proxy, options.dial)
-          : await dial(addresses, target.port, options.dial)
+        found.kind === 'proxy' ? await dialProxy(found.proxy, dialHttp) : await dial(addresses, target.port, dialHttp)
       trip.connected(found.kind === 'direct' ? (socket.remoteAddress ?? null) : null)
       socket.once('close', (failed) =>
         trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' }),

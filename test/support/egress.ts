@@ -18,7 +18,7 @@ export interface EgressBench {
   readonly failures: unknown[]
   readonly socket: string
   /** The synthetic address of a name. */
-  addressOf(name: string): Promise<string>
+  readonly addressOf: (name: string) => Promise<string>
 }
 
 export interface BenchOptions {

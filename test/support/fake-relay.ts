@@ -24,6 +24,9 @@ export interface Program {
   readonly over: Promise<'reset' | 'end'>
 }
 
+/** As the protocol has it. */
+const maxFirstBytes = 16 * 1024
+
 export async function fakeRelay(path: string): Promise<FakeRelay> {
   const link = connect(path)
   await new Promise<void>((resolve, reject) => link.once('connect', resolve).once('error', reject))
@@ -134,7 +137,9 @@ async function relayOne(flow: {
       finish('reset', 'failed')
     })
     if (look)
-      stopLooking = lookAt(end, (first, isEnd) => tell({ id, first: { bytes: first.toString('base64'), end: isEnd } }))
+      stopLooking = lookAt(end, (first, isEnd) =>
+        tell({ id, first: { bytes: first.toString('base64', 0, maxFirstBytes), end: isEnd } }),
+      )
     return undefined
   })
   return over.promise

@@ -6,6 +6,8 @@ export interface DialOptions {
   readonly connectMs: number
   /** A connection over which nothing moved for so long is closed. */
   readonly idleMs: number
+  /** Whether the other end is still spoken to when it has said its last; false: it is not (HTTP). Default true. */
+  readonly halfOpen?: boolean
 }
 
 /**
@@ -24,9 +26,13 @@ export async function dial(addresses: readonly string[], port: number, options: 
   throw last
 }
 
-async function dialOne(host: string, port: number, { connectMs, idleMs }: DialOptions): Promise<Socket> {
+async function dialOne(
+  host: string,
+  port: number,
+  { connectMs, idleMs, halfOpen = true }: DialOptions,
+): Promise<Socket> {
   // `host` is an address: nothing is looked up, and there is nothing to choose between.
-  const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamily: false, noDelay: true })
+  const socket = connect({ host, port, allowHalfOpen: halfOpen, autoSelectFamily: false, noDelay: true })
   await new Promise<void>((resolve, reject) => {
     const late = (): void => {
       socket.destroy(Object.assign(new Error('the connection took too long'), { code: 'ETIMEDOUT' }))

@@ -1,5 +1,5 @@
 import { Agent, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Refusal } from '../record/book.ts'
 import { codeOf } from '../route.ts'
@@ -26,7 +26,13 @@ export interface HttpFlow {
 }
 
 /** May change a request before it goes out, or refuse it: where credentials are put in. */
-export type OnRequest = (head: RequestHead) => Promise<RequestHead | Refusal>
+export type OnRequest = (head: RequestHead) => Promise<Changed | Refusal>
+
+export interface Changed {
+  readonly head: RequestHead
+  /** What the body goes through; of the same length, where the head says how long it is. */
+  readonly body?: Transform | undefined
+}
 
 /** There is no connection to forward over. */
 export class NotDialed extends Error {
@@ -108,12 +114,12 @@ export async function forward(
 async function exchange(
   flow: HttpFlow,
   agents: Agents,
-  head: RequestHead,
+  changed: Changed,
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<IncomingMessage> {
   const framing = framingOf(incoming)
-  const outgoing = startRequest(flow, agents, head, framing)
+  const outgoing = startRequest(flow, agents, changed.head, framing)
   outgoing.once('continue', () => response.writeContinue())
   response.once('close', () => {
     if (!response.writableFinished) outgoing.destroy()
@@ -131,14 +137,14 @@ async function exchange(
       // It was closed by the server while it waited for this request, which then nobody has read (RFC 9112, 9.3.1).
       const again = outgoing.reusedSocket && codeOf(error) === 'ECONNRESET' && !response.destroyed
       if (!again) throw error
-      return exchange(flow, { ...agents, kept: agents.fresh }, head, incoming, response)
+      return exchange(flow, { ...agents, kept: agents.fresh }, changed, incoming, response)
     }
   }
   incoming.once('end', () => {
     if (incoming.rawTrailers.length > 0) outgoing.addTrailers(asTrailers(incoming.rawTrailers))
   })
   // A server may answer, and close, before it has read all of a body: what counts is whether there is an answer.
-  const sent = pipeline(incoming, outgoing)
+  const sent = changed.body === undefined ? pipeline(incoming, outgoing) : pipeline(incoming, changed.body, outgoing)
   sent.catch(() => undefined)
   return answered
 }
@@ -147,7 +153,7 @@ async function exchange(
 export async function prepare(
   flow: HttpFlow,
   incoming: IncomingMessage,
-): Promise<RequestHead | (Refusal & { readonly status: number })> {
+): Promise<Changed | (Refusal & { readonly status: number })> {
   const { method = '', url = '', httpVersion: version, rawHeaders } = incoming
   const checked = checkHead({ method, url, version, rawHeaders }, flow)
   if ('status' in checked) {
@@ -163,7 +169,7 @@ export async function prepare(
   }
   const headers = endToEnd(pairsOf(rawHeaders)).filter(([name]) => name.toLowerCase() !== 'host')
   const head: RequestHead = { method, path: checked.path, headers, to, secure: flow.secure }
-  if (flow.onRequest === undefined) return head
+  if (flow.onRequest === undefined) return { head }
   const changed = await flow.onRequest(head)
   if (!('kind' in changed)) return changed
   flow.onRefused(to, changed)

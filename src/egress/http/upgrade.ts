@@ -5,12 +5,11 @@ import { NotDialed, prepare, startRequest, type Agents, type HttpFlow } from './
 import { endToEnd, pairsOf, type Header } from './headers.ts'
 import { refusalBody, refusalMessage } from './refusal.ts'
 
-/** Whether a request asks for what is forwarded; HTTP/2 in the clear (`h2c`) is not, since its requests would go unchecked. */
-export function isWebSocket(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.trim().toLowerCase() === 'websocket'
-}
-
-/** A WebSocket (RFC 6455): a request as any other, and once the server agrees, a connection of its own. Never rejects. */
+/**
+ * A request that asks for another protocol on its connection. A WebSocket (RFC 6455) is a request as any other, and once the
+ * server agrees, a connection of its own. Any other wish goes unheard, as a server may leave it (RFC 9110, 7.8): HTTP/2 in
+ * the clear above all, whose requests would go unchecked. Never rejects.
+ */
 export async function forwardUpgrade(
   flow: HttpFlow,
   agents: Agents,
@@ -19,17 +18,14 @@ export async function forwardUpgrade(
 ): Promise<void> {
   inside.on('error', () => inside.destroy())
   try {
-    const outcome = isWebSocket(incoming) ? await prepare(flow, incoming) : notForwarded
+    const outcome = hasBody(incoming) ? withBody : await prepare(flow, incoming)
     if ('kind' in outcome) return end(inside, outcome.status, refusalBody(outcome))
-    const hop: Header[] = [
-      ['Connection', 'Upgrade'],
-      ['Upgrade', 'websocket'],
-    ]
-    const outgoing = startRequest(flow, { ...agents, kept: agents.fresh }, outcome, 'none', hop)
+    const hop: Header[] = isWebSocket(incoming) ? upgrade : []
+    const outgoing = startRequest(flow, { ...agents, kept: agents.fresh }, outcome.head, 'none', hop)
     inside.once('close', () => outgoing.destroy())
     outgoing.end()
     const found = await new Promise<Upgraded | IncomingMessage>((resolve, reject) => {
-      outgoing.once('upgrade', (response, outside, head) => resolve({ response, outside, head }))
+      if (hop.length > 0) outgoing.once('upgrade', (response, outside, head) => resolve({ response, outside, head }))
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
     })
@@ -44,23 +40,38 @@ export async function forwardUpgrade(
   }
 }
 
+const upgrade: Header[] = [
+  ['Connection', 'Upgrade'],
+  ['Upgrade', 'websocket'],
+]
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.trim().toLowerCase() === 'websocket'
+}
+
+/** Node reads no body of a request that asks for an upgrade. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
 interface Upgraded {
   readonly response: IncomingMessage
   readonly outside: Duplex
   readonly head: Buffer
 }
 
-const notForwarded = {
+const withBody = {
   kind: 'refused',
   status: 403,
   rule: 'network.protocol',
-  reason: 'an upgrade to something other than a WebSocket',
+  reason: 'a request for an upgrade that has a body',
 } as const
 const noAnswer = { kind: 'failed', rule: 'network', reason: 'the server did not answer' } as const
 
 /** The server does not agree: its answer ends with the connection. */
 async function passAnswer(response: IncomingMessage, inside: Duplex): Promise<void> {
   const headers = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
+  inside.resume()
   inside.write(headOf(response, [...headers, ['Connection', 'close']]))
   for await (const chunk of response as AsyncIterable<Buffer>) {
     if (!inside.write(chunk)) await new Promise((resolve) => inside.once('drain', resolve).once('close', resolve))
