@@ -1,5 +1,5 @@
 /**
- * Fuzzes the readers of configurations, profiles and manifests:
+ * Fuzzes the readers of configurations, profiles, manifests and network rules:
  *
  *     node fuzz/config.ts --cases 1000000 --seed 1      a fixed run
  *     node fuzz/config.ts --seconds 60                  a random one, whose seed is printed

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { directiveTable } from '../src/config/profile/directive-table.ts'
 import { configSchemaText } from '../src/config/schema/json-schema.ts'
+import { presetTable } from '../src/config/schema/preset-table.ts'
 import { keyTables } from '../src/config/schema/key-table.ts'
 import { root } from './checks.ts'
 
@@ -22,4 +23,5 @@ function replaced(file: string, name: string, text: string): string {
 
 write('schema/glovebox.schema.json', configSchemaText())
 write('docs/CONFIGURATION.md', replaced('docs/CONFIGURATION.md', 'keys', keyTables()))
+write('docs/network.md', replaced('docs/network.md', 'presets', presetTable()))
 write('docs/profiles.md', replaced('docs/profiles.md', 'directives', directiveTable()))

@@ -9,6 +9,7 @@ import { readProfile } from '../../src/config/profile/parse.ts'
 import { SyntaxProblem } from '../../src/config/problem.ts'
 import { parseAs, type Spelling } from '../../src/config/spelling.ts'
 import { plainOf, type Tree } from '../../src/config/tree.ts'
+import { checkRule } from './network.ts'
 import type { Kind } from './texts.ts'
 
 /** How a text was taken. @throws what no text may lead to, with why */
@@ -20,6 +21,7 @@ export async function checkText(kind: Kind, text: string): Promise<'read' | 'ref
 }
 
 async function take(kind: Kind, text: string): Promise<'read' | 'refused'> {
+  if (kind === 'network') return checkRule(text)
   if (kind === 'profile')
     return orRefused(() => readProfile('p', [folderOf('user', '/p', profileFiles(text))], '/home/me'), text)
   if (kind === 'manifest') return orRefused(async () => readManifest({ path: 'm.json', text }), text)

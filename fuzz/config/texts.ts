@@ -1,8 +1,9 @@
 import type { Random } from '../guard/random.ts'
+import { randomRule } from './network.ts'
 
-export type Kind = 'json' | 'toml' | 'yaml' | 'profile' | 'manifest'
+export type Kind = 'json' | 'toml' | 'yaml' | 'profile' | 'manifest' | 'network'
 
-export const kinds: readonly Kind[] = ['json', 'toml', 'yaml', 'profile', 'manifest']
+export const kinds: readonly Kind[] = ['json', 'toml', 'yaml', 'profile', 'manifest', 'network']
 
 /** A text for a parser: now and then sound, mostly damaged, sometimes noise. */
 export function randomText(kind: Kind, random: Random): string {
@@ -101,6 +102,8 @@ function soundText(kind: Kind, random: Random): string {
       return tomlTable(record(random, 0), '', random)
     case 'yaml':
       return yaml(record(random, 0), '', random)
+    case 'network':
+      return randomRule(random)
     case 'profile':
       return Array.from({ length: random.below(8) }, () => random.pick(profileLines)).join(random.pick(['\n', '\r\n']))
   }
@@ -257,6 +260,7 @@ const bits: Readonly<Record<Kind, readonly string[]>> = {
   ],
   profile: ['\0', '=', ',', '${HOME}', '${X}', '*', '..', '/', ' ', '\u{FEFF}', '\u{202E}'],
   manifest: ['{', '}', '[', ']', '"', ':', ',', 'null', '-1', '1e9', '//', '\\u0000'],
+  network: ['*', '.', ':', ',', '-', '/', '[', ']', '%', '0x', '。', '\u{202E}', '::'],
 }
 
 function damage(text: string, kind: Kind, random: Random): string {
@@ -335,6 +339,17 @@ export const hostile: Readonly<Record<Kind, readonly ((length: number) => string
     (n) => '\n'.repeat(n),
     (n) =>
       Array.from({ length: n / 20 }, (_, index) => `read-only /a${index}\n`).join('') + 'noexec /z\n'.repeat(n / 100),
+  ],
+  network: [
+    (n) => 'a.'.repeat(n / 2),
+    (n) => `a.example:${'1,'.repeat(n / 2)}1`,
+    (n) => `a.example:${'1-9,'.repeat(n / 4)}1`,
+    (n) => `[${'0:'.repeat(n / 2)}]`,
+    (n) => 'ü'.repeat(n),
+    (n) => '9'.repeat(n),
+    (n) => '::'.repeat(n / 2),
+    (n) => `https://${'a'.repeat(n)}/`,
+    (n) => `1.2.3.4/${'9'.repeat(n)}`,
   ],
   manifest: [
     (n) => `{"env_vars": {${Array.from({ length: n / 12 }, (_, index) => `"K${index}":"x"`).join(',')}}}`,

@@ -46,7 +46,7 @@ export function openAudit(options: AuditOptions): AuditLog {
   const origin = originOf(options)
   const rotation = options.rotation ?? rotationFrom(process.env)
   let part = begin(directory, sandbox, 0)
-  let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: genesis(sandbox), closed: false, continued: false }
+  let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: '', closed: false, continued: false }
   let unwritten = 0
 
   const record = (fact: Fact): void => {
@@ -55,7 +55,8 @@ export function openAudit(options: AuditOptions): AuditLog {
       const time = now()
       if (isDue(part, head, time)) rotate()
       const sequence = head.events + 1
-      const { line, hash } = seal(toEvent(fact, origin, { sequence, time, unwritten }), head.hash)
+      const prev = head.events === 0 ? genesis(sandbox) : head.hash
+      const { line, hash } = seal(toEvent(fact, origin, { sequence, time, unwritten }), prev)
       part.file.append(line)
       part.since ??= time
       head = { ...head, events: sequence, bytes: head.bytes + Buffer.byteLength(line), hash }

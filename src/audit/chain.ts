@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { AuditEvent } from './event.ts'
 
 /**
@@ -11,9 +10,14 @@ const prevTail = /"prev":"([0-9a-f]{64})"$/
 const hashTailBytes = ',"hash":""}}'.length + 64
 const prevTailBytes = '"prev":""'.length + 64
 
+/** Fetched at the first line: loading it takes a while, in which a wall can be built. */
+function sha256(data: string | Buffer): string {
+  return process.getBuiltinModule('node:crypto').hash('sha256', data)
+}
+
 /** What the first line of a chain names as the line before: a chain cannot be passed off as another sandbox's. */
 export function genesis(sandbox: string): string {
-  return hash('sha256', `glovebox audit chain 1\n${sandbox}\n`)
+  return sha256(`glovebox audit chain 1\n${sandbox}\n`)
 }
 
 export interface Sealed {
@@ -26,7 +30,7 @@ export interface Sealed {
 export function seal(event: AuditEvent, prev: string): Sealed {
   const open = JSON.stringify(event).slice(0, -2)
   const hashed = `${open}${open.endsWith('{') ? '' : ','}"prev":"${prev}"`
-  const own = hash('sha256', hashed)
+  const own = sha256(hashed)
   return { line: `${hashed},"hash":"${own}"}}\n`, hash: own }
 }
 
@@ -44,5 +48,5 @@ export function unseal(line: Buffer): Unsealed | undefined {
   const claimed = hashTail.exec(line.toString('latin1', cut))?.[1]
   const prev = prevTail.exec(line.toString('latin1', cut - prevTailBytes, cut))?.[1]
   if (claimed === undefined || prev === undefined) return undefined
-  return { prev, claimed, computed: hash('sha256', line.subarray(0, cut)) }
+  return { prev, claimed, computed: sha256(line.subarray(0, cut)) }
 }

@@ -43,7 +43,7 @@ Examples:
   glovebox add files --read ~/notes -- npx -y @modelcontextprotocol/server-filesystem ~/notes
   glovebox add git ~/work/project --from git
   glovebox add weather --registry io.github.user/weather --set UNITS=metric
-  glovebox add gitlab --scope user --env GITLAB_TOKEN --memory 256M -- uvx gitlab-mcp
+  glovebox add gitlab --scope user --env GITLAB_TOKEN --allow-net preset:gitlab -- uvx gitlab-mcp
 
 --env NAME is written as "\${env:NAME}": the value is copied at each start and never stands in the file.`,
     )

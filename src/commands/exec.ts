@@ -38,6 +38,7 @@ or id of a running one before the two dashes, in that one and under its policy.`
       `
 Examples:
   glovebox exec --read . --memory 256M --time 30s -- python3 script.py
+  glovebox exec --allow-net preset:pypi,db.internal:5432 --allow-private 10.0.0.0/8 -- python3 script.py
   glovebox exec files -- ls -l /workspace
   glovebox exec files -- cat report.bin > report.bin
 
@@ -56,7 +57,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const { prepare } = await import('../runtime/prepare.ts')
   const { onTerminal } = await import('../system/terminal.ts')
   const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: false })
-  const { plan, driver } = await prepare({
+  const { plan, driver, verify } = await prepare({
     ...start,
     terminal: onTerminal(),
     locked: { dryRun: flags.dryRun === true },
@@ -69,7 +70,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')
-  process.exitCode = await runProgram({ plan, driver, receipt: flags.receipt })
+  process.exitCode = await runProgram({ plan, driver, verify, receipt: flags.receipt })
 }
 
 async function execInside(

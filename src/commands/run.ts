@@ -36,6 +36,7 @@ Examples:
   glovebox run --read ~/notes npx -y @modelcontextprotocol/server-filesystem ~/notes
   glovebox run git ~/work/project
   glovebox run --read ~/notes -- node server.js ~/notes
+  glovebox run --allow-net api.github.com,preset:npm -- node server.js
   glovebox run --write ./data --deny-tools 'delete_*' --memory 256M -- mcp-server-files ./data
 
 What the command needs in order to start (its interpreter, the package around its script) is shown to it read-only;
@@ -54,7 +55,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
   const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
-  const { plan, driver } = await prepared.catch(async (error: unknown) => {
+  const { plan, driver, verify } = await prepared.catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
   if (flags.dryRun === true) {
@@ -65,5 +66,5 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  process.exitCode = await runServer({ plan, driver, receipt: flags.receipt, requestTimeMs: timeMs })
+  process.exitCode = await runServer({ plan, driver, verify, receipt: flags.receipt, requestTimeMs: timeMs })
 }

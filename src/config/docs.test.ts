@@ -9,6 +9,7 @@ import { directiveTable } from './profile/directive-table.ts'
 import { builtInFolder, folderOf } from './profile/folder.ts'
 import { readProfile } from './profile/parse.ts'
 import { keyTables } from './schema/key-table.ts'
+import { presetTable } from './schema/preset-table.ts'
 
 const home = configHome()
 after(home.remove)
@@ -22,8 +23,9 @@ function examples(text: string, language: string): string[] {
     .map(([, , body = '']) => body)
 }
 
-test('the tables of keys and of directives are those that the code makes', () => {
+test('the tables of keys, directives and presets are those that the code makes', () => {
   assert.ok(page('CONFIGURATION.md').includes(`-->\n${keyTables()}\n<!--`), 'npm run build:schema')
+  assert.ok(page('network.md').includes(`-->\n${presetTable()}\n<!--`), 'npm run build:schema')
   assert.ok(page('profiles.md').includes(`-->\n${directiveTable()}\n<!--`), 'npm run build:schema')
 })
 

@@ -3,8 +3,10 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
+import { resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
+import { quoted } from './schema/words.ts'
 
 /** What commander collects for the flags below. */
 export interface PolicyFlags {
@@ -16,7 +18,9 @@ export interface PolicyFlags {
   readonly deny?: readonly string[]
   readonly workspace?: string
   readonly allowNet?: readonly string[]
+  readonly denyNet?: readonly string[]
   readonly allowPrivate?: readonly string[]
+  readonly resolver?: readonly string[]
   readonly env?: readonly string[]
   readonly envFile?: readonly string[]
   readonly exec?: readonly string[]
@@ -48,8 +52,14 @@ export function addPolicyFlags(command: Command): Command {
     .option('--deny <path>', 'hide a path inside what is shown', list)
     .option('--workspace <dir:mode>', 'show a directory at its own path and at /workspace; mode read or write')
     .optionsGroup('Network (none by default):')
-    .option('--allow-net <name[:port]>', 'a name that may be connected to', list)
-    .option('--allow-private <range>', 'where allowed names may live besides the public internet', list)
+    .option(
+      '--allow-net <name[:port]>',
+      'who may be connected to: api.github.com, *.example.org:443,8443, 10.0.0.5:5432, preset:npm (repeat, or commas)',
+      ruleList,
+    )
+    .option('--deny-net <name[:port]>', 'who may not, whatever allows it; without a port it is every port', ruleList)
+    .option('--allow-private <range>', 'where allowed names may live besides the public internet: 10.0.0.0/8', list)
+    .option('--resolver <address[:port]>', 'the name server to ask instead of those of the host', list)
     .optionsGroup('Programs and environment:')
     .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
@@ -96,7 +106,7 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
       write: [...(flags.write ?? []), ...volumes.filter(({ readOnly }) => !readOnly).map(({ path }) => path)],
       deny: flags.deny ?? [],
     },
-    network: { allow: flags.allowNet ?? [], private: flags.allowPrivate ?? [] },
+    network: networkOf(flags),
     exec: flags.exec ?? null,
     env: Object.fromEntries([
       ...(flags.envFile ?? []).flatMap(readEnvFile),
@@ -107,6 +117,37 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
     mode: flags.mode ?? 'enforce',
     allowDegraded: (flags.allowDegraded ?? []).map(parseControl),
   }
+}
+
+/** Which flag adds to which list. */
+export const networkFlags: Readonly<Record<NetworkList, string>> = {
+  allow: '--allow-net',
+  deny: '--deny-net',
+  private: '--allow-private',
+  resolvers: '--resolver',
+}
+
+function networkOf(flags: PolicyFlags): NetworkWords {
+  const words: NetworkWords = {
+    allow: flags.allowNet ?? [],
+    deny: flags.denyNet ?? [],
+    private: flags.allowPrivate ?? [],
+    resolvers: flags.resolver ?? [],
+    limits: {},
+  }
+  resolveNetwork(words, { quote: quoted, place: (key) => networkFlags[key] })
+  return words
+}
+
+/** A list by comma, in which `NAME:443,8443` is one item: no name and no address is a number. */
+function ruleList(value: string, before: readonly string[] = []): string[] {
+  const items: string[] = []
+  for (const word of value.split(',')) {
+    const last = items.at(-1)
+    if (last !== undefined && /^\d+(-\d+)?$/.test(word)) items[items.length - 1] = `${last},${word}`
+    else if (word !== '') items.push(word)
+  }
+  return [...before, ...items]
 }
 
 function parseLimits(flags: PolicyFlags): PolicyLimits {

@@ -53,6 +53,11 @@ export interface StartOptions {
   /** Called in the order in which things happened, from the first moment. */
   readonly onActivity: (activity: Activity) => void
   readonly onLimit: (hit: JailLimitHit) => void
+  /**
+   * What has to be seen to before anything of the program's runs, and takes time that the wall takes too: called once,
+   * while it is built. The program runs when this has settled; what it throws is thrown by `start`, and nothing ran.
+   */
+  readonly beforeProgram?: () => Promise<void>
   /** Where a driver whose channel is a Unix socket makes it: absolute, 107 bytes at most, in a directory of ours alone. */
   readonly socket: string | undefined
 }

@@ -14,6 +14,8 @@ export interface ProgramOf {
   readonly command: readonly string[]
   /** Of the package; undefined for any other command. */
   readonly name: string | undefined
+  /** To be awaited before anything of it runs: throws when the package is not what was installed. */
+  readonly verify: (() => Promise<void>) | undefined
 }
 
 /**
@@ -25,8 +27,9 @@ export async function programOf(
   command: readonly string[],
   { cwd, env, flags = {} }: { cwd: string; env: NodeJS.ProcessEnv; flags?: LockFlags | undefined },
 ): Promise<ProgramOf> {
-  await verifyBundle(command, env)
-  if (!isRunner(command)) return { command, name: undefined }
+  const bundle = bundleKey(command, env)
+  if (bundle !== undefined) return { command, name: undefined, verify: await bundleVerifier(bundle, env) }
+  if (!isRunner(command)) return { command, name: undefined, verify: undefined }
   const { resolveCommand } = await import('./start.ts')
   const lock = lockFor(flags, cwd)
   const resolved = await resolveCommand(command, {
@@ -37,7 +40,11 @@ export async function programOf(
     cwd,
     progress: (line) => void process.stderr.write(`glovebox: ${line}\n`),
   })
-  return { command: resolved?.command ?? command, name: resolved?.package?.name.replace(/^@[^/]*\//, '') }
+  return {
+    command: resolved?.command ?? command,
+    name: resolved?.package?.name.replace(/^@[^/]*\//, ''),
+    verify: resolved?.verify,
+  }
 }
 
 /** The lock file that is named, or for `--frozen` the nearest one. A project's lock counts only when it is asked for. */
@@ -51,11 +58,15 @@ function lockFor({ lock, frozen = false }: LockFlags, cwd: string): { path: stri
 }
 
 /** What `add --bundle` wrote down names its files in the store: they are verified like any package's. */
-async function verifyBundle(command: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+function bundleKey(command: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
   const packages = join(places(env).data, 'store', 'packages', '/')
-  const word = command.find((text) => text.startsWith(packages))
-  if (word === undefined) return
-  const [key = ''] = word.slice(packages.length).split('/')
+  return command
+    .find((text) => text.startsWith(packages))
+    ?.slice(packages.length)
+    .split('/')[0]
+}
+
+async function bundleVerifier(key: string, env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const [{ readRecord }, { storeIn }, { verifyBeforeStart }, { GloveboxError }] = await Promise.all([
     import('./store/record.ts'),
     import('./store/store.ts'),
@@ -64,7 +75,7 @@ async function verifyBundle(command: readonly string[], env: NodeJS.ProcessEnv):
   ])
   const store = storeIn(places(env).data)
   const record = readRecord(store, key)
-  if (record !== undefined) return verifyBeforeStart(store, record)
+  if (record !== undefined) return () => verifyBeforeStart(store, record)
   throw new GloveboxError('NOT_FOUND', `${key} is not in the store any more`, {
     fix: 'add the server again: glovebox add NAME --bundle FILE',
   })

@@ -34,11 +34,16 @@ export interface ResolvedCommand {
   readonly package:
     | { readonly ecosystem: 'npm' | 'pypi'; readonly name: string; readonly version: string; readonly key: string }
     | undefined
+  /**
+   * To be awaited before anything of the package runs: throws REFUSED when it is not what was installed. Beside the
+   * building of the wall, since it looks at each of some thousand files.
+   */
+  readonly verify: (() => Promise<void>) | undefined
 }
 
 /**
- * `npx …`, `uvx …` and their like as the pinned package that they mean, installed when it is not yet and verified in any
- * case; undefined for any other command. Installed already, it needs no network and a few milliseconds.
+ * `npx …`, `uvx …` and their like as the pinned package that they mean, installed when it is not yet; undefined for any
+ * other command. Installed already, it needs no network and a few milliseconds.
  * @throws GloveboxError
  */
 export async function resolveCommand(
@@ -55,18 +60,18 @@ export async function resolveCommand(
     )
   }
   const local = recognised.localName === undefined ? undefined : findLocal(recognised.localName, options.cwd)
-  if (local !== undefined) return { command: [local, ...recognised.args], package: undefined }
+  if (local !== undefined) return { command: [local, ...recognised.args], package: undefined, verify: undefined }
   const store = storeIn(options.places.data)
   const installed =
     (await findInstalled(store, recognised, options.lock)) ?? (await install(store, recognised, command, options))
   if (installed === undefined) return undefined
-  await verifyBeforeStart(store, installed.record)
   for (const flag of recognised.ignored)
     options.progress(`${recognised.runner} ${flag}: ignored, the version is pinned; glovebox package update changes it`)
   const [root = { name: '', version: '' }] = installed.pin.roots
   return {
     command: commandOf(store, recognised, installed),
     package: { ecosystem: recognised.request.ecosystem, ...root, key: installed.record.key },
+    verify: () => verifyBeforeStart(store, installed.record),
   }
 }
 

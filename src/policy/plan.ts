@@ -1,5 +1,6 @@
 import type { Control } from '../protocol/controls.ts'
 import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
+import type { Network } from './network.ts'
 
 /** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
 export interface Plan {
@@ -10,8 +11,8 @@ export interface Plan {
   readonly mounts: readonly PlanMount[]
   readonly deny: readonly string[]
   readonly exec: readonly string[] | null
-  /** Names that may be connected to; empty: none. */
-  readonly network: readonly string[]
+  /** Whom it may talk to; `null`: nobody. */
+  readonly network: Network | null
   readonly limits: JailLimits
   readonly messageBytes: number
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }

@@ -1,4 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
+import { noNetwork, type NetworkWords } from './network/words.ts'
 
 /** What a sandbox may do, as its owner wrote it: nothing is resolved yet, nothing looked up. */
 export interface Policy {
@@ -9,7 +10,7 @@ export interface Policy {
     readonly write: readonly string[]
     readonly deny: readonly string[]
   }
-  readonly network: { readonly allow: readonly string[]; readonly private: readonly string[] }
+  readonly network: NetworkWords
   /** Names or paths of programs; `null`: anything on a read-only mount. */
   readonly exec: readonly string[] | null
   /** `K=V` already split; a name alone was copied by the caller from its own environment. */
@@ -52,7 +53,7 @@ export const defaultPolicy: Policy = {
   driver: 'jail',
   workspace: null,
   filesystem: { read: [], write: [], deny: [] },
-  network: { allow: [], private: [] },
+  network: noNetwork,
   exec: null,
   env: {},
   limits: {},

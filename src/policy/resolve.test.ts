@@ -57,7 +57,7 @@ test('the default policy shows the system and what the command is made of, read-
     ['/usr read', '/srv/app read'],
   )
   assert.equal(plan.command.cwd, '/srv/app')
-  assert.deepEqual(plan.network, [])
+  assert.equal(plan.network, null)
   assert.deepEqual(plan.limits.memory, { value: 512 * 1024 ** 2, explicit: false })
   assert.deepEqual(plan.limits.pids, { value: 128, explicit: false })
 })
@@ -156,16 +156,28 @@ test('a path that does not exist, a socket and the jail’s own places cannot be
   )
 })
 
-test('a network list is refused until something enforces it', () => {
+test('the words of the network are rules in the plan, and nothing allowed is none', () => {
+  const words = {
+    ...defaultPolicy.network,
+    deny: ['evil.example.org'],
+    private: ['10.0.0.0/8'],
+    resolvers: ['9.9.9.9'],
+  }
+  assert.equal(resolve({ network: words }).network, null)
+  const { network } = resolve({ network: { ...words, allow: ['*.example.org'], limits: { connections: 8 } } })
+  assert.deepEqual(network, {
+    allow: [{ text: '*.example.org', host: { kind: 'below', name: 'example.org' }, ports: [{ from: 443, to: 443 }] }],
+    deny: [
+      { text: 'evil.example.org', host: { kind: 'name', name: 'evil.example.org' }, ports: [{ from: 1, to: 65_535 }] },
+    ],
+    private: [{ address: '10.0.0.0', prefix: 8, family: 4 }],
+    resolvers: [{ address: '9.9.9.9', port: 53 }],
+    limits: { connections: 8, bytesPerSecond: null, bytes: null, idleMs: 900_000 },
+  })
   refuses(
-    () => resolve({ network: { allow: ['api.github.com'], private: [] } }),
-    'HOST_CANNOT',
-    /^network.allow: not enforced by the jail yet/,
-  )
-  refuses(
-    () => resolve({ network: { allow: [], private: ['10.0.0.0/8'] } }),
-    'HOST_CANNOT',
-    /^network.private: not enforced by the jail yet/,
+    () => resolve({ network: { ...words, allow: ['https://api.github.com'] } }),
+    'POLICY_INVALID',
+    /^network.allow: "https:\/\/api.github.com" is a URL \| write "api.github.com:443"/,
   )
 })
 

@@ -3,6 +3,7 @@ import type { JailLimit, JailLimits } from '../protocol/jail-plan.ts'
 import { sandboxEnvironment } from './environment.ts'
 import type { HostFacts } from './host-facts.ts'
 import { planMounts } from './mounts.ts'
+import { resolveNetwork } from './network/words.ts'
 import { isWithin } from './paths.ts'
 import type { Plan, PlanMount } from './plan.ts'
 import { defaultLimits, type Policy } from './policy.ts'
@@ -18,7 +19,6 @@ export function resolvePlan(
   facts: HostFacts,
   options: { env: Readonly<Record<string, string | undefined>>; terminal: boolean },
 ): Plan {
-  refuseNetwork(policy)
   const mounts = planMounts(policy, facts)
   const { command } = facts
   requireVisible(command.directories, mounts)
@@ -35,21 +35,13 @@ export function resolvePlan(
     mounts,
     deny: denied(policy, facts),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
-    network: policy.network.allow,
+    network: resolveNetwork(policy.network),
     limits: planLimits(policy),
     messageBytes: policy.limits.messageBytes ?? defaultsOf(policy).messageBytes,
     tools: policy.tools,
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
   }
-}
-
-function refuseNetwork({ network }: Policy): void {
-  const [key, list] = network.allow.length > 0 ? ['network.allow', network.allow] : ['network.private', network.private]
-  if (list.length === 0) return
-  throw new GloveboxError('HOST_CANNOT', `${key}: not enforced by the jail yet`, {
-    fix: 'leave --allow-net and --allow-private out: the sandbox then has no network at all',
-  })
 }
 
 /** The working directory is kept where it is visible, else `/workspace`, else `/`. */

@@ -22,6 +22,8 @@ export interface JailPlan {
   readonly allowDegraded: readonly string[]
   /** Where the host reaches the inside (docs/channel.md); `null`: nowhere. */
   readonly channel: JailChannel | null
+  /** The wall is built and its receipt told; the program is executed only after the command `go`. */
+  readonly hold: boolean
 }
 
 export interface JailChannel {

@@ -85,4 +85,8 @@ export interface JailFailure {
 }
 
 /** Commands to the launcher, one JSON line each on the plan descriptor after the plan. */
-export type JailCommandLine = { readonly do: 'stop' } | { readonly do: 'signal'; readonly signal: number }
+export type JailCommandLine =
+  | { readonly do: 'stop' }
+  | { readonly do: 'signal'; readonly signal: number }
+  /** A plan with `hold` may be executed. */
+  | { readonly do: 'go' }

@@ -10,6 +10,8 @@ import { inspectHost } from './inspect/host.ts'
 export interface Prepared {
   readonly plan: Plan
   readonly driver: Driver
+  /** To be awaited before anything of the program runs: `startSandbox` does. */
+  readonly verify: (() => Promise<void>) | undefined
 }
 
 /**
@@ -31,10 +33,10 @@ export async function prepare(options: {
 }): Promise<Prepared> {
   const { policy, terminal } = options
   const cwd = options.cwd ?? process.cwd()
-  const { command, name } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
+  const { command, name, verify } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
   const facts = inspectHost(policy, command, process.env, cwd)
   const server = options.name ?? name ?? basename(command[0] ?? '')
   const plan = resolvePlan(server, policy, facts, { env: process.env, terminal })
   options.review?.(plan)
-  return { plan, driver: await loadDriver(policy.driver) }
+  return { plan, driver: await loadDriver(policy.driver), verify }
 }

@@ -12,9 +12,10 @@ import { onEndingSignals } from './signals.ts'
 export async function runProgram(options: {
   plan: Plan
   driver: Driver
+  verify: (() => Promise<void>) | undefined
   receipt: string | undefined
 }): Promise<number> {
-  const { plan, driver } = options
+  const { plan, driver, verify } = options
   const id = newSandboxId()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const starting = new AbortController()
@@ -28,6 +29,7 @@ export async function runProgram(options: {
       record: audit.record,
       stdio: 'inherit',
       signal: starting.signal,
+      verify,
     })
     let asked = 0
     forward = (signal) => {

@@ -20,6 +20,7 @@ const graceMs = 2000
 export interface ServerOptions {
   readonly plan: Plan
   readonly driver: Driver
+  readonly verify: (() => Promise<void>) | undefined
   readonly receipt: string | undefined
   readonly requestTimeMs: number | undefined
 }
@@ -29,14 +30,14 @@ export interface ServerOptions {
  * the connection. Returns the exit code: the server's own, 0 when the client ended the conversation.
  */
 export async function runServer(options: ServerOptions): Promise<number> {
-  const { plan, driver } = options
+  const { plan, driver, verify } = options
   const id = newSandboxId()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const interrupted = new AbortController()
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   try {
     const { record } = audit
-    const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal })
+    const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal, verify })
     giveReceipt(sandbox.wall.receipt, options.receipt, id)
     staySmall()
     return await converse(sandbox, record, options, interrupted.signal)

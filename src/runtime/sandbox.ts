@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
+import { randomHex } from '../system/random-hex.ts'
 import { register } from './running/register.ts'
 
 /** A running plan, and the record of what happens to it. */
@@ -19,12 +19,13 @@ export interface Sandbox {
 
 /** A fresh sandbox id: names its audit file, its cgroup, its hostname. */
 export function newSandboxId(): string {
-  return `gbx-${randomBytes(6).toString('hex')}`
+  return `gbx-${randomHex(6)}`
 }
 
 /**
- * Starts a plan behind its driver's wall. The record comes first: what cannot be recorded is not started.
- * @throws GloveboxError from the driver, once the failure is in the record
+ * Starts a plan behind its driver's wall. The program runs when its start is in the record, and what it is made of has
+ * been verified; both are done while the wall is built.
+ * @throws GloveboxError from the driver or from `verify`, once the failure is in the record
  */
 export async function startSandbox(options: {
   id: string
@@ -33,10 +34,10 @@ export async function startSandbox(options: {
   record: Recorder
   stdio: 'pipe' | 'inherit'
   signal: AbortSignal
+  /** Finds out whether the program is the one that was meant; throws when it is not. */
+  verify?: (() => Promise<void>) | undefined
 }): Promise<Sandbox> {
-  const { id, plan, driver, record } = options
-  const about = startFact(plan)
-  record(about)
+  const { id, plan, driver, record, verify } = options
   const registered = register(places(process.env), id)
   let limit: string | undefined
   const wall = await startWall(options, (detail) => (limit ??= detail))
@@ -55,13 +56,25 @@ export async function startSandbox(options: {
     { stdio, signal }: { stdio: 'pipe' | 'inherit'; signal: AbortSignal },
     onLimit: (detail: string) => void,
   ): Promise<Wall> {
+    let told = false
+    const tellStart = (): StartFact => {
+      const about = startFact(plan)
+      told = true
+      record(about)
+      return about
+    }
     try {
-      const starting = driver.start(
+      return await driver.start(
         plan,
         {
           id,
           stdio,
           socket: registered.socket,
+          beforeProgram: async () => {
+            const { command, plan: hash } = tellStart()
+            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command })
+            await verify?.()
+          },
           onActivity: ({ event, ...activity }) => record({ fact: 'activity', activity }),
           onLimit: ({ limit: which, detail }) => {
             record({ fact: 'limit', limit: which, detail })
@@ -70,11 +83,9 @@ export async function startSandbox(options: {
         },
         signal,
       )
-      // While the launcher is at work.
-      registered.announce({ server: plan.server, driver: plan.driver, plan: about.plan, command: about.command })
-      return await starting
     } catch (error) {
       registered.remove()
+      if (!told) tellStart()
       record({
         fact: 'start-failed',
         code: error instanceof GloveboxError ? error.code : 'INTERNAL',
@@ -92,9 +103,8 @@ function startFact(plan: Plan): StartFact {
     driver: plan.driver,
     command: plan.command.argv,
     // A resolved plan is built in one place, in one order: its JSON is canonical.
-    plan: createHash('sha256')
-      .update(JSON.stringify(withoutSecrets(plan)))
-      .digest('hex'),
+    // Loaded only here, where the wall is being built meanwhile.
+    plan: process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(withoutSecrets(plan)), 'hex'),
     allowDegraded: plan.allowDegraded,
   }
 }

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { runCommand } from './run-command.ts'
@@ -54,14 +53,14 @@ profile glovebox-inside ${copy} flags=(unconfined) {
  * @throws GloveboxError HOST_CANNOT when the profile cannot be loaded; nothing of it is left then
  */
 export async function permit(binary: string, places: AppArmorPlaces = appArmorPlaces): Promise<string[]> {
-  await mkdir(dirname(places.copy), { recursive: true, mode: 0o755 })
+  mkdirSync(dirname(places.copy), { recursive: true, mode: 0o755 })
   const fresh = join(dirname(places.copy), `.glovebox-inside.${process.pid}`)
-  await copyFile(binary, fresh)
-  await rename(fresh, places.copy)
-  await writeFile(places.profile, profileText(places), { mode: 0o644 })
+  copyFileSync(binary, fresh)
+  renameSync(fresh, places.copy)
+  writeFileSync(places.profile, profileText(places), { mode: 0o644 })
   const refusal = await parse(places, '--replace')
   if (refusal === undefined) return [`root's copy: ${places.copy}`, `AppArmor profile: ${places.profile}`]
-  await rm(places.profile)
+  rmSync(places.profile)
   throw new GloveboxError('HOST_CANNOT', `the AppArmor profile could not be loaded: ${refusal}`, {
     fix: 'see docs/TROUBLESHOOTING.md, "user namespaces are not allowed"',
   })
@@ -74,11 +73,11 @@ export async function forbid(places: AppArmorPlaces = appArmorPlaces): Promise<s
     const refusal = await parse(places, '--remove')
     if (refusal !== undefined)
       throw new GloveboxError('HOST_CANNOT', `the AppArmor profile could not be removed: ${refusal}`)
-    await rm(places.profile)
+    rmSync(places.profile)
     done.push(`removed AppArmor profile: ${places.profile}`)
   }
   if (existsSync(places.copy)) {
-    await rm(places.copy)
+    rmSync(places.copy)
     done.push(`removed root's copy: ${places.copy}`)
   }
   return done

@@ -3,6 +3,7 @@ import type { Origin, Origins } from '../config/layers/origin.ts'
 import type { Plan, PlanMount } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { formatBytes } from '../policy/sizes.ts'
+import { networkRows } from './network.ts'
 import { styleFor, type Style } from './style.ts'
 import { table } from './table.ts'
 import { untrusted } from './untrusted.ts'
@@ -34,6 +35,7 @@ export function renderPlan(
   const { system, rows } = mountRows(plan, told)
   const blocks = [
     commandRows(plan, told),
+    networkBlock(plan, told),
     [[style.bold('files')], ['system', system]],
     rows,
     [[style.bold('limits')], ...limitRows(plan, told)],
@@ -70,10 +72,16 @@ function commandRows({ command, driver, network, tools, exec }: Plan, { style, o
     row('environment', Object.keys(command.env).join(' '), 'env'),
     row('driver', driver, 'driver'),
     ...(profile === undefined ? [] : [['profile', untrusted(profile.where)]]),
-    row('network', network.length === 0 ? 'none' : network.map(untrusted).join(' '), 'network'),
+    ...(network === null ? [row('network', 'none', 'network')] : []),
     row('programs', exec === null ? 'any on a read-only mount' : exec.map(untrusted).join(' '), 'exec'),
     row('tools', [...tools.allow, ...tools.deny.map((name) => `not ${name}`)].map(untrusted).join(', '), 'tools'),
   ]
+}
+
+function networkBlock({ network }: Plan, { policy, origins, style }: Context): string[][] {
+  if (network === null) return []
+  const rows = networkRows(network, policy.network, origins)
+  return [[style.bold('network')], ...rows.map(({ label, value, origin }) => [label, value, style.dim(origin)])]
 }
 
 /** The places in which a key and what is in it are written, each once. */

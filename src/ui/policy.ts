@@ -1,4 +1,7 @@
 import { byDefault, type Origins } from '../config/layers/origin.ts'
+import { isPreset } from '../policy/network/presets.ts'
+import { formatRule } from '../policy/network/rule.ts'
+import { readRules, resolveNetwork, type NetworkWords } from '../policy/network/words.ts'
 import { defaultLimits, type Policy } from '../policy/policy.ts'
 import { formatBytes } from '../policy/sizes.ts'
 import type { Checked } from '../config/check.ts'
@@ -29,8 +32,13 @@ export function policyRows(policy: Policy, origins: Origins): PolicyRow[] {
     ...each('filesystem.read', filesystem.read),
     ...each('filesystem.write', filesystem.write),
     ...each('filesystem.deny', filesystem.deny),
-    ...(network.allow.length === 0 ? [row('network.allow', 'none')] : each('network.allow', network.allow)),
+    ...(network.allow.length === 0
+      ? [row('network.allow', 'none')]
+      : each('network.allow', network.allow.map(spelledOut))),
+    ...each('network.deny', network.deny.map(spelledOut)),
     ...each('network.private', network.private),
+    ...each('network.resolvers', network.resolvers),
+    ...networkLimitRows(network, row),
     row('exec', exec === null ? 'any on a read-only mount' : exec.join(' ')),
     ...Object.keys(env).map((name) => row(`env.${name}`, 'set')),
     ...limitRows(policy, row),
@@ -38,6 +46,25 @@ export function policyRows(policy: Policy, origins: Origins): PolicyRow[] {
     ...each('tools.deny', tools.deny),
     row('mode', mode),
     ...each('allowDegraded', allowDegraded),
+  ]
+}
+
+/** A preset with the names that it is. */
+function spelledOut(word: string): string {
+  if (!isPreset(word)) return word
+  const rules = readRules(word, 'allow')
+  return rules.mistake === undefined ? `${word} (${rules.value.map(formatRule).join(' ')})` : word
+}
+
+function networkLimitRows(words: NetworkWords, row: (key: string, value: string) => PolicyRow): PolicyRow[] {
+  const limits = resolveNetwork(words)?.limits
+  if (limits === undefined) return []
+  const { connections, bytesPerSecond, bytes, idleMs } = limits
+  return [
+    row('network.limits.connections', String(connections)),
+    row('network.limits.bandwidth', bytesPerSecond === null ? 'none' : `${formatBytes(bytesPerSecond)} a second`),
+    row('network.limits.bytes', bytes === null ? 'none' : formatBytes(bytes)),
+    row('network.limits.idle', `${idleMs} ms`),
   ]
 }
 

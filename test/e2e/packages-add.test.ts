@@ -158,10 +158,13 @@ test('a bundle is unpacked, added and verified before each start', async () => {
   assert.deepEqual(sandbox, { filesystem: { read: [cwd] }, tools: { allow: ['read'] } })
   const [script = ''] = args
   const words = [command, ...args]
-  assert.deepEqual((await programOf(words, { cwd, env })).command, words)
+  const sound = await programOf(words, { cwd, env })
+  assert.deepEqual(sound.command, words)
+  await sound.verify?.()
   chmodSync(script, 0o644)
   writeFileSync(script, '2\n')
-  await assert.rejects(programOf(words, { cwd, env }), /index\.js in the store is not what was installed/)
+  const { verify } = await programOf(words, { cwd, env })
+  await assert.rejects(async () => verify?.(), /index\.js in the store is not what was installed/)
 })
 
 test('an address is added as such; two sources, or none, are an error', async () => {

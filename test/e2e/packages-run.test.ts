@@ -82,7 +82,7 @@ test('the plan names the pinned package: its interpreter, its entry, read-only, 
     server: string
     command: { argv: string[] }
     mounts: { target: string; access: string; owner: string }[]
-    network: string[]
+    network: object | null
   }
   assert.equal(server, 'tiny-mcp')
   assert.equal(command.argv.at(-1), 'x')
@@ -90,7 +90,7 @@ test('the plan names the pinned package: its interpreter, its entry, read-only, 
     command.argv.at(-2) ?? '',
     /store\/packages\/tiny-mcp-1\.0\.0-[0-9a-f]{32}\/tree\/node_modules\/tiny-mcp\/cli\.mjs$/,
   )
-  assert.deepEqual(network, [])
+  assert.equal(network, null)
   const inHome = mounts.filter(({ target }) => target.startsWith(home.root))
   assert.ok(
     inHome.length > 0 && inHome.every(({ access, target }) => access === 'read' && target.includes('/store/packages/')),

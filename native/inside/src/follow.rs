@@ -39,6 +39,10 @@ pub struct Following<'s> {
     receipt: Vec<u8>,
     course: Course,
     is_built: bool,
+    /// The receipt is written.
+    is_told: bool,
+    /// The owner has nothing more to see to.
+    is_cleared: bool,
     /// It was told to execute, after the receipt.
     is_released: bool,
     owner_is_gone: bool,
@@ -92,6 +96,8 @@ impl<'s> Following<'s> {
             receipt: Status::Receipt(receipt).to_line(),
             course: Course::new(supervision),
             is_built: false,
+            is_told: false,
+            is_cleared: !terms.plan.hold,
             is_released: false,
             owner_is_gone: false,
         })
@@ -105,6 +111,10 @@ impl<'s> Following<'s> {
                 Event::Said(word) => self.hear(word)?,
                 Event::Executed => self.note_start()?,
                 Event::Command(Command::Signal(signal)) => self.course.signal(signal),
+                Event::Command(Command::Go) => {
+                    self.is_cleared = true;
+                    self.let_go_when_built()?;
+                }
                 Event::Signal(signal @ (libc::SIGINT | libc::SIGQUIT)) => {
                     self.course.signal(signal)
                 }
@@ -197,17 +207,23 @@ impl<'s> Following<'s> {
         fault
     }
 
-    /// Nothing is left to do inside but execve: tells what is enforced, and says go.
+    /// Nothing is left to do inside but execve: tells what is enforced, and says go when the owner has.
     fn let_go_when_built(&mut self) -> Outcome<()> {
         let Some(program) = self.course.program.as_ref().filter(|_| self.is_built) else {
             return Ok(());
         };
-        // Not before: it tells of every change, and the old root's going is one.
-        if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
-            let table = open_mount_table(program.pid)?;
-            self.watch.add(table, PollFlags::PRI, Waker::Mounts);
+        if !self.is_told {
+            // Not before: it tells of every change, and the old root's going is one.
+            if !self.terms.plan.deny.is_empty() || self.terms.plan.has_nested_mounts() {
+                let table = open_mount_table(program.pid)?;
+                self.watch.add(table, PollFlags::PRI, Waker::Mounts);
+            }
+            self.write_line(&self.receipt)?;
+            self.is_told = true;
         }
-        self.write_line(&self.receipt)?;
+        if !self.is_cleared || self.is_released {
+            return Ok(());
+        }
         self.is_released = true;
         self.link.tell(Go::Execute)
     }

@@ -299,3 +299,42 @@ fn the_signal_command_reaches_the_program() {
         assert_eq!(jail.wait_for("exit")["code"], 5);
     });
 }
+
+/// The wall is up and told, and nothing of the program's has run.
+fn held(starter: Starter) -> Jail {
+    let mut plan = plan_for("echo ran");
+    plan["hold"] = json!(true);
+    let mut jail = Jail::start(starter, &plan);
+    jail.wait_for("receipt");
+    jail
+}
+
+#[test]
+fn a_held_program_runs_when_its_owner_says_go_and_once() {
+    as_everyone(|starter| {
+        let mut jail = held(starter);
+        jail.say(&json!({ "do": "go" }));
+        jail.say(&json!({ "do": "go" }));
+        let outcome = jail.finish();
+        assert_eq!(outcome.stdout, "ran\n");
+        assert!(!outcome.has("receipt"), "told twice: {outcome:?}");
+        assert_eq!(outcome.event("exit")["code"], 0);
+    });
+}
+
+#[test]
+fn a_held_program_whose_owner_stops_or_leaves_never_ran() {
+    as_everyone(|starter| {
+        for leaves in [false, true] {
+            let mut jail = held(starter);
+            match leaves {
+                true => jail.plan = None,
+                false => jail.say(&json!({ "do": "stop" })),
+            }
+            let outcome = jail.finish();
+            assert_eq!(outcome.stdout, "");
+            assert!(!outcome.has("started"), "{outcome:?}");
+            assert_eq!(outcome.code, Some(125), "{outcome:?}");
+        }
+    });
+}

@@ -24,6 +24,8 @@ pub struct Plan {
     pub allow_degraded: Vec<Control>,
     /// Path of the socket by which the host reaches the inside.
     pub channel: Option<String>,
+    /// The program is executed only after the command "go".
+    pub hold: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub enum Command {
     Stop,
     /// Send a signal to the program.
     Signal(i32),
+    /// A plan with `hold` may be executed. Said again, it means nothing.
+    Go,
 }
 
 impl Plan {
@@ -128,6 +132,7 @@ impl Plan {
             mode: mode(&mut fields)?,
             allow_degraded: fields.list("allowDegraded", control)?,
             channel: fields.nullable("channel", channel)?,
+            hold: fields.bool("hold")?,
         };
         fields.finish()?;
         Ok(plan)
@@ -156,12 +161,13 @@ impl Command {
         let mut fields = Fields::of("", parse_json(line)?)?;
         let command = match fields.string("do")?.as_str() {
             "stop" => Command::Stop,
+            "go" => Command::Go,
             "signal" => match fields.value("signal")?.as_i64() {
                 // The kernel's signals are 1 to 64; 0 would be a mere question.
                 Some(signal @ 1..=64) => Command::Signal(signal as i32),
                 _ => return wrong("signal", "a number from 1 to 64"),
             },
-            _ => return wrong("do", "stop or signal"),
+            _ => return wrong("do", "stop, signal or go"),
         };
         fields.finish()?;
         Ok(command)

@@ -31,6 +31,7 @@ fn a_full_plan_is_read_key_by_key() {
     assert_eq!(plan.mounts.len(), 4);
     assert_eq!(plan.mounts[3].access, Access::Write);
     assert_eq!(plan.mounts[3].owner, Owner::User);
+    assert!(plan.hold);
     assert_eq!(plan.deny, ["/workspace/.env"]);
     assert_eq!(plan.exec.as_ref().map(Vec::len), Some(2));
     assert_eq!(plan.limits.cpus.value, 0.5);
@@ -114,7 +115,8 @@ fn commands_are_read() {
         serde_json::from_str(include_str!("../fixtures/commands.json")).expect("a list");
     let read = |index: usize| Command::parse(lines[index].to_string().as_bytes());
     assert_eq!(read(0), Ok(Command::Stop));
-    assert_eq!(read(1), Ok(Command::Signal(15)));
+    assert_eq!(read(1), Ok(Command::Go));
+    assert_eq!(read(2), Ok(Command::Signal(15)));
     assert!(Command::parse(br#"{"do":"signal","signal":0}"#).is_err());
     assert!(Command::parse(br#"{"do":"signal","signal":65}"#).is_err());
     assert!(Command::parse(br#"{"do":"restart"}"#).is_err());

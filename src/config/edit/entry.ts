@@ -68,7 +68,12 @@ function sandboxOf(
       write: [...(flags.write ?? []), ...volumePaths(false)].map(path),
       deny: (flags.deny ?? []).map(path),
     }),
-    network: withoutEmpty({ allow: flags.allowNet ?? [], private: flags.allowPrivate ?? [] }),
+    network: withoutEmpty({
+      allow: flags.allowNet ?? [],
+      deny: flags.denyNet ?? [],
+      private: flags.allowPrivate ?? [],
+      resolvers: flags.resolver ?? [],
+    }),
     exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),
     limits: withoutEmpty({
       memory: flags.memory,

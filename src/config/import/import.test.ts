@@ -110,6 +110,38 @@ test('settings of srt and a manifest become defaults', async () => {
   })
 })
 
+test('addresses and ports of a manifest, and names that srt has, become rules; what is none is told and left out', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-import-'))
+  try {
+    const of = async (text: object) => {
+      const file = path.join(directory, 'x.json')
+      writeFileSync(file, JSON.stringify(text))
+      const { config, notes } = await importFile(file)
+      return { network: JSON.parse(JSON.stringify(config.defaults?.network ?? null)) as unknown, notes }
+    }
+    const manifest = await of({
+      allowed_egress_ips: ['192.0.2.1'],
+      allowed_egress_ipv6: ['2001:db8::1'],
+      allowed_egress_ports: [443, 5432],
+      allowed_dns_resolvers: ['9.9.9.9'],
+    })
+    assert.deepEqual(manifest.network, {
+      allow: ['192.0.2.1:443,5432', '[2001:db8::1]:443,5432'],
+      resolvers: ['9.9.9.9'],
+    })
+    const srt = await of({
+      network: { allowedDomains: ['a.example', '*.com', 'https://b.example'], deniedDomains: ['*.com'] },
+    })
+    assert.deepEqual(srt.network, { allow: ['a.example'], deny: ['*.com'] })
+    const looks = srt.notes.filter(({ verdict }) => verdict === 'look').map(({ say }) => say)
+    assert.equal(looks.length, 2)
+    assert.match(looks[1] ?? '', /is a URL: left out; write "b\.example:443"/)
+    assert.ok(srt.notes.some(({ say }) => say.includes('here on 443')))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
 test('every key of every file is spoken of', async () => {
   for (const [name, keys] of Object.entries({
     'gemini.json': ['httpUrl', 'timeout', 'trust', 'includeTools', 'excludeTools', 'command', 'args', 'cwd'],

@@ -38,7 +38,11 @@ export interface ImportedSandbox {
     readonly write?: readonly string[]
     readonly deny?: readonly string[]
   }
-  readonly network?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+  readonly network?: {
+    readonly allow?: readonly string[]
+    readonly deny?: readonly string[]
+    readonly resolvers?: readonly string[]
+  }
   readonly exec?: readonly string[]
   readonly limits?: Readonly<Record<string, string | number>>
   readonly lifetime?: 'shared' | 'session' | 'call'

@@ -1,3 +1,5 @@
+import { readRule } from '../../policy/network/rule.ts'
+import { quoted } from '../schema/words.ts'
 import { entryOf, type Entry, type Tree } from '../tree.ts'
 import { notebook, type Imported, type ImportedSandbox, type Notebook } from './imported.ts'
 import { textsOf } from './values.ts'
@@ -57,8 +59,15 @@ function readNetwork({ key, keyAt, value }: Entry, network: Record<'allow' | 'de
   if (target === undefined) {
     return book.note(keyAt, path, 'look', 'sockets and listeners of the host are never shown to a sandbox: left out')
   }
-  network[target].push(...(textsOf(value, path, book) ?? []))
-  book.note(keyAt, path, 'changed', `defaults.network.${target}`)
+  const names = textsOf(value, path, book) ?? []
+  for (const name of names) {
+    const { mistake } = readRule(name, target)
+    if (mistake === undefined) network[target].push(name)
+    else book.note(value.at, path, 'look', `${quoted(name)} ${mistake.why}: left out; ${mistake.fix}`)
+  }
+  const ports =
+    target === 'allow' && names.length > 0 ? ' (there on every port, here on 443: add the others as NAME:PORT)' : ''
+  book.note(keyAt, path, 'changed', `defaults.network.${target}${ports}`)
 }
 
 function filled<T extends Record<string, readonly string[]>>(lists: T): Partial<T> {

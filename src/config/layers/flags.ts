@@ -1,5 +1,5 @@
 import type { Policy } from '../../policy/policy.ts'
-import { policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import { networkFlags, policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
 import type { KeyPath } from '../tree.ts'
 import { spellPath } from '../tree.ts'
@@ -12,8 +12,10 @@ const flagOf: Readonly<Record<string, string>> = {
   'filesystem.read': '--read',
   'filesystem.write': '--write',
   'filesystem.deny': '--deny',
-  'network.allow': '--allow-net',
-  'network.private': '--allow-private',
+  'network.allow': networkFlags.allow,
+  'network.deny': networkFlags.deny,
+  'network.private': networkFlags.private,
+  'network.resolvers': networkFlags.resolvers,
   exec: '--exec',
   'limits.memory': '--memory',
   'limits.cpus': '--cpus',
@@ -48,13 +50,14 @@ function flagFor(path: KeyPath): string {
 /** What was really given: a policy has a value for everything. */
 export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
   const { filesystem, network, exec, limits, workspace } = policy
+  const { allow, deny, private: ranges, resolvers } = network
   return {
     ...((flags.driver ?? flags.isolation) !== undefined && {
       driver: policy.driver as NonNullable<SandboxConfig['driver']>,
     }),
     ...(workspace !== null && { workspace }),
     filesystem,
-    network,
+    network: { allow, deny, private: ranges, resolvers },
     ...(exec !== null && { exec }),
     limits: {
       ...(limits.memoryBytes !== undefined && { memory: limits.memoryBytes }),

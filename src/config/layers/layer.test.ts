@@ -97,8 +97,6 @@ test('paths belong to the directory of their file, or to the home', () => {
 
 test('a key that this version cannot honour stops the start, naming the key and its place', () => {
   const cases: [SandboxConfig, RegExp][] = [
-    [{ network: { deny: ['a.example'] } }, /network\.deny/],
-    [{ network: { resolvers: ['9.9.9.9'] } }, /network\.resolvers/],
     [{ secrets: { TOKEN: { from: 'env:TOKEN' } } }, /secrets\.TOKEN/],
     [{ tools: { each: { risky: { lifetime: 'call' } } } }, /tools\.each\.risky/],
     [{ limits: { output: 50_000 } }, /limits\.output/],
@@ -119,6 +117,44 @@ test('a key that this version cannot honour stops the start, naming the key and 
       },
     )
   }
+})
+
+test('rules of the network grow from layer to layer, and its limits are those of the strongest', () => {
+  const merged = mergeLayers([
+    layer('user', { network: { allow: ['a.example', 'preset:npm'], limits: { connections: 8, idle: 1000 } } }),
+    layer('project', {
+      network: { allow: ['b.example'], deny: ['c.example'], private: ['10.0.0.0/8'], limits: { connections: 16 } },
+    }),
+    layer('flag', { network: { allow: ['a.example'], resolvers: ['9.9.9.9'] } }),
+  ])
+  assert.deepEqual(policyOf(merged).network, {
+    allow: ['a.example', 'preset:npm', 'b.example'],
+    deny: ['c.example'],
+    private: ['10.0.0.0/8'],
+    resolvers: ['9.9.9.9'],
+    limits: { connections: 16, idleMs: 1000 },
+  })
+  assert.deepEqual(
+    ['allow[0]', 'allow[1]', 'allow[2]', 'deny[0]', 'limits.connections', 'limits.idle'].map(
+      (key) => merged.origins.get(`network.${key}`)?.kind,
+    ),
+    ['flag', 'user', 'project', 'project', 'project', 'user'],
+  )
+})
+
+test('ports of all layers together that are too many are told', () => {
+  const network = { allow: ['a.example:1-1000'] }
+  const more = { allow: ['b.example:2001-2100'] }
+  assert.throws(
+    () => policyOf(mergeLayers([layer('user', { network }), layer('flag', { network: more })])),
+    /1100 ports together/,
+  )
+})
+
+test('what says how a network is, while nothing is allowed, is told as unused', () => {
+  const network = { deny: ['a.example'], private: ['10.0.0.0/8'], resolvers: ['9.9.9.9'], limits: { idle: 1000 } }
+  assert.deepEqual(unusedKeys({ network }), ['network.deny', 'network.private', 'network.resolvers', 'network.limits'])
+  assert.deepEqual(unusedKeys({ network: { ...network, allow: ['b.example'] } }), [])
 })
 
 test('empty lists and tables of such keys ask for nothing', () => {

@@ -48,6 +48,10 @@ const single: readonly KeyPath[] = [
   ['group'],
   ['template'],
   ['pool'],
+  ['network', 'limits', 'connections'],
+  ['network', 'limits', 'bandwidth'],
+  ['network', 'limits', 'bytes'],
+  ['network', 'limits', 'idle'],
   ['tools', 'allow'],
   ['mode'],
 ]

@@ -1,7 +1,10 @@
 import { GloveboxError } from '../../errors.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../../policy/policy.ts'
+import { resolveNetwork, type NetworkList, type NetworkWords } from '../../policy/network/words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
+import type { NetworkConfig } from '../schema/network.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
+import { quoted } from '../schema/words.ts'
 import { spellPath, type KeyPath } from '../tree.ts'
 import type { Merged } from './layer.ts'
 import { byDefault, type Origins } from './origin.ts'
@@ -13,12 +16,12 @@ import { byDefault, type Origins } from './origin.ts'
  */
 export function policyOf({ sandbox, env, defaultLimits, origins }: Merged): Policy {
   refuseWhatIsMissing(sandbox, origins)
-  const { filesystem, network, tools } = sandbox
+  const { filesystem, tools } = sandbox
   return {
     driver: sandbox.driver ?? defaultPolicy.driver,
     workspace: workspaceOf(sandbox, origins),
     filesystem: { read: filesystem?.read ?? [], write: filesystem?.write ?? [], deny: filesystem?.deny ?? [] },
-    network: { allow: network?.allow ?? [], private: network?.private ?? [] },
+    network: networkOf(sandbox.network ?? {}, origins),
     exec: sandbox.exec ?? null,
     env,
     limits: limitsOf(sandbox.limits ?? {}),
@@ -35,7 +38,41 @@ export function unusedKeys(sandbox: SandboxConfig): string[] {
     ...(sandbox.template === undefined ? [] : ['template']),
     ...(sandbox.pool === undefined ? [] : ['pool']),
     ...(sandbox.limits?.idle === undefined ? [] : ['limits.idle']),
+    ...(sandbox.network?.allow?.length ? [] : unusedOfNetwork(sandbox.network ?? {})),
   ]
+}
+
+/** With nothing that is allowed, they say how. */
+function unusedOfNetwork({ deny = [], private: ranges = [], resolvers = [], limits = {} }: NetworkConfig): string[] {
+  return [
+    ...(deny.length > 0 ? ['network.deny'] : []),
+    ...(ranges.length > 0 ? ['network.private'] : []),
+    ...(resolvers.length > 0 ? ['network.resolvers'] : []),
+    ...(Object.keys(limits).length > 0 ? ['network.limits'] : []),
+  ]
+}
+
+/** @throws GloveboxError POLICY_INVALID naming the place of a word, which a manifest or too many ports together may bring */
+function networkOf(network: NetworkConfig, origins: Origins): NetworkWords {
+  const { connections, bandwidth, bytes, idle } = network.limits ?? {}
+  const words: NetworkWords = {
+    allow: network.allow ?? [],
+    deny: network.deny ?? [],
+    private: network.private ?? [],
+    resolvers: network.resolvers ?? [],
+    limits: {
+      ...(connections !== undefined && { connections }),
+      ...(bandwidth !== undefined && { bytesPerSecond: bandwidth }),
+      ...(bytes !== undefined && { bytes }),
+      ...(idle !== undefined && { idleMs: idle }),
+    },
+  }
+  const place = (list: NetworkList, index: number): string => {
+    const key = spellPath(['network', list, index])
+    return `${(origins.get(key) ?? byDefault).where}: ${key}`
+  }
+  resolveNetwork(words, { quote: quoted, place })
+  return words
 }
 
 function limitsOf(limits: LimitsConfig): PolicyLimits {
@@ -64,26 +101,10 @@ function workspaceOf({ workspace }: SandboxConfig, origins: Origins): Workspace 
 }
 
 function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
-  const { network, secrets = {}, tools, limits, lifetime, group } = sandbox
+  const { secrets = {}, tools, limits, lifetime, group } = sandbox
   const [secret] = Object.keys(secrets)
   const [tool] = Object.keys(tools?.each ?? {})
   const without = (what: string): string => `leave ${what} out`
-  if ((network?.deny?.length ?? 0) > 0) {
-    throw missing(
-      ['network', 'deny', 0],
-      origins,
-      'there is no network that could be denied in part',
-      without('network.deny'),
-    )
-  }
-  if ((network?.resolvers?.length ?? 0) > 0) {
-    throw missing(
-      ['network', 'resolvers', 0],
-      origins,
-      'there is no network to resolve names for',
-      without('network.resolvers'),
-    )
-  }
   if (secret !== undefined) {
     throw missing(
       ['secrets', secret],

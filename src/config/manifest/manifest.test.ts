@@ -5,6 +5,8 @@ import { configHome } from '../../../test/support/config-home.ts'
 import { GloveboxError, type ErrorCode } from '../../errors.ts'
 import { mergeLayers } from '../layers/layer.ts'
 import { policyOf } from '../layers/policy.ts'
+import { decide } from '../../policy/network/decide.ts'
+import { resolveNetwork } from '../../policy/network/words.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { manifestLayer } from './manifest.ts'
 
@@ -63,18 +65,39 @@ test('mode audit records and allows files and programs, while nothing is writabl
   assert.deepEqual(found.network.allow, [])
 })
 
-test('addresses are refused as long as there is no network', async () => {
-  await refuses(
-    '{\n "allowed_egress_ips": ["192.0.2.1"]}',
-    'HOST_CANNOT',
-    '2:2',
-    /allowed_egress_ips: there is no network/,
+test('each address is opened on each port, and no other; without ports on 443', async () => {
+  const { network } = await policy({
+    allowed_egress_ips: ['192.0.2.1', '10.0.0.5'],
+    allowed_egress_ipv6: ['2001:db8::1'],
+    allowed_egress_ports: [443, 8443],
+    allowed_dns_resolvers: ['9.9.9.9'],
+  })
+  assert.deepEqual(network.allow, ['192.0.2.1:443,8443', '10.0.0.5:443,8443', '[2001:db8::1]:443,8443'])
+  assert.deepEqual(network.resolvers, ['9.9.9.9'])
+  const found = resolveNetwork(network)
+  assert.ok(found)
+  for (const address of ['192.0.2.1', '10.0.0.5', '2001:db8::1'])
+    for (const port of [443, 8443]) assert.ok(decide(found, { address, port }).allowed)
+  assert.ok(!decide(found, { address: '192.0.2.2', port: 443 }).allowed)
+  assert.ok(!decide(found, { address: '192.0.2.1', port: 80 }).allowed)
+  assert.deepEqual((await policy({ allowed_egress_ips: ['192.0.2.1'] })).network.allow, ['192.0.2.1'])
+  for (const shut of [{ allowed_egress_ips: [], allowed_egress_ports: [443] }, { allowed_dns_resolvers: ['9.9.9.9'] }])
+    assert.equal(resolveNetwork((await policy(shut)).network), null)
+})
+
+test('an address that cannot be connected to, and more ports than there may be, are told with their place', async () => {
+  for (const [key, value] of [
+    ['allowed_egress_ips', '"0.0.0.0"'],
+    ['allowed_egress_ips', '"010.0.0.1"'],
+    ['allowed_egress_ipv6', '"::ffff:10.0.0.1"'],
+    ['allowed_egress_ipv6', '"fe80::1%eth0"'],
+  ] as const)
+    await refuses(`{"${key}": [${value}]}`, 'POLICY_INVALID', `1:${key.length + 7}`, new RegExp(key))
+  const ports = Array.from({ length: 1025 }, (_, index) => index + 1)
+  await assert.rejects(
+    policy({ allowed_egress_ips: ['192.0.2.1'], allowed_egress_ports: ports }),
+    /manifest\.json:1:2.*opens 1025 ports/,
   )
-  for (const key of ['allowed_egress_ipv6', 'allowed_egress_ports', 'allowed_dns_resolvers']) {
-    const value = { allowed_egress_ipv6: '"::1"', allowed_egress_ports: '443', allowed_dns_resolvers: '"9.9.9.9"' }[key]
-    await refuses(`{"${key}": [${value}]}`, 'HOST_CANNOT', '1:2', new RegExp(key))
-  }
-  assert.deepEqual((await policy({ allowed_egress_ips: [], allowed_egress_ports: [] })).network.allow, [])
 })
 
 test('unknown keys, units that would be guessed and values that mean nothing are errors with their place', async () => {

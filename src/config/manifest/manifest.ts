@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname } from 'node:path'
-import { GloveboxError } from '../../errors.ts'
 import { isWithin } from '../../policy/paths.ts'
 import { withAbsolutePaths, type Layer } from '../layers/layer.ts'
 import { problemAt, problemsError, problemsIn, SyntaxProblem } from '../problem.ts'
@@ -14,7 +13,7 @@ import { manifestShape, type Manifest } from './shape.ts'
 
 /**
  * A manifest (`run --manifest FILE`) as a layer. What it does not say takes the defaults of Glovebox.
- * @throws GloveboxError POLICY_INVALID with file, line and column; HOST_CANNOT for addresses that it opens
+ * @throws GloveboxError POLICY_INVALID with file, line and column
  */
 export async function manifestLayer(path: string): Promise<Layer> {
   const source = readSource(path)
@@ -23,11 +22,10 @@ export async function manifestLayer(path: string): Promise<Layer> {
     const { line, column } = positionAt(source.text, placeOf(tree, [key]))
     return `${source.path}:${line}:${column}`
   }
-  refuseEgress(manifest, place)
   return {
     sandbox: withAbsolutePaths(sandboxOf(manifest), dirname(path)),
     env: manifest.env_vars ?? {},
-    originOf: (key) => ({ kind: 'manifest', where: place(keyInManifest(key)) }),
+    originOf: (key) => ({ kind: 'manifest', where: place(keyInManifest(key, manifest)) }),
   }
 }
 
@@ -42,21 +40,13 @@ export async function readManifest(source: Source): Promise<{ tree: Tree; manife
   return { tree, manifest: value ?? {} }
 }
 
-function refuseEgress(manifest: Manifest, place: (key: string) => string): void {
-  const keys = ['allowed_egress_ips', 'allowed_egress_ipv6', 'allowed_egress_ports', 'allowed_dns_resolvers'] as const
-  const key = keys.find((name) => (manifest[name]?.length ?? 0) > 0)
-  if (key === undefined) return
-  throw new GloveboxError('HOST_CANNOT', `${place(key)}: ${key}: there is no network in this version of Glovebox`, {
-    fix: `leave ${key} out, or write []: the sandbox then has no network at all`,
-  })
-}
-
 function sandboxOf(manifest: Manifest): SandboxConfig {
   const { max_memory_mb: memory, max_cpu_quota_pct: cpu, max_ipc_payload_mb: message, mode } = manifest
   const isAudit = mode === 'audit'
   const mounts = (manifest.readonly_mounts ?? []).filter((path) => !isSystem(path))
   return {
     filesystem: { read: [...mounts, ...(isAudit ? auditedFiles() : [])] },
+    network: networkOf(manifest),
     ...(manifest.allowed_runtimes !== undefined && !isAudit && { exec: manifest.allowed_runtimes }),
     limits: {
       ...(memory !== undefined && { memory: memory * 1024 ** 2 }),
@@ -65,6 +55,16 @@ function sandboxOf(manifest: Manifest): SandboxConfig {
     },
     ...(manifest.allowed_tools && { tools: { allow: manifest.allowed_tools } }),
     ...(mode !== undefined && { mode: isAudit ? 'audit' : 'enforce' }),
+  }
+}
+
+/** Each address with each of the ports; without ports it is 443, as for every rule. Ports without an address open nothing. */
+export function networkOf(manifest: Manifest): { allow: readonly string[]; resolvers: readonly string[] } {
+  const { allowed_egress_ips: v4 = [], allowed_egress_ipv6: v6 = [], allowed_egress_ports: ports = [] } = manifest
+  const suffix = ports.length === 0 ? '' : `:${ports.join(',')}`
+  return {
+    allow: [...v4.map((address) => `${address}${suffix}`), ...v6.map((address) => `[${address}]${suffix}`)],
+    resolvers: manifest.allowed_dns_resolvers ?? [],
   }
 }
 
@@ -79,11 +79,14 @@ function auditedFiles(): string[] {
 }
 
 /** Which key of a manifest sets a key of a sandbox. */
-function keyInManifest(path: KeyPath): string {
+function keyInManifest(path: KeyPath, { allowed_egress_ips: v4 = [] }: Manifest): string {
+  if (path[0] === 'network' && path[1] === 'allow')
+    return Number(path[2]) < v4.length ? 'allowed_egress_ips' : 'allowed_egress_ipv6'
   const keys: Readonly<Record<string, string>> = {
     env: 'env_vars',
     exec: 'allowed_runtimes',
     filesystem: 'readonly_mounts',
+    network: 'allowed_dns_resolvers',
     tools: 'allowed_tools',
     mode: 'mode',
     memory: 'max_memory_mb',

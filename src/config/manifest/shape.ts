@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { readRule } from '../../policy/network/rule.ts'
 import { field, list, record, table } from '../schema/collections.ts'
 import { hostPath, program, resolver, toolPattern } from '../schema/rules.ts'
 import type { Shape } from '../schema/shape.ts'
@@ -27,8 +28,11 @@ export const manifestShape: Shape<Manifest> = table<Manifest>({
   max_ipc_payload_mb: field(number({ min: 1, max: 1024, whole: true }), 'The largest message, in MiB.'),
   allowed_egress_ips: field(list(address(4)), 'IPv4 addresses that may be connected to.'),
   allowed_egress_ipv6: field(list(address(6)), 'IPv6 addresses that may be connected to.'),
-  allowed_egress_ports: field(list(number({ min: 1, max: 65_535, whole: true })), 'Ports of these addresses.'),
-  allowed_dns_resolvers: field(list(resolver()), 'Name servers.'),
+  allowed_egress_ports: field(
+    list(number({ min: 1, max: 65_535, whole: true })),
+    'Ports of these addresses; without it 443.',
+  ),
+  allowed_dns_resolvers: field(list(resolver()), 'Name servers, for names that flags or a configuration allow.'),
   readonly_mounts: field(list(hostPath()), 'Files and directories that are shown read-only.'),
   env_vars: field(record(text(), { checkKey: wrongVariable }), 'Variables.'),
   allowed_tools: field(nullable(list(toolPattern())), 'The only tools that exist; null: all.'),
@@ -36,15 +40,17 @@ export const manifestShape: Shape<Manifest> = table<Manifest>({
   mode: field(choice(['enforcing', 'audit']), 'Whether what is not allowed is refused, or only recorded.'),
 })
 
+/** By itself, without a port: those stand in a list of their own. */
 function address(version: 4 | 6): Shape<string> {
   return text({
     what: `an IPv${version} address`,
-    check: (value) =>
-      isIP(value) === version
-        ? undefined
-        : [
-            `${quoted(value)} is not an IPv${version} address`,
-            version === 4 ? 'such as "192.0.2.1"' : 'such as "2001:db8::1"',
-          ],
+    check(value) {
+      if (isIP(value) !== version || value.includes('%')) {
+        const example = version === 4 ? 'such as "192.0.2.1"' : 'such as "2001:db8::1"'
+        return [`${quoted(value)} is not an IPv${version} address`, example]
+      }
+      const { mistake } = readRule(version === 4 ? value : `[${value}]`, 'allow')
+      return mistake && [`${quoted(value)} ${mistake.why}`, mistake.fix]
+    },
   })
 }

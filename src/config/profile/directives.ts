@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { readResolver } from '../../policy/network/resolver.ts'
 import { quoted, wrongVariable, type Wrong } from '../schema/words.ts'
 import type { Draft, Place } from './draft.ts'
 
@@ -132,9 +133,11 @@ export const directives: Readonly<Record<string, Directive>> = {
   dns: {
     usage: 'dns ADDRESS',
     key: 'network.resolvers',
-    meaning: 'a name server',
+    meaning: 'a name server to ask for the names that `network.allow` of the server has',
     apply(given, draft, place) {
       if (isIP(given) === 0) return [`${quoted(given)} is not an address`, 'such as: dns 9.9.9.9']
+      const { mistake } = readResolver(given)
+      if (mistake !== undefined) return [`${quoted(given)} ${mistake.why}`, 'such as: dns 9.9.9.9']
       draft.resolvers.push({ value: given, place })
       return undefined
     },
@@ -149,7 +152,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   protocol: {
     usage: 'protocol unix,inet,inet6,netlink',
     key: 'always',
-    meaning: 'sockets of other families do not exist; with `net none` none of them leaves the sandbox',
+    meaning: 'sockets of other families do not exist; none of them leaves the sandbox but as `network.allow` says',
     apply(given) {
       const wrong = given.split(',').find((name) => !['unix', 'inet', 'inet6', 'netlink'].includes(name.trim()))
       return wrong === undefined
@@ -160,7 +163,7 @@ export const directives: Readonly<Record<string, Directive>> = {
           ]
     },
   },
-  net: always('net none', 'no network; names are allowed by `network.allow` of the server', /^none$/),
+  net: always('net none', 'no network but what `network.allow` of the server opens', /^none$/),
   'caps.drop': always('caps.drop all', 'no capability; a list is also held', /^(all|[a-z_]+(,[a-z_]+)*)$/),
   seccomp: always('seccomp', 'an allowlist of system calls, always the same'),
   'seccomp.block-secondary': always('seccomp.block-secondary', '32-bit system calls are refused'),

@@ -17,6 +17,7 @@ const sections: readonly (readonly [title: string, at: readonly string[]])[] = [
   ['`workspace`', ['defaults', 'workspace']],
   ['`filesystem`', ['defaults', 'filesystem']],
   ['`network`', ['defaults', 'network']],
+  ['`network.limits`', ['defaults', 'network', 'limits']],
   ['`limits`', ['defaults', 'limits']],
   ['`tools`', ['defaults', 'tools']],
   ['`secrets.NAME`', ['defaults', 'secrets', '*']],

@@ -1,5 +1,9 @@
-import { isIP } from 'node:net'
-import type { Shape } from './shape.ts'
+import type { Reading } from '../../policy/network/reading.ts'
+import { presets } from '../../policy/network/presets.ts'
+import { readPrivateRange, readResolver } from '../../policy/network/resolver.ts'
+import { readRule, type Side } from '../../policy/network/rule.ts'
+import { readRules } from '../../policy/network/words.ts'
+import type { JsonSchema, Shape } from './shape.ts'
 import { text } from './values.ts'
 import { quoted, type Wrong } from './words.ts'
 
@@ -24,56 +28,34 @@ export function unexpanded(value: string): Wrong {
   return [`${quoted(found)} is not replaced here`, 'write the value; in "env", "${env:NAME}" alone copies a variable']
 }
 
-/** `NAME[:PORT]`, `*.NAME[:PORT]`, `ADDRESS[:PORT]`, `[IPv6][:PORT]`. */
-export function networkRule(): Shape<string> {
-  return text({
-    what: 'a name with an optional port',
-    check(value) {
-      const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value)
-      const [, v6, name, port] = match ?? []
-      const sound = v6 === undefined ? name !== undefined && isHostName(name) : isIP(v6) === 6
-      if (match && sound && (port === undefined || isPort(Number(port)))) return undefined
-      return [
-        `${quoted(value)} is not a name or address with a port`,
-        'such as "api.github.com", "*.example.org:443", "10.0.0.5:5432" or "[2001:db8::1]:443"; without a port it is 443',
-      ]
-    },
-  })
-}
-
-function isHostName(name: string): boolean {
-  const labels = (name.startsWith('*.') ? name.slice(2) : name).split('.')
-  return name.length <= 253 && labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))
-}
-
-function isPort(port: number): boolean {
-  return port >= 1 && port <= 65_535
+/** `NAME[:PORTS]`, `*.NAME[:PORTS]`, `ADDRESS[/PREFIX][:PORTS]`, `[IPv6][:PORTS]`; with `presets` also `preset:NAME`. */
+export function networkRule(side: Side, options: { readonly presets: boolean }): Shape<string> {
+  const names = options.presets ? Object.keys(presets).map((name) => `preset:${name}`) : []
+  return told(
+    'a name with an optional port',
+    (value) => (options.presets ? readRules(value, side) : readRule(value, side)),
+    // What editors offer to put in.
+    { examples: ['api.github.com', '*.example.org:443,8443', '10.0.0.5:5432', ...names] },
+  )
 }
 
 /** `10.0.0.0/8`, `fd00::/8`. */
 export function addressRange(): Shape<string> {
-  return text({
-    what: 'a range of addresses',
-    check(value) {
-      const [address = '', bits, ...more] = value.split('/')
-      const version = isIP(address)
-      const whole = more.length === 0 && bits !== undefined && /^\d{1,3}$/.test(bits)
-      if (version !== 0 && whole && Number(bits) <= (version === 4 ? 32 : 128)) return undefined
-      return [`${quoted(value)} is not a range of addresses`, 'such as "10.0.0.0/8" or "fd00::/8"']
-    },
-  })
+  return told('a range of addresses', readPrivateRange)
 }
 
 /** The address of a name server, with an optional port. */
 export function resolver(): Shape<string> {
+  return told('the address of a name server', readResolver)
+}
+
+function told(what: string, read: (value: string) => Reading<unknown>, schema: JsonSchema = {}): Shape<string> {
   return text({
-    what: 'the address of a name server',
+    what,
+    schema,
     check(value) {
-      const match = /^(?:\[([^\]]+)\]:(\d{1,5})|([\d.]+):(\d{1,5})|(.+))$/.exec(value)
-      const address = match?.[1] ?? match?.[3] ?? match?.[5] ?? ''
-      const port = match?.[2] ?? match?.[4]
-      if (isIP(address) !== 0 && (port === undefined || isPort(Number(port)))) return undefined
-      return [`${quoted(value)} is not the address of a name server`, 'such as "9.9.9.9" or "[2620:fe::fe]:53"']
+      const { mistake } = read(value)
+      return mistake && [`${quoted(value)} ${mistake.why}`, mistake.fix]
     },
   })
 }

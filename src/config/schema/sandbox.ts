@@ -1,14 +1,8 @@
 import { controls, type Control } from '../../protocol/controls.ts'
 import { field, list, record, table } from './collections.ts'
 import { limitsShape, type LimitsConfig } from './limits.ts'
-import {
-  addressRange,
-  hostPath,
-  networkRule,
-  program,
-  resolver,
-  toolPattern,
-} from './rules.ts'
+import { networkShape, type NetworkConfig } from './network.ts'
+import { hostPath, networkRule, program, toolPattern } from './rules.ts'
 import { variablePattern, wrongVariable } from './words.ts'
 import { named, type Shape } from './shape.ts'
 import { choice, flag, number, text } from './values.ts'
@@ -43,13 +37,6 @@ export interface FilesystemConfig {
   readonly read?: readonly string[]
   readonly write?: readonly string[]
   readonly deny?: readonly string[]
-}
-
-export interface NetworkConfig {
-  readonly allow?: readonly string[]
-  readonly deny?: readonly string[]
-  readonly private?: readonly string[]
-  readonly resolvers?: readonly string[]
 }
 
 export interface SecretConfig {
@@ -114,17 +101,6 @@ const filesystemShape = table<FilesystemConfig>({
   deny: field(list(hostPath()), 'Paths hidden inside what is shown.', []),
 })
 
-const networkShape = table<NetworkConfig>({
-  allow: field(list(networkRule()), 'Names that may be connected to, `NAME[:PORT]`; without a port it is 443.', []),
-  deny: field(list(networkRule()), 'Names that may not be connected to, although `allow` has a pattern for them.', []),
-  private: field(
-    list(addressRange()),
-    'Ranges of addresses in which allowed names may live besides the public internet.',
-    [],
-  ),
-  resolvers: field(list(resolver()), 'Name servers to ask instead of those of the host.', []),
-})
-
 const secretShape = table<SecretConfig>(
   {
     from: field(
@@ -139,7 +115,7 @@ const secretShape = table<SecretConfig>(
       'Where the secret comes from: `env:NAME`, `file:PATH` or `cmd:PROGRAM`.',
     ),
     header: field(text(), 'The HTTP header that it is put into, such as `Authorization: Bearer`.'),
-    hosts: field(list(networkRule()), 'The only hosts that it is sent to.'),
+    hosts: field(list(networkRule('allow', { presets: false })), 'The only hosts that it is sent to.'),
     expose: field(flag(), 'Puts the secret itself into the sandbox, where the server can read it.', false),
   },
   { required: ['from'] },

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
+import { formatRule } from '../../policy/network/rule.ts'
 import { isWithin } from '../../policy/paths.ts'
 import type { Plan, PlanMount } from '../../policy/plan.ts'
 import { defaultLimits, type Policy } from '../../policy/policy.ts'
@@ -16,8 +17,8 @@ export interface Confinement {
 }
 
 /**
- * Refuses a plan that does more than an unknown project may: it reads outside of itself, writes, takes from our environment,
- * is let off a control, or asks for more than the defaults. `own` are places of ours that plans may show.
+ * Refuses a plan that does more than an unknown project may: it reads outside of itself, writes, talks to anybody, takes
+ * from our environment, is let off a control, or asks for more than the defaults. `own` are places of ours that plans may show.
  * @throws GloveboxError REFUSED naming the first such wish
  */
 export function requireConfined(
@@ -31,6 +32,7 @@ export function requireConfined(
     ...wordWishes(options.command, policy, confinement.directory),
     ...plan.mounts.flatMap((mount) => mountWish(mount, plan, [confinement.directory, ...options.own])),
     ...policy.allowDegraded.map((control) => `to start without the control ${control}`),
+    ...networkWishes(plan),
     ...limitWishes(policy),
   ]
   const [first, ...more] = wishes
@@ -72,6 +74,11 @@ function isForeignPackage({ why, source }: PlanMount, { command }: Plan, allowed
   if (why !== 'package' && why !== 'node_modules above the package') return false
   const isOfProgram = isWithin(command.path, why === 'package' ? source : dirname(source))
   return !isOfProgram || allowed.some((path) => isWithin(command.path, path))
+}
+
+/** What it reads is the project's alone, and yet not for everybody; and its connections come from where this machine is. */
+function networkWishes({ network }: Plan): string[] {
+  return [...new Set((network?.allow ?? []).map((rule) => `to connect to ${formatRule(rule)}`))]
 }
 
 function limitWishes({ limits }: Policy): string[] {

@@ -63,6 +63,16 @@ test('an unknown project may run its own files in a sandbox', async () => {
   assert.equal(command.cwd, home.project)
 })
 
+test('an unknown project talks to nobody, and a trusted one to whom it names', async () => {
+  project({ sandbox: { network: { allow: ['api.example.org', 'preset:npm'] } } })
+  await refuses(load(), /wants to connect to api\.example\.org:443 \(and 1 more\)/)
+  await refuses(load('s', { allowNet: ['10.0.0.5:22'] }), /wants to connect to/)
+  trust()
+  assert.equal((await plan(await load())).network?.allow.length, 2)
+  project({ sandbox: { network: { deny: ['api.example.org'], private: ['10.0.0.0/8'], resolvers: ['10.0.0.2'] } } })
+  assert.equal((await plan(await load())).network, null)
+})
+
 test('an unknown project is refused what is outside of it', async () => {
   home.put('secret/key', 'k')
   const outside = path.join(home.root, 'secret')

@@ -1,6 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
 import type { JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan } from '../../policy/plan.ts'
+import type { StartOptions } from '../driver.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
@@ -25,10 +26,10 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
  */
 export function toJailPlan(
   plan: Plan,
-  { id, socket }: { readonly id: string; readonly socket: string | undefined },
+  { id, socket, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
-  if (plan.network.length > 0) {
+  if (plan.network !== null) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
       fix: 'start it without a network list',
     })
@@ -51,5 +52,6 @@ export function toJailPlan(
     mode: plan.mode,
     allowDegraded: plan.allowDegraded,
     channel: socket === undefined ? null : { socket },
+    hold: beforeProgram !== undefined,
   }
 }

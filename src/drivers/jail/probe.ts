@@ -54,7 +54,7 @@ function probePlan(binary: string, canary: string): Plan {
     ],
     deny: [],
     exec: [binary],
-    network: [],
+    network: null,
     limits: {
       memory: limit(128 * 1024 ** 2),
       cpus: limit(1),

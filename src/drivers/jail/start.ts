@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { GloveboxError, messageOf } from '../../errors.ts'
-import type { JailStatus } from '../../protocol/jail-status.ts'
+import type { JailCommandLine, JailStatus } from '../../protocol/jail-status.ts'
 import type { Control } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
 import { connectUnix } from '../../system/connect-unix.ts'
@@ -29,7 +29,11 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
   try {
     const follower = follow(inside, options)
     inside.plan.write(`${JSON.stringify(jailPlan)}\n`)
-    const { pid, receipt } = await follower.started
+    const letGo = async (): Promise<void> => {
+      await options.beforeProgram?.()
+      if (jailPlan.hold) inside.plan.write(`${JSON.stringify(go)}\n`)
+    }
+    const [{ pid, receipt }] = await Promise.all([follower.started, letGo()])
     signal.throwIfAborted()
     return wall(inside, pid, receipt, { exit: follower.exit, socket: options.socket })
   } catch (error) {
@@ -40,6 +44,8 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
     signal.removeEventListener('abort', abort)
   }
 }
+
+const go: JailCommandLine = { do: 'go' }
 
 async function spawn(binary: string, options: StartOptions): Promise<InsideProcess> {
   try {
@@ -122,7 +128,7 @@ function wall(
     receipt.enforcements.filter((line) => line.enforced).map((line) => line.control),
   )
   let stopping: Promise<Exit> | undefined
-  const command = (line: object): void => void inside.plan.write(`${JSON.stringify(line)}\n`)
+  const command = (line: JailCommandLine): void => void inside.plan.write(`${JSON.stringify(line)}\n`)
   const signal = (name: NodeJS.Signals): void => command({ do: 'signal', signal: constants.signals[name] })
   return {
     connect: socket === undefined ? undefined : async () => connectUnix(socket),

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { GloveboxError } from '../../../src/errors.ts'
+import { noNetwork, resolveNetwork } from '../../../src/policy/network/words.ts'
 import type { Plan } from '../../../src/policy/plan.ts'
 import type { Contract } from '../context.ts'
 import { hasNoProcess, ownMarker } from '../processes.ts'
@@ -63,7 +64,8 @@ export function startCases({ plan, start }: Contract): void {
   })
 
   test('a network that the driver cannot give stops the start', async (context) => {
-    const planned = { ...plan(['true']), network: ['example.org:443'] }
+    const network = resolveNetwork({ ...noNetwork, allow: ['example.org:443'] })
+    const planned = { ...plan(['true']), network }
     const outcome = await start(planned).then(
       async ({ wall }) => wall.stop(0),
       (error: unknown) => error,

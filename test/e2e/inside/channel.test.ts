@@ -16,7 +16,9 @@ async function insideOf(t: TestContext, runner: Runner): Promise<Inside> {
   const { stdout } = await box.verb('status', '--json').ended
   const { sandboxes } = JSON.parse(stdout) as { sandboxes: { name: string; id: string }[] }
   const id = sandboxes.find(({ name }) => name === box.name)?.id
-  const [socket] = globSync(path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes-*', `${id}.*`, 'channel'))
+  const [socket] = globSync(
+    path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes-*', `${id}.*`, 'channel'),
+  )
   assert.ok(socket)
   const inside = await openInside(await connectUnix(socket))
   t.after(() => inside.close())

@@ -64,6 +64,7 @@ export function planFor(place: Place, words: readonly string[], changes: Partial
     mode: 'enforce',
     allowDegraded: [],
     channel: null,
+    hold: false,
     ...changes,
   }
 }

@@ -113,7 +113,8 @@ pub fn plan_for(script: &str) -> Value {
         },
         "mode": "enforce",
         "allowDegraded": [],
-        "channel": null
+        "channel": null,
+        "hold": false
     })
 }
 

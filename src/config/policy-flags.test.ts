@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Command } from 'commander'
+import { GloveboxError } from '../errors.ts'
+import type { Policy } from '../policy/policy.ts'
+import { entryOf } from './edit/entry.ts'
+import { flagsLayer } from './layers/flags.ts'
+import { mergeLayers } from './layers/layer.ts'
+import { addPolicyFlags, policyFromFlags, type PolicyFlags } from './policy-flags.ts'
+
+function flags(...words: string[]): PolicyFlags {
+  return addPolicyFlags(new Command()).exitOverride().parse(words, { from: 'user' }).opts()
+}
+
+function network(...words: string[]): Policy['network'] {
+  return policyFromFlags(flags(...words), {}).network
+}
+
+test('rules are repeated or separated by commas, and ports stay with their name', () => {
+  const { allow, deny } = network(
+    '--allow-net',
+    'a.example:443,8443,b.example,c.example:80,8000-8010,preset:npm,',
+    '--allow-net',
+    '[fd00::/8]:80,443',
+    '--deny-net',
+    'x.a.example,y.a.example:80,81',
+  )
+  assert.deepEqual(allow, [
+    'a.example:443,8443',
+    'b.example',
+    'c.example:80,8000-8010',
+    'preset:npm',
+    '[fd00::/8]:80,443',
+  ])
+  assert.deepEqual(deny, ['x.a.example', 'y.a.example:80,81'])
+})
+
+test('ranges and name servers are lists', () => {
+  const found = network(
+    '--allow-private',
+    '10.0.0.0/8,fd00::/8',
+    '--resolver',
+    '9.9.9.9',
+    '--resolver',
+    '[2620:fe::fe]:53',
+  )
+  assert.deepEqual(found.private, ['10.0.0.0/8', 'fd00::/8'])
+  assert.deepEqual(found.resolvers, ['9.9.9.9', '[2620:fe::fe]:53'])
+  assert.deepEqual(found.allow, [])
+})
+
+test('what is wrong is told with its flag', () => {
+  for (const [flag, value, message] of [
+    ['--allow-net', 'https://a.example', /^--allow-net: "https:\/\/a\.example" is a URL/],
+    ['--allow-net', '443', /^--allow-net: "443" is an oddly written address/],
+    ['--allow-net', 'a.example,8443', /^--allow-net: "a\.example,8443" /],
+    ['--deny-net', '*', /^--deny-net: /],
+    ['--allow-private', '8.8.8.0/24', /^--allow-private: "8\.8\.8\.0\/24" is public/],
+    ['--resolver', 'dns.example', /^--resolver: /],
+    ['--allow-net', 'a\u{1b}[2J.example', /^--allow-net: "a\\u\{1b\}\[2J\.example" /],
+  ] as const)
+    assert.throws(
+      () => network(flag, value),
+      (error) =>
+        error instanceof GloveboxError &&
+        error.code === 'POLICY_INVALID' &&
+        message.test(error.message) &&
+        error.fix !== undefined,
+      value,
+    )
+})
+
+test('each value knows its flag, and `add` writes it under its key', () => {
+  const given = flags(
+    '--allow-net',
+    'a.example',
+    '--deny-net',
+    'b.example',
+    '--allow-private',
+    '10.0.0.0/8',
+    '--resolver',
+    '9.9.9.9',
+  )
+  const { sandbox, origins } = mergeLayers([flagsLayer(given, { cwd: '/', env: {} })])
+  const expected = { allow: ['a.example'], deny: ['b.example'], private: ['10.0.0.0/8'], resolvers: ['9.9.9.9'] }
+  assert.deepEqual({ ...sandbox.network }, expected)
+  assert.deepEqual(
+    Object.keys(expected).map((key) => origins.get(`network.${key}[0]`)?.where),
+    ['--allow-net', '--deny-net', '--allow-private', '--resolver'],
+  )
+  assert.deepEqual(entryOf(['true'], given, { cwd: '/', base: undefined })['sandbox'], { network: expected })
+})

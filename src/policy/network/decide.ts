@@ -1,0 +1,119 @@
+import type { Network, NetworkRule, RuleHost } from '../network.ts'
+import { classOf, type Classified } from './address.ts'
+import { formatIp, isSingle, parseIp, rangeHas, withoutMapping, type Ip } from './ip.ts'
+import { hasPort, hasPortBeside } from './ports.ts'
+
+/** What somebody wants to connect to. */
+export type Target =
+  | { readonly name: string; readonly port: number }
+  | { readonly address: string; readonly port: number }
+
+export interface Decision {
+  readonly allowed: boolean
+  /** The rule as it was written, or what holds where there is none. */
+  readonly rule: string
+}
+
+export const defaultDeny = 'network.default-deny'
+
+/** Rules of `deny` first, then the first of `allow`; what no rule has is denied. */
+export function decide(network: Network, target: Target): Decision {
+  const has = 'name' in target ? hasName(target.name) : hasAddress(target.address)
+  const denies = network.deny.find((rule) => hasPort(rule.ports, target.port) && has(rule.host, 'deny'))
+  if (denies !== undefined) return { allowed: false, rule: denies.text }
+  const allows = network.allow.find((rule) => hasPort(rule.ports, target.port) && has(rule.host, 'allow'))
+  return { allowed: allows !== undefined, rule: allows?.text ?? defaultDeny }
+}
+
+/** Whether a name is answered at all: some port of it may be connected to. */
+export function decideName(network: Network, name: string): Decision {
+  const has = hasName(name)
+  const denies = network.deny.filter((rule) => has(rule.host))
+  const taken = denies.flatMap(({ ports }) => ports)
+  const allows = network.allow.filter((rule) => has(rule.host))
+  const open = allows.find(({ ports }) => hasPortBeside(ports, taken))
+  if (open !== undefined) return { allowed: true, rule: open.text }
+  return { allowed: false, rule: (allows.length > 0 ? denies[0]?.text : undefined) ?? defaultDeny }
+}
+
+/**
+ * Why the host may not connect to an address that an allowed name was looked up to; undefined: it may. Of the two ways to
+ * open what is not public neither opens more than it names: a rule of the address itself, for its ports, and a range of
+ * `network.private`. Metadata services are opened by no range.
+ */
+export function whyNotConnect(network: Network, address: string, port: number): string | undefined {
+  const parsed = parseIp(address)
+  if (parsed === undefined) return 'this is no address'
+  const ip = withoutMapping(parsed)
+  const text = formatIp(ip)
+  const denies = network.deny.find(
+    ({ host, ports }) => hasPort(ports, port) && host.kind === 'range' && rangeHas(host.range, ip),
+  )
+  if (denies !== undefined) return `${text} is denied by the rule ${denies.text}`
+  const found = classOf(ip)
+  if (found.kind === 'public') return undefined
+  if (network.allow.some(({ host, ports }) => hasPort(ports, port) && opens(host, ip, found))) return undefined
+  const isPrivate =
+    found.kind !== 'metadata' &&
+    !hopeless(found) &&
+    network.private.some((range) => range.prefix >= found.block.prefix && rangeHas(range, ip))
+  return isPrivate ? undefined : `${text} is ${found.what}`
+}
+
+/** Whether an address rule opens this address: a range that holds public addresses opens nothing else with them. */
+function opens(host: RuleHost, ip: Ip, found: Classified): boolean {
+  if (host.kind !== 'range' || !rangeHas(host.range, ip) || hopeless(found)) return false
+  if (found.kind === 'public' || isSingle(host.range)) return true
+  return found.kind !== 'metadata' && host.range.prefix >= found.block.prefix
+}
+
+/** There is nobody to connect to, or it is this machine under another name. */
+function hopeless({ kind }: Classified): boolean {
+  return kind === 'unspecified' || kind === 'multicast'
+}
+
+function hasAddress(address: string): (host: RuleHost, side: 'allow' | 'deny') => boolean {
+  const parsed = parseIp(address)
+  if (parsed === undefined) return () => false
+  const ip = withoutMapping(parsed)
+  const found = classOf(ip)
+  return (host, side) => (side === 'allow' ? opens(host, ip, found) : host.kind === 'range' && rangeHas(host.range, ip))
+}
+
+function hasName(given: string): (host: RuleHost) => boolean {
+  const name = given.toLowerCase().replace(/\.$/, '')
+  return (host) =>
+    (host.kind === 'name' && host.name === name) || (host.kind === 'below' && name.endsWith(`.${host.name}`))
+}
+
+/** The word of one policy on each connection. */
+export interface Rules {
+  readonly decide: (target: Target) => Decision
+  readonly resolves: (name: string) => Decision
+  readonly mayConnect: (address: string, port: number) => string | undefined
+}
+
+export function rulesOf(network: Network): Rules {
+  return {
+    decide: (target) => decide(network, target),
+    resolves: (name) => decideName(network, name),
+    mayConnect: (address, port) => whyNotConnect(network, address, port),
+  }
+}
+
+/** Ranges that a sandbox has to reach as what they are, and the ports that it may connect to. */
+export interface EgressNeeds {
+  readonly tcpPorts: readonly number[]
+  readonly addresses: readonly string[]
+}
+
+/** For the launcher: a listener for each port, a local route for each range of an address rule. */
+export function toEgress({ allow }: Pick<Network, 'allow'>): EgressNeeds {
+  const ports = allow.flatMap((rule) =>
+    rule.ports.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, index) => from + index)),
+  )
+  const ranges = allow.flatMap(({ host }: NetworkRule) =>
+    host.kind === 'range' ? [`${host.range.address}/${host.range.prefix}`] : [],
+  )
+  return { tcpPorts: [...new Set(ports)].toSorted((a, b) => a - b), addresses: [...new Set(ranges)].toSorted() }
+}

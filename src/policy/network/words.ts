@@ -1,0 +1,77 @@
+import { GloveboxError } from '../../errors.ts'
+import type { Network, NetworkLimits, NetworkRule } from '../network.ts'
+import { countPorts, maxPorts } from './ports.ts'
+import { isPreset, readPreset } from './presets.ts'
+import type { Mistake, Reading } from './reading.ts'
+import { readPrivateRange, readResolver } from './resolver.ts'
+import { readRule, type Side } from './rule.ts'
+
+/** The network of a policy as it is written, layers merged; nothing is read yet. */
+export interface NetworkWords {
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  readonly private: readonly string[]
+  readonly resolvers: readonly string[]
+  /** What is not there is the default. */
+  readonly limits: Partial<NetworkLimits>
+}
+
+export const noNetwork: NetworkWords = { allow: [], deny: [], private: [], resolvers: [], limits: {} }
+
+export const defaultNetworkLimits: NetworkLimits = {
+  connections: 1024,
+  bytesPerSecond: null,
+  bytes: null,
+  idleMs: 15 * 60_000,
+}
+
+/** The lists of words, by their key. */
+export type NetworkList = 'allow' | 'deny' | 'private' | 'resolvers'
+
+/**
+ * What the words mean; `null` when nothing is allowed, whatever else they say.
+ * `quote` shows a word of the user's in a message, `place` says where it is written.
+ * @throws GloveboxError POLICY_INVALID naming the word
+ */
+export function resolveNetwork(
+  words: NetworkWords,
+  tell: { quote: (text: string) => string; place: (list: NetworkList, index: number) => string } = plainly,
+): Network | null {
+  const each = <T>(list: NetworkList, read: (text: string) => Reading<T>): T[] =>
+    words[list].map((text, index) => {
+      const found = read(text)
+      if (found.mistake === undefined) return found.value
+      throw mistaken(found.mistake, `${tell.place(list, index)}: ${tell.quote(text)}`)
+    })
+  const allow = each('allow', (text) => readRules(text, 'allow')).flat()
+  const network = {
+    allow,
+    deny: each('deny', (text) => readRules(text, 'deny')).flat(),
+    private: each('private', readPrivateRange),
+    resolvers: each('resolvers', readResolver),
+    limits: { ...defaultNetworkLimits, ...words.limits },
+  }
+  const ports = countPorts(allow.flatMap((rule) => rule.ports))
+  if (ports > maxPorts) {
+    throw new GloveboxError('POLICY_INVALID', `network.allow: ${ports} ports together, and ${maxPorts} is the most`, {
+      fix: 'name the ports that are needed',
+    })
+  }
+  return allow.length === 0 ? null : network
+}
+
+/** The rules that a word of `allow` or `deny` stands for: one, or those of a preset. */
+export function readRules(text: string, side: Side): Reading<readonly NetworkRule[]> {
+  if (isPreset(text)) return readPreset(text, side)
+  const rule = readRule(text, side)
+  return rule.mistake === undefined ? { value: [rule.value] } : rule
+}
+
+const plainly = {
+  quote: (text: string): string => JSON.stringify(text),
+  place: (list: NetworkList): string => `network.${list}`,
+}
+
+function mistaken({ why, fix }: Mistake, what: string): GloveboxError {
+  return new GloveboxError('POLICY_INVALID', `${what} ${why}`, { fix })
+}
