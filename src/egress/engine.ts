@@ -227,7 +227,10 @@ export function createEngine(options: EngineOptions): Engine {
     serve: (incoming) => guarded(incoming, serve(incoming)),
     answer,
     onConnect: (activity) => attribution.onConnect(activity),
-    close: () => http.close(),
+    close() {
+      http.close()
+      book.close()
+    },
   }
 }
 

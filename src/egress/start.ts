@@ -29,12 +29,15 @@ export interface Egress {
   onActivity(activity: Pick<Activity, 'kind' | 'pid' | 'program' | 'address' | 'count'>): void
   /** What cannot be checked here, for the receipt. */
   readonly uncheckedAddresses: string | undefined
-  /** All connections end. Idempotent. */
-  close(): void
+  /** All connections end, and their ends are in the record when this has settled; nothing is recorded after. Idempotent. */
+  close(): Promise<void>
 }
 
 /** So long one address of a server may take to answer: two losses of the first packet (tcp(7), tcp_syn_retries). */
 const connectMs = 10_000
+
+/** The relay ends with the launcher: what it said before is in the socket by then. */
+const lastWordsMs = 250
 
 /**
  * Makes the host's side of a sandbox's network, and listens for the relay.
@@ -63,8 +66,8 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   return {
     onActivity: (activity) => tellConnect(engine, activity),
     uncheckedAddresses: upstream.uncheckedAddresses,
-    close() {
-      link.close()
+    async close() {
+      await link.close(lastWordsMs)
       engine.close()
     },
   }

@@ -71,9 +71,9 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
     answer: (query) => engine.answer(query),
   })
   const relay = await fakeRelay(socket)
-  t.after(() => {
+  t.after(async () => {
     relay.close()
-    link.close()
+    await link.close(0)
     engine.close()
     rmSync(directory, { recursive: true })
   })

@@ -25,8 +25,8 @@ async function setUp(t: TestContext) {
     },
     answer: (query) => (query[0] === 0 ? undefined : Buffer.from(query.toReversed())),
   })
-  t.after(() => {
-    link.close()
+  t.after(async () => {
+    await link.close(0)
     rmSync(directory, { recursive: true })
   })
   const next = async (): Promise<Incoming> => {
@@ -49,7 +49,7 @@ async function untilClosed(path: string, ...lines: string[]): Promise<string> {
 test('the socket is for its owner alone, and gone when the link is closed', async (t) => {
   const { path, link } = await setUp(t)
   assert.equal(statSync(path).mode & 0o777, 0o600)
-  link.close()
+  await link.close(0)
   await assert.rejects(fakeRelay(path))
   assert.equal(existsSync(path), false)
 })

@@ -17,8 +17,11 @@ export interface RelayLinkOptions {
 }
 
 export interface RelayLink {
-  /** Nothing is accepted any more; what is open is reset by the relay, which has lost us. Idempotent. */
-  close(): void
+  /**
+   * Nothing is accepted any more. What the relay still had to say when it ended is heard, for so long; then what is open is
+   * reset by the relay, which has lost us. Idempotent.
+   */
+  close(waitMs: number): Promise<void>
 }
 
 /** What the relay may leave unread of ours before it is taken for stuck. */
@@ -32,7 +35,7 @@ const maxUnread = 8 * 2 ** 20
 export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLink> {
   const flows = new Map<number, RelayedFlow>()
   const sockets = new Set<Socket>()
-  let linked = false
+  let linkSocket: Socket | undefined
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
@@ -43,8 +46,8 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
 
   function greet(socket: Socket, line: string): void {
     const greeting = parseGreeting(line)
-    if (greeting === 'link' && !linked) {
-      linked = true
+    if (greeting === 'link' && linkSocket === undefined) {
+      linkSocket = socket
       serveLink(socket)
       return
     }
@@ -86,11 +89,23 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
 
   await listen(server, options.path)
   return {
-    close() {
+    async close(waitMs) {
       server.close()
+      await closedWithin(linkSocket, waitMs)
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+async function closedWithin(socket: Socket | undefined, ms: number): Promise<void> {
+  if (socket === undefined || socket.destroyed || ms === 0) return
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 async function listen(server: Server, path: string): Promise<void> {

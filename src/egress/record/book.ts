@@ -1,3 +1,4 @@
+import { GloveboxError } from '../../errors.ts'
 import type { EgressFact, Recorder } from '../../protocol/facts.ts'
 import type { Target } from '../rules.ts'
 import type { Asker } from './attribution.ts'
@@ -21,6 +22,8 @@ export interface Book {
     target: Target,
     found: { readonly rule: string; readonly addresses: readonly string[] },
   ): Trip
+  /** The sandbox has ended: what is open is closed, and nothing is written any more. */
+  close(): void
 }
 
 /** What was asked for: a target, or an address that stands for nothing. */
@@ -38,7 +41,10 @@ export interface Trip {
 /** `record` throws when a fact cannot be written; `onFailure` is told, and ends the sandbox. */
 export function createBook(record: Recorder, onFailure: (error: unknown) => void, now: () => number = Date.now): Book {
   let flows = 0
+  let ended = false
+  const trips = new Set<Trip>()
   const tell = (fact: EgressFact): void => {
+    if (ended) return
     try {
       record(fact)
     } catch (error) {
@@ -60,21 +66,29 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
       const end = (fact: EgressFact): void => {
         if (over) return
         over = true
+        trips.delete(trip)
         tell(fact)
       }
+      if (ended) throw new GloveboxError('CHANNEL_LOST', 'the sandbox has ended')
       try {
         record({ fact: 'egress-open', ...about, addresses })
       } catch (error) {
         onFailure(error)
         throw error
       }
-      return {
+      const trip: Trip = {
         connected: (to) => void (address = to),
         refuse: ({ rule: by, reason }) => end({ fact: 'egress-refuse', ...about, rule: by, reason, address }),
         fail: (reason) => end({ fact: 'egress-fail', ...about, addresses, reason }),
         close: ({ sent, received, reason }) =>
           end({ fact: 'egress-close', ...about, address, sent, received, ms: now() - since, reason }),
       }
+      trips.add(trip)
+      return trip
+    },
+    close() {
+      for (const trip of trips) trip.close({ sent: 0, received: 0, reason: 'sandbox-ended' })
+      ended = true
     },
   }
 }
