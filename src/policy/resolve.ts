@@ -38,6 +38,7 @@ export function resolvePlan(
       env: sandboxEnvironment(options.env, withoutSecrets(policy), {
         searchPath: command.searchPath,
         terminal: options.terminal,
+        network: network !== null,
       }),
     },
     mounts,
