@@ -13,6 +13,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'deny',
   'exec',
   'network',
+  'secrets',
   'limits',
   'messageBytes',
   'tools',
@@ -32,6 +33,11 @@ export function toJailPlan(
   if (plan.network !== null && egress === undefined) {
     throw new GloveboxError('HOST_CANNOT', 'network.allow: nobody decides about connections for this start', {
       fix: 'start it without a network list',
+    })
+  }
+  if (plan.secrets.some(({ exposed }) => !exposed)) {
+    throw new GloveboxError('HOST_CANNOT', 'secrets: nothing puts them into requests of the jail yet', {
+      fix: 'write "expose": "env", which puts the value itself into the sandbox, or leave them out',
     })
   }
   const unknown = Object.keys(plan).find((key) => !known.has(key))
