@@ -106,9 +106,7 @@ fn begin(address: SocketAddr) -> Result<Sock> {
 
 /// Whether it is connected by now. Asked of the socket itself: an event may be about the attempt before.
 fn how_it_went(sock: &Sock) -> Result<bool> {
-    if let Err(errno) = sockopt::socket_error(sock)? {
-        return Err(errno);
-    }
+    sockopt::socket_error(sock)??;
     match getpeername(sock) {
         Ok(_) => Ok(true),
         Err(Errno::NOTCONN) => Ok(false),

@@ -326,6 +326,7 @@ impl Relay {
             self.close(id, reason);
         }
         let is_said = self.common.link.flush()?;
-        Ok(!is_over && !(self.flows.is_empty() && is_said))
+        let is_done = self.flows.is_empty() && is_said;
+        Ok(!is_over && !is_done)
     }
 }

@@ -47,7 +47,7 @@ fn a_connection_that_the_host_allows_reaches_who_it_names() {
         );
         assert_eq!(host.next(), None, "the relay has ended with the sandbox");
         let tried = outcome.status.iter();
-        let tried = tried.filter(|line| line["kind"] == "connect").last();
+        let tried = tried.rev().find(|line| line["kind"] == "connect");
         let tried = tried.expect("it is recorded");
         assert_eq!(tried["address"], "198.18.0.9:443");
         assert_eq!(tried["verdict"], "allowed");

@@ -16,16 +16,13 @@ use crate::support::{plan_for, Jail, Scratch, Starter};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the host says to a line, at once.
-pub type Answers = fn(&Value) -> Vec<Value>;
-
 pub struct Host {
     pub socket: PathBuf,
     lines: Receiver<Value>,
     /// Connections that carry one flow's bytes.
     pub carried: Receiver<(u64, BufReader<UnixStream>)>,
     link: Arc<Mutex<Option<UnixStream>>>,
-    scratch: Scratch,
+    _scratch: Scratch,
 }
 
 pub fn limits() -> Value {
@@ -78,7 +75,7 @@ impl Host {
             lines,
             carried,
             link,
-            scratch,
+            _scratch: scratch,
         }
     }
 
@@ -131,10 +128,6 @@ impl Host {
             .recv_timeout(PATIENCE)
             .expect("a carried connection")
     }
-
-    pub fn scratch(&self) -> &Scratch {
-        &self.scratch
-    }
 }
 
 fn converse(
@@ -177,6 +170,8 @@ pub fn all_to(to: SocketAddr) -> impl Fn(&Value) -> Vec<Value> {
 
 pub fn loopback() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    // The 128 of the standard library are fewer than some tests connect at a time.
+    rustix::net::listen(&listener, 4096).expect("a longer queue");
     let address = listener.local_addr().expect("an address");
     (listener, address)
 }
