@@ -5,6 +5,7 @@ import type { CommandFacts, HostFacts, PathFact } from './host-facts.ts'
 import type { Plan } from './plan.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
 import { resolvePlan } from './resolve.ts'
+import { toSecret } from './secret-words.ts'
 
 const directory = (path: string, real: string = path): [string, PathFact] => [
   path,
@@ -179,6 +180,39 @@ test('the words of the network are rules in the plan, and nothing allowed is non
     'POLICY_INVALID',
     /^network.allow: "https:\/\/api.github.com" is a URL \| write "api.github.com:443"/,
   )
+})
+
+test('secrets are in the plan without a value, for hosts that may be connected to, and in place of copied variables', () => {
+  const secret = (host: string) => toSecret('T', { from: 'env:T', hosts: [host], intercept: true })
+  const network = (...allow: string[]) => ({ ...defaultPolicy.network, allow })
+  const plan = resolve({
+    secrets: [secret('api.github.com')],
+    network: network('*.github.com'),
+    env: { T: 'copied', U: 'u' },
+  })
+  assert.deepEqual(plan.secrets, [secret('api.github.com')])
+  assert.equal('T' in plan.command.env, false)
+  assert.equal(plan.command.env['U'], 'u')
+  for (const [host, ...allow] of [
+    ['a.example', 'a.example'],
+    ['*.a.example', '*.a.example'],
+    ['*.b.a.example', '*.a.example'],
+    ['10.0.0.5:8080', '10.0.0.0/8:8080'],
+    ['[fd00::1]:8080', '[fd00::1]:8080'],
+  ] as const)
+    assert.equal(resolve({ secrets: [secret(host)], network: network(...allow) }).secrets.length, 1, host)
+  for (const [host, ...allow] of [
+    ['a.example'],
+    ['a.example', 'b.example'],
+    ['a.example:8443', 'a.example'],
+    ['*.a.example', 'a.example'],
+    ['10.0.0.5:80', '10.0.0.6:80'],
+  ] as const)
+    refuses(
+      () => resolve({ secrets: [secret(host)], network: network(...allow) }),
+      'POLICY_INVALID',
+      /secrets\.T: .* may not be connected to \| add ".*" to network\.allow/,
+    )
 })
 
 test('disk is memory: a default follows a small memory, and a wish for more than the memory is refused', () => {
