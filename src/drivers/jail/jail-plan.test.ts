@@ -24,6 +24,7 @@ function planTo(...network: string[]): Plan {
     limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
     messageBytes: 1024,
     tools: { allow: ['*'], deny: [] },
+    secrets: [],
     mode: 'enforce',
     allowDegraded: [],
   }
