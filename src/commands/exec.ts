@@ -70,7 +70,14 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')
-  process.exitCode = await runProgram({ plan, driver, verify, receipt: flags.receipt })
+  const rest = { driver, verify, receipt: flags.receipt }
+  if (plan.secrets.length === 0) {
+    process.exitCode = await runProgram({ plan, ...rest })
+    return
+  }
+  const { withSecrets } = await import('../runtime/open-secrets.ts')
+  const host = { env: process.env, cwd: start.cwd }
+  process.exitCode = await withSecrets(plan, host, (opened) => runProgram({ ...opened, ...rest }))
 }
 
 async function execInside(

@@ -66,5 +66,12 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  process.exitCode = await runServer({ plan, driver, verify, receipt: flags.receipt, requestTimeMs: timeMs })
+  const rest = { driver, verify, receipt: flags.receipt, requestTimeMs: timeMs }
+  if (plan.secrets.length === 0) {
+    process.exitCode = await runServer({ plan, ...rest })
+    return
+  }
+  const { withSecrets } = await import('../runtime/open-secrets.ts')
+  const host = { env: process.env, cwd: start.cwd }
+  process.exitCode = await withSecrets(plan, host, (opened) => runServer({ ...opened, ...rest }))
 }

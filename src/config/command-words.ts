@@ -16,9 +16,9 @@ export function commandOf(words: readonly string[], line: string | undefined): r
 
 /**
  * Words as a shell would split them: blanks, single and double quotes, backslash. Nothing is expanded and nothing is run.
- * @throws GloveboxError USAGE for shell operators, substitutions and open quotes
+ * @throws GloveboxError USAGE for shell operators, substitutions and open quotes; `what` is what it names
  */
-export function splitWords(line: string): string[] {
+export function splitWords(line: string, what: string = '--command'): string[] {
   const words: string[] = []
   let word: string | undefined
   let quote: "'" | '"' | undefined
@@ -28,16 +28,16 @@ export function splitWords(line: string): string[] {
       if (character === quote) quote = undefined
       else if (quote === '"' && character === '\\' && /["\\$`]/.test(line[at + 1] ?? ''))
         word = (word ?? '') + (line[++at] ?? '')
-      else if (quote === '"' && (character === '`' || character === '$')) throw operator(character)
+      else if (quote === '"' && (character === '`' || character === '$')) throw operator(character, what)
       else word = (word ?? '') + character
     } else if (character === "'" || character === '"') {
       quote = character
       word ??= ''
     } else if (character === '\\') {
-      if (at + 1 >= line.length) throw unfinished('a backslash')
+      if (at + 1 >= line.length) throw unfinished('a backslash', what)
       word = (word ?? '') + (line[++at] ?? '')
     } else if (/[|&;<>()`$\n*?[\]{}~#!]/.test(character)) {
-      throw operator(character)
+      throw operator(character, what)
     } else if (/\s/.test(character)) {
       if (word !== undefined) words.push(word)
       word = undefined
@@ -45,22 +45,22 @@ export function splitWords(line: string): string[] {
       word = (word ?? '') + character
     }
   }
-  if (quote !== undefined) throw unfinished(`a quote (${quote})`)
+  if (quote !== undefined) throw unfinished(`a quote (${quote})`, what)
   if (word !== undefined) words.push(word)
-  if (words.length === 0) throw new GloveboxError('USAGE', '--command is empty', { fix: "--command 'node server.js'" })
+  if (words.length === 0) throw new GloveboxError('USAGE', `${what} is empty`, { fix: `${what} 'node server.js'` })
   return words
 }
 
-function operator(character: string): GloveboxError {
+function operator(character: string, what: string): GloveboxError {
   return new GloveboxError(
     'USAGE',
-    `--command: "${character}" is for a shell, and there is none between us and a command`,
+    `${what}: "${character}" is for a shell, and there is none between us and a command`,
     {
       fix: `put it in single quotes if it is meant literally, or run a shell inside: exec -- sh -c '…'`,
     },
   )
 }
 
-function unfinished(what: string): GloveboxError {
-  return new GloveboxError('USAGE', `--command ends inside ${what}`, { fix: 'close it' })
+function unfinished(inside: string, what: string): GloveboxError {
+  return new GloveboxError('USAGE', `${what} ends inside ${inside}`, { fix: 'close it' })
 }

@@ -5,8 +5,10 @@ import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
 import { resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
+import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
 import { quoted } from './schema/words.ts'
+import { secretsFromFlags } from './secret-flags.ts'
 
 /** What commander collects for the flags below. */
 export interface PolicyFlags {
@@ -23,6 +25,7 @@ export interface PolicyFlags {
   readonly resolver?: readonly string[]
   readonly env?: readonly string[]
   readonly envFile?: readonly string[]
+  readonly secret?: readonly string[]
   readonly exec?: readonly string[]
   readonly memory?: string
   readonly cpus?: string
@@ -64,6 +67,11 @@ export function addPolicyFlags(command: Command): Command {
     .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
     .option('--env-file <file>', 'variables, one NAME=VALUE a line', each)
+    .option(
+      '--secret <name=source@host>',
+      'a secret (env:, file:, cmd:, keyring:) that is put into requests to these hosts and is not in the sandbox',
+      each,
+    )
     .optionsGroup('Limits, for the whole sandbox:')
     .option('-m, --memory <size>', 'memory, tmpfs and shared memory included (default 512M)')
     .option('--cpus <n>', 'CPUs, may be a fraction (default 1)')
@@ -108,6 +116,7 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
     },
     network: networkOf(flags),
     exec: flags.exec ?? null,
+    secrets: Object.entries(secretsFromFlags(flags.secret ?? [])).map(([name, words]) => toSecret(name, words)),
     env: Object.fromEntries([
       ...(flags.envFile ?? []).flatMap(readEnvFile),
       ...(flags.env ?? []).flatMap((item) => parseEnv(item, env)),

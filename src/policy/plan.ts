@@ -1,5 +1,6 @@
 import type { Control } from '../protocol/controls.ts'
 import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
+import type { Secret } from './secrets.ts'
 import type { Network } from './network.ts'
 
 /** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
@@ -13,6 +14,8 @@ export interface Plan {
   readonly exec: readonly string[] | null
   /** Whom it may talk to; `null`: nobody. */
   readonly network: Network | null
+  /** What is put into requests, or exposed: by name, source and host, never by value. */
+  readonly secrets: readonly Secret[]
   readonly limits: JailLimits
   readonly messageBytes: number
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }

@@ -1,4 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
+import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
 /** What a sandbox may do, as its owner wrote it: nothing is resolved yet, nothing looked up. */
@@ -13,6 +14,8 @@ export interface Policy {
   readonly network: NetworkWords
   /** Names or paths of programs; `null`: anything on a read-only mount. */
   readonly exec: readonly string[] | null
+  /** What is put into requests, or exposed. */
+  readonly secrets: readonly Secret[]
   /** `K=V` already split; a name alone was copied by the caller from its own environment. */
   readonly env: Readonly<Record<string, string>>
   readonly limits: PolicyLimits
@@ -55,6 +58,7 @@ export const defaultPolicy: Policy = {
   filesystem: { read: [], write: [], deny: [] },
   network: noNetwork,
   exec: null,
+  secrets: [],
   env: {},
   limits: {},
   tools: { allow: ['*'], deny: [] },

@@ -5,6 +5,7 @@ import type { CommandFacts, HostFacts, PathFact } from './host-facts.ts'
 import type { Plan } from './plan.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
 import { resolvePlan } from './resolve.ts'
+import { toSecret } from './secret-words.ts'
 
 const directory = (path: string, real: string = path): [string, PathFact] => [
   path,
@@ -181,6 +182,39 @@ test('the words of the network are rules in the plan, and nothing allowed is non
   )
 })
 
+test('secrets are in the plan without a value, for hosts that may be connected to, and in place of copied variables', () => {
+  const secret = (host: string) => toSecret('T', { from: 'env:T', hosts: [host], intercept: true })
+  const network = (...allow: string[]) => ({ ...defaultPolicy.network, allow })
+  const plan = resolve({
+    secrets: [secret('api.github.com')],
+    network: network('*.github.com'),
+    env: { T: 'copied', U: 'u' },
+  })
+  assert.deepEqual(plan.secrets, [secret('api.github.com')])
+  assert.equal('T' in plan.command.env, false)
+  assert.equal(plan.command.env['U'], 'u')
+  for (const [host, ...allow] of [
+    ['a.example', 'a.example'],
+    ['*.a.example', '*.a.example'],
+    ['*.b.a.example', '*.a.example'],
+    ['10.0.0.5:8080', '10.0.0.0/8:8080'],
+    ['[fd00::1]:8080', '[fd00::1]:8080'],
+  ] as const)
+    assert.equal(resolve({ secrets: [secret(host)], network: network(...allow) }).secrets.length, 1, host)
+  for (const [host, ...allow] of [
+    ['a.example'],
+    ['a.example', 'b.example'],
+    ['a.example:8443', 'a.example'],
+    ['*.a.example', 'a.example'],
+    ['10.0.0.5:80', '10.0.0.6:80'],
+  ] as const)
+    refuses(
+      () => resolve({ secrets: [secret(host)], network: network(...allow) }),
+      'POLICY_INVALID',
+      /secrets\.T: .* may not be connected to \| add ".*" to network\.allow/,
+    )
+})
+
 test('disk is memory: a default follows a small memory, and a wish for more than the memory is refused', () => {
   assert.deepEqual(resolve({ limits: { memoryBytes: 64 * 1024 ** 2 } }).limits.disk, {
     value: 64 * 1024 ** 2,
@@ -242,4 +276,22 @@ test('no sandbox may write where its own record, its policy and its packages are
     mountAt(resolve({ filesystem: { read: ['/home/me'], write: [], deny: [] } }, facts), '/home/me'),
     '/home/me read exec',
   )
+})
+
+test('a sandbox with a network is told where the proxy is, and one without is not', () => {
+  const network = { ...defaultPolicy.network, allow: ['api.example.org'] }
+  const { env } = resolve({ network }).command
+  for (const name of ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'])
+    assert.equal(env[name], 'http://198.18.0.2:3128')
+  assert.equal(env['ALL_PROXY'], 'socks5h://198.18.0.2:3128')
+  assert.equal(env['no_proxy'], 'localhost,127.0.0.1,::1')
+  assert.ok(!Object.keys(resolve({}).command.env).some((name) => /proxy/i.test(name)))
+})
+
+test('a proxy variable that the user has set in one spelling is left alone in both', () => {
+  const network = { ...defaultPolicy.network, allow: ['api.example.org'] }
+  const { env } = resolve({ network, env: { https_proxy: '', NO_PROXY: '*' } }).command
+  assert.deepEqual([env['https_proxy'], env['HTTPS_PROXY']], ['', undefined])
+  assert.deepEqual([env['NO_PROXY'], env['no_proxy']], ['*', undefined])
+  assert.equal(env['HTTP_PROXY'], 'http://198.18.0.2:3128')
 })

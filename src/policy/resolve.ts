@@ -4,6 +4,9 @@ import { sandboxEnvironment } from './environment.ts'
 import type { HostFacts } from './host-facts.ts'
 import { planMounts } from './mounts.ts'
 import { resolveNetwork } from './network/words.ts'
+import type { Network } from './network.ts'
+import { decide } from './network/decide.ts'
+import { requireReachable, type SecretHost } from './secrets.ts'
 import { isWithin } from './paths.ts'
 import type { Plan, PlanMount } from './plan.ts'
 import { defaultLimits, type Policy } from './policy.ts'
@@ -20,6 +23,8 @@ export function resolvePlan(
   options: { env: Readonly<Record<string, string | undefined>>; terminal: boolean },
 ): Plan {
   const mounts = planMounts(policy, facts)
+  const network = resolveNetwork(policy.network)
+  requireReachable(policy.secrets, reachable(network))
   const { command } = facts
   requireVisible(command.directories, mounts)
   return {
@@ -30,18 +35,41 @@ export function resolvePlan(
       path: command.path,
       argv: command.argv,
       cwd: workingDirectory(command.cwd, mounts),
-      env: sandboxEnvironment(options.env, policy.env, { searchPath: command.searchPath, terminal: options.terminal }),
+      env: sandboxEnvironment(options.env, withoutSecrets(policy), {
+        searchPath: command.searchPath,
+        terminal: options.terminal,
+        network: network !== null,
+      }),
     },
     mounts,
     deny: denied(policy, facts),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
-    network: resolveNetwork(policy.network),
+    network,
+    secrets: policy.secrets,
     limits: planLimits(policy),
     messageBytes: policy.limits.messageBytes ?? defaultsOf(policy).messageBytes,
     tools: policy.tools,
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
   }
+}
+
+/** A secret stands under its own name, whatever else was copied there. */
+function withoutSecrets({ env, secrets }: Policy): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.some((secret) => secret.name === name)))
+}
+
+function reachable(network: Network | null): (host: SecretHost) => boolean {
+  return ({ name, below, port }) => {
+    if (network === null) return false
+    // Of a pattern, some name below it stands for all: rules of names have no finer grain than that.
+    if (below) return decide(network, { name: `any.${name}`, port }).allowed
+    return decide(network, isAddress(name) ? { address: name, port } : { name, port }).allowed
+  }
+}
+
+function isAddress(name: string): boolean {
+  return name.includes(':') || /^\d+(\.\d+){3}$/.test(name)
 }
 
 /** The working directory is kept where it is visible, else `/workspace`, else `/`. */

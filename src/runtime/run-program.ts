@@ -1,9 +1,11 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver } from '../drivers/driver.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
+import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
@@ -14,6 +16,8 @@ export async function runProgram(options: {
   driver: Driver
   verify: (() => Promise<void>) | undefined
   receipt: string | undefined
+  /** Those of the plan, with their values; undefined where it has none. */
+  secrets?: Secrets | undefined
 }): Promise<number> {
   const { plan, driver, verify } = options
   const id = newSandboxId()
@@ -26,7 +30,7 @@ export async function runProgram(options: {
       id,
       plan,
       driver,
-      record: audit.record,
+      record: recorderFor(audit.record, options.secrets),
       stdio: 'inherit',
       signal: starting.signal,
       verify,
@@ -37,7 +41,7 @@ export async function runProgram(options: {
       if (++asked > 1) void sandbox.wall.stop(0)
       else sandbox.wall.signal(signal)
     }
-    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)

@@ -1,6 +1,7 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import { GloveboxError } from '../errors.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
@@ -10,6 +11,7 @@ import { staySmall } from '../system/stay-small.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
+import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox, type Sandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
@@ -23,6 +25,8 @@ export interface ServerOptions {
   readonly verify: (() => Promise<void>) | undefined
   readonly receipt: string | undefined
   readonly requestTimeMs: number | undefined
+  /** Those of the plan, with their values; undefined where it has none. */
+  readonly secrets?: Secrets | undefined
 }
 
 /**
@@ -36,9 +40,9 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const interrupted = new AbortController()
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   try {
-    const { record } = audit
+    const record = recorderFor(audit.record, options.secrets)
     const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal, verify })
-    giveReceipt(sandbox.wall.receipt, options.receipt, id)
+    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()
     return await converse(sandbox, record, options, interrupted.signal)
   } catch (error) {
@@ -84,7 +88,7 @@ async function converse(
 async function attach(
   sandbox: Sandbox,
   record: Recorder,
-  { plan, requestTimeMs }: ServerOptions,
+  { plan, requestTimeMs, secrets }: ServerOptions,
   client: ReturnType<typeof clientStreams>,
 ): Promise<{ pipe: GuardPipe; spoke: () => boolean }> {
   // Loaded while the server starts, which takes longer.
@@ -96,11 +100,13 @@ async function attach(
   const { stdio } = sandbox.wall
   if (!stdio) throw new GloveboxError('INTERNAL', 'the driver gave no pipes')
   const log = createLogLines({ record, stream: 'stderr' })
-  stdio.stderr.on('data', (chunk: Buffer) => {
+  // Before anybody sees it: a value that is cut in two would pass every later look.
+  const stderr = secrets === undefined ? stdio.stderr : stdio.stderr.pipe(secrets.redactStream())
+  stderr.on('data', (chunk: Buffer) => {
     process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk)
     log.write(chunk)
   })
-  stdio.stderr.once('end', () => log.end())
+  stderr.once('end', () => log.end())
   const guard = createGuard({ record, tools: plan.tools, limits: { messageBytes: plan.messageBytes }, requestTimeMs })
   const streams = { clientIn: client.input, clientOut: client.output, serverIn: stdio.stdin, serverOut: stdio.stdout }
   return { pipe: attachGuard(guard, streams), spoke: () => guard.serverSpoke() }

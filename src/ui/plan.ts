@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import type { Origin, Origins } from '../config/layers/origin.ts'
 import type { Plan, PlanMount } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
+import { describeSecret } from '../policy/secrets.ts'
 import { formatBytes } from '../policy/sizes.ts'
 import { networkRows } from './network.ts'
 import { styleFor, type Style } from './style.ts'
@@ -36,6 +37,7 @@ export function renderPlan(
   const blocks = [
     commandRows(plan, told),
     networkBlock(plan, told),
+    secretsBlock(plan, told),
     [[style.bold('files')], ['system', system]],
     rows,
     [[style.bold('limits')], ...limitRows(plan, told)],
@@ -82,6 +84,17 @@ function networkBlock({ network }: Plan, { policy, origins, style }: Context): s
   if (network === null) return []
   const rows = networkRows(network, policy.network, origins)
   return [[style.bold('network')], ...rows.map(({ label, value, origin }) => [label, value, style.dim(origin)])]
+}
+
+/** What they are called, where they come from and go to. Nobody who makes a plan has read one. */
+function secretsBlock({ secrets }: Plan, { origins, style }: Context): string[][] {
+  if (secrets.length === 0) return []
+  const rows = secrets.map((secret) => {
+    const { name, exposed } = secret
+    const text = untrusted(describeSecret(secret))
+    return [untrusted(name), exposed ? style.warn(text) : text, style.dim(originAt(origins, `secrets.${name}`))]
+  })
+  return [[style.bold('secrets')], ...rows]
 }
 
 /** The places in which a key and what is in it are written, each once. */

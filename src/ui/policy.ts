@@ -3,6 +3,7 @@ import { isPreset } from '../policy/network/presets.ts'
 import { formatRule } from '../policy/network/rule.ts'
 import { readRules, resolveNetwork, type NetworkWords } from '../policy/network/words.ts'
 import { defaultLimits, type Policy } from '../policy/policy.ts'
+import { describeSecret } from '../policy/secrets.ts'
 import { formatBytes } from '../policy/sizes.ts'
 import type { Checked } from '../config/check.ts'
 import { styleFor } from './style.ts'
@@ -18,7 +19,7 @@ export interface PolicyRow {
 
 /** A policy as rows; a list is one row an item. Values of variables are not shown. */
 export function policyRows(policy: Policy, origins: Origins): PolicyRow[] {
-  const { driver, workspace, filesystem, network, exec, env, tools, mode, allowDegraded } = policy
+  const { driver, workspace, filesystem, network, exec, secrets, env, tools, mode, allowDegraded } = policy
   const row = (key: string, value: string, at: string = key): PolicyRow => ({
     key,
     value,
@@ -40,6 +41,7 @@ export function policyRows(policy: Policy, origins: Origins): PolicyRow[] {
     ...each('network.resolvers', network.resolvers),
     ...networkLimitRows(network, row),
     row('exec', exec === null ? 'any on a read-only mount' : exec.join(' ')),
+    ...secrets.map((secret) => row(`secrets.${secret.name}`, describeSecret(secret))),
     ...Object.keys(env).map((name) => row(`env.${name}`, 'set')),
     ...limitRows(policy, row),
     row('tools.allow', tools.allow.join(' ')),

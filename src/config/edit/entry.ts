@@ -1,6 +1,7 @@
 import { isAbsolute, relative, resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import { secretsFromFlags } from '../secret-flags.ts'
 import type { Plain } from '../tree.ts'
 import type { ServerEntry } from './servers.ts'
 
@@ -74,6 +75,7 @@ function sandboxOf(
       private: flags.allowPrivate ?? [],
       resolvers: flags.resolver ?? [],
     }),
+    secrets: secretsOf(flags.secret ?? [], path),
     exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),
     limits: withoutEmpty({
       memory: flags.memory,
@@ -87,6 +89,15 @@ function sandboxOf(
     mode: flags.mode,
     allowDegraded: flags.allowDegraded ?? [],
   })
+}
+
+function secretsOf(given: readonly string[], path: (given: string) => string): Record<string, Plain> {
+  return Object.fromEntries(
+    Object.entries(secretsFromFlags(given)).map(([name, { from, ...words }]) => [
+      name,
+      { from: from.startsWith('file:') ? `file:${path(from.slice('file:'.length))}` : from, ...words },
+    ]),
+  )
 }
 
 /** A path as it means the same from the file as it did from here. */

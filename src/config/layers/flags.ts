@@ -1,5 +1,6 @@
 import type { Policy } from '../../policy/policy.ts'
 import { networkFlags, policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import { secretsFromFlags } from '../secret-flags.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
 import type { KeyPath } from '../tree.ts'
 import { spellPath } from '../tree.ts'
@@ -44,6 +45,7 @@ export function flagsLayer(flags: PolicyFlags, options: { cwd: string; env: Node
 
 function flagFor(path: KeyPath): string {
   if (path[0] === 'env') return '--env'
+  if (path[0] === 'secrets') return '--secret'
   return flagOf[spellPath(path.filter((key) => typeof key === 'string'))] ?? 'the command line'
 }
 
@@ -59,6 +61,7 @@ export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
     filesystem,
     network: { allow, deny, private: ranges, resolvers },
     ...(exec !== null && { exec }),
+    ...(flags.secret !== undefined && { secrets: secretsFromFlags(flags.secret) }),
     limits: {
       ...(limits.memoryBytes !== undefined && { memory: limits.memoryBytes }),
       ...(limits.cpus !== undefined && { cpus: limits.cpus }),

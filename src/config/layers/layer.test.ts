@@ -97,7 +97,6 @@ test('paths belong to the directory of their file, or to the home', () => {
 
 test('a key that this version cannot honour stops the start, naming the key and its place', () => {
   const cases: [SandboxConfig, RegExp][] = [
-    [{ secrets: { TOKEN: { from: 'env:TOKEN' } } }, /secrets\.TOKEN/],
     [{ tools: { each: { risky: { lifetime: 'call' } } } }, /tools\.each\.risky/],
     [{ limits: { output: 50_000 } }, /limits\.output/],
     [{ lifetime: 'call' }, /lifetime/],

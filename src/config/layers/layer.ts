@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
+import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
 import { spellPath, type KeyPath } from '../tree.ts'
@@ -122,7 +123,7 @@ function put(target: Record<string, unknown>, path: KeyPath, value: unknown): vo
 /** A sandbox whose paths are absolute: relative ones belong to `base`, `~/` to the user's home. */
 export function withAbsolutePaths(sandbox: SandboxConfig, base: string): SandboxConfig {
   const absolute = (path: string): string => absolutePath(path, base)
-  const { filesystem, workspace, exec } = sandbox
+  const { filesystem, workspace, exec, secrets } = sandbox
   return {
     ...sandbox,
     ...(filesystem && {
@@ -133,9 +134,20 @@ export function withAbsolutePaths(sandbox: SandboxConfig, base: string): Sandbox
       },
     }),
     ...(workspace && { workspace: { ...workspace, path: absolute(workspace.path) } }),
+    ...(secrets && { secrets: withAbsoluteSources(secrets, base) }),
     // A bare name is looked up in PATH; with a slash it is a path.
     ...(exec && { exec: exec.map((name) => (name.includes('/') ? absolute(name) : name)) }),
   }
+}
+
+/** A file that a secret comes from; a command is looked up where it is started. */
+function withAbsoluteSources(secrets: Readonly<Record<string, SecretWords>>, base: string): typeof secrets {
+  return Object.fromEntries(
+    Object.entries(secrets).map(([name, { from, ...words }]) => {
+      const path = from.startsWith('file:') ? from.slice('file:'.length) : ''
+      return [name, { from: path === '' ? from : `file:${absolutePath(path, base)}`, ...words }]
+    }),
+  )
 }
 
 export function absolutePath(path: string, base: string): string {

@@ -1,6 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../../policy/policy.ts'
 import { resolveNetwork, type NetworkList, type NetworkWords } from '../../policy/network/words.ts'
+import { toSecret } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { NetworkConfig } from '../schema/network.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
@@ -23,6 +24,7 @@ export function policyOf({ sandbox, env, defaultLimits, origins }: Merged): Poli
     filesystem: { read: filesystem?.read ?? [], write: filesystem?.write ?? [], deny: filesystem?.deny ?? [] },
     network: networkOf(sandbox.network ?? {}, origins),
     exec: sandbox.exec ?? null,
+    secrets: Object.entries(sandbox.secrets ?? {}).map(([name, words]) => toSecret(name, words)),
     env,
     limits: limitsOf(sandbox.limits ?? {}),
     ...(Object.keys(defaultLimits).length > 0 && { defaults: limitsOf(defaultLimits) }),
@@ -101,18 +103,9 @@ function workspaceOf({ workspace }: SandboxConfig, origins: Origins): Workspace 
 }
 
 function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
-  const { secrets = {}, tools, limits, lifetime, group } = sandbox
-  const [secret] = Object.keys(secrets)
+  const { tools, limits, lifetime, group } = sandbox
   const [tool] = Object.keys(tools?.each ?? {})
   const without = (what: string): string => `leave ${what} out`
-  if (secret !== undefined) {
-    throw missing(
-      ['secrets', secret],
-      origins,
-      'secrets are put in by the network, which is not there yet',
-      'pass it in "env", where the server can read it',
-    )
-  }
   if (tool !== undefined) {
     throw missing(
       ['tools', 'each', tool],

@@ -1,11 +1,13 @@
+import type { SecretWords } from '../../policy/secret-words.ts'
 import { controls, type Control } from '../../protocol/controls.ts'
 import { field, list, record, table } from './collections.ts'
 import { limitsShape, type LimitsConfig } from './limits.ts'
 import { networkShape, type NetworkConfig } from './network.ts'
-import { hostPath, networkRule, program, toolPattern } from './rules.ts'
+import { hostPath, program, toolPattern } from './rules.ts'
+import { secretShape } from './secret.ts'
 import { variablePattern, wrongVariable } from './words.ts'
 import { named, type Shape } from './shape.ts'
-import { choice, flag, number, text } from './values.ts'
+import { choice, number, text } from './values.ts'
 
 /** What a server's sandbox may do, as a file says it: every key may be absent, and absence is told from a value. */
 export interface SandboxConfig {
@@ -15,7 +17,7 @@ export interface SandboxConfig {
   readonly filesystem?: FilesystemConfig
   readonly network?: NetworkConfig
   readonly exec?: readonly string[]
-  readonly secrets?: Readonly<Record<string, SecretConfig>>
+  readonly secrets?: Readonly<Record<string, SecretWords>>
   readonly limits?: LimitsConfig
   readonly lifetime?: 'shared' | 'session' | 'call'
   readonly group?: string
@@ -37,13 +39,6 @@ export interface FilesystemConfig {
   readonly read?: readonly string[]
   readonly write?: readonly string[]
   readonly deny?: readonly string[]
-}
-
-export interface SecretConfig {
-  readonly from: string
-  readonly header?: string
-  readonly hosts?: readonly string[]
-  readonly expose?: boolean
 }
 
 export interface ToolsConfig {
@@ -100,26 +95,6 @@ const filesystemShape = table<FilesystemConfig>({
   write: field(list(hostPath()), 'Files and directories that may be changed. Nothing in them can be executed.', []),
   deny: field(list(hostPath()), 'Paths hidden inside what is shown.', []),
 })
-
-const secretShape = table<SecretConfig>(
-  {
-    from: field(
-      text({
-        what: 'a source',
-        schema: { pattern: '^(env|file|cmd):.+' },
-        check: (value) =>
-          /^(env|file|cmd):./.test(value)
-            ? undefined
-            : ['this is not a source of a secret', 'write "env:NAME", "file:PATH" or "cmd:PROGRAM"'],
-      }),
-      'Where the secret comes from: `env:NAME`, `file:PATH` or `cmd:PROGRAM`.',
-    ),
-    header: field(text(), 'The HTTP header that it is put into, such as `Authorization: Bearer`.'),
-    hosts: field(list(networkRule('allow', { presets: false })), 'The only hosts that it is sent to.'),
-    expose: field(flag(), 'Puts the secret itself into the sandbox, where the server can read it.', false),
-  },
-  { required: ['from'] },
-)
 
 const toolsShape = table<ToolsConfig>({
   allow: field(list(toolPattern()), 'The only tools that exist for the client; `*` stands for any run of characters.', [

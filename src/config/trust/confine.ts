@@ -5,6 +5,7 @@ import { formatRule } from '../../policy/network/rule.ts'
 import { isWithin } from '../../policy/paths.ts'
 import type { Plan, PlanMount } from '../../policy/plan.ts'
 import { defaultLimits, type Policy } from '../../policy/policy.ts'
+import { sourceText } from '../../policy/secrets.ts'
 import { formatBytes } from '../../policy/sizes.ts'
 
 /** A project that nobody has said yes to: its servers may run, and do nothing to the host. */
@@ -33,6 +34,7 @@ export function requireConfined(
     ...plan.mounts.flatMap((mount) => mountWish(mount, plan, [confinement.directory, ...options.own])),
     ...policy.allowDegraded.map((control) => `to start without the control ${control}`),
     ...networkWishes(plan),
+    ...secretWishes(policy),
     ...limitWishes(policy),
   ]
   const [first, ...more] = wishes
@@ -79,6 +81,11 @@ function isForeignPackage({ why, source }: PlanMount, { command }: Plan, allowed
 /** What it reads is the project's alone, and yet not for everybody; and its connections come from where this machine is. */
 function networkWishes({ network }: Plan): string[] {
   return [...new Set((network?.allow ?? []).map((rule) => `to connect to ${formatRule(rule)}`))]
+}
+
+/** A secret of its user's, and to run a command outside of every sandbox to get it. */
+function secretWishes({ secrets }: Policy): string[] {
+  return secrets.map(({ name, from }) => `the secret ${name} from ${sourceText(from)}`)
 }
 
 function limitWishes({ limits }: Policy): string[] {

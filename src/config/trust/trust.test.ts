@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { configHome, type ConfigHome } from '../../../test/support/config-home.ts'
@@ -71,6 +71,20 @@ test('an unknown project talks to nobody, and a trusted one to whom it names', a
   assert.equal((await plan(await load())).network?.allow.length, 2)
   project({ sandbox: { network: { deny: ['api.example.org'], private: ['10.0.0.0/8'], resolvers: ['10.0.0.2'] } } })
   assert.equal((await plan(await load())).network, null)
+})
+
+test('an unknown project gets no secret, from whatever source, and a trusted one those that it names', async () => {
+  for (const from of ['env:TOKEN', 'file:./token', 'cmd:touch was-run', 'keyring:a/b']) {
+    project({ sandbox: { secrets: { T: { from, expose: 'env' } } } })
+    await refuses(load(), /wants the secret T from /)
+  }
+  project({})
+  await refuses(load('s', { secret: ['T=env:TOKEN@expose=env'] }), /wants the secret T from env:TOKEN/)
+  project({ sandbox: { secrets: { T: { from: 'file:token', expose: 'env' } } } })
+  trust()
+  const { secrets } = await plan(await load())
+  assert.deepEqual(secrets[0]?.from, { kind: 'file', at: path.join(home.project, 'token') })
+  assert.ok(!existsSync(path.join(home.project, 'was-run')))
 })
 
 test('an unknown project is refused what is outside of it', async () => {

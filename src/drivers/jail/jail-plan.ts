@@ -1,7 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
-import type { JailPlan } from '../../protocol/jail-plan.ts'
+import type { JailEgress, JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan } from '../../policy/plan.ts'
-import type { StartOptions } from '../driver.ts'
+import type { EgressOptions, StartOptions } from '../driver.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
@@ -13,6 +13,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'deny',
   'exec',
   'network',
+  'secrets',
   'limits',
   'messageBytes',
   'tools',
@@ -26,12 +27,17 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
  */
 export function toJailPlan(
   plan: Plan,
-  { id, socket, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'beforeProgram'>,
+  { id, socket, egress, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'egress' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
-  if (plan.network !== null) {
-    throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
+  if (plan.network !== null && egress === undefined) {
+    throw new GloveboxError('HOST_CANNOT', 'network.allow: nobody decides about connections for this start', {
       fix: 'start it without a network list',
+    })
+  }
+  if (plan.secrets.some(({ exposed }) => !exposed)) {
+    throw new GloveboxError('HOST_CANNOT', 'secrets: nothing puts them into requests of the jail yet', {
+      fix: 'write "expose": "env", which puts the value itself into the sandbox, or leave them out',
     })
   }
   const unknown = Object.keys(plan).find((key) => !known.has(key))
@@ -53,5 +59,10 @@ export function toJailPlan(
     allowDegraded: plan.allowDegraded,
     channel: socket === undefined ? null : { socket },
     hold: beforeProgram !== undefined,
+    egress: egress === undefined ? null : toJailEgress(egress),
   }
+}
+
+function toJailEgress({ socket, tcpPorts, addresses }: EgressOptions): JailEgress {
+  return { socket, tcpPorts: [...new Set(tcpPorts)].toSorted((a, b) => a - b), addresses: [...new Set(addresses)] }
 }

@@ -55,6 +55,7 @@ function probePlan(binary: string, canary: string): Plan {
     deny: [],
     exec: [binary],
     network: null,
+    secrets: [],
     limits: {
       memory: limit(128 * 1024 ** 2),
       cpus: limit(1),
@@ -175,6 +176,7 @@ const quiet: StartOptions = {
   id: 'gbx-doctor',
   stdio: 'pipe',
   socket: undefined,
+  egress: undefined,
   onActivity: () => undefined,
   onLimit: () => undefined,
 }
