@@ -5,9 +5,9 @@ import type { Entry } from './reader.ts'
 import type { Row, RowVerdict } from './row.ts'
 import { toRow } from './row.ts'
 
-const header = ['TIME', 'SERVER', 'SANDBOX', 'EVENT', 'VERDICT', 'RULE', 'WHAT']
+const header = ['TIME', 'SERVER', 'ID', 'EVENT', 'VERDICT', 'RULE', 'WHAT']
 /** Narrowest columns, so that rows that follow later stand below those before. */
-const narrowest = [19, 8, 16, 10, 8, 20, 0]
+const narrowest = [19, 8, 19, 10, 8, 20, 0]
 /** A long text is for `--json`. */
 const whatChars = 160
 
@@ -29,7 +29,7 @@ function cellsOf(row: Row): string[] {
   return [
     localTime(row.time),
     untrusted(row.server),
-    untrusted(row.sandbox),
+    untrusted(row.id),
     untrusted(row.kind),
     row.verdict,
     untrusted(row.rule),

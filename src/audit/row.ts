@@ -1,3 +1,4 @@
+import { formatEventId } from './event-id.ts'
 import type { Entry } from './reader.ts'
 
 export type RowVerdict = 'allowed' | 'denied' | 'recorded' | 'failed' | ''
@@ -5,6 +6,8 @@ export type RowVerdict = 'allowed' | 'denied' | 'recorded' | 'failed' | ''
 /** An event in the words of a table. All of it may be hostile text. */
 export interface Row {
   readonly time: Date | undefined
+  /** `SANDBOX:NUMBER`, by which `policy explain` finds it. */
+  readonly id: string
   readonly sandbox: string
   readonly server: string
   readonly kind: string
@@ -20,6 +23,7 @@ export function toRow({ text, event }: Entry): Row {
   const time = event['time']
   return {
     time: typeof time === 'number' && Math.abs(time) <= 8.64e15 ? new Date(time) : undefined,
+    id: formatEventId(textAt(metadata, 'correlation_uid'), metadata['sequence']),
     sandbox: textAt(metadata, 'correlation_uid'),
     server: textAt(metadata, 'log_name'),
     kind: textAt(metadata, 'event_code'),
@@ -29,7 +33,7 @@ export function toRow({ text, event }: Entry): Row {
   }
 }
 
-const empty: Row = { time: undefined, sandbox: '', server: '', kind: '', verdict: '', rule: '', what: '' }
+const empty: Row = { time: undefined, id: '', sandbox: '', server: '', kind: '', verdict: '', rule: '', what: '' }
 
 const verdicts: Readonly<Record<number, RowVerdict>> = { 1: 'allowed', 2: 'denied', 3: 'recorded' }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addPolicyFlags } from '../config/policy-flags.ts'
 import { addStartFlags, type StartFlags } from '../config/start.ts'
+import { registerExplain } from './policy/explain.ts'
 
 interface JsonFlag {
   readonly json?: boolean
@@ -9,11 +10,11 @@ interface JsonFlag {
 export function register(program: Command): void {
   const command = program
     .command('policy')
-    .summary('show, check and compare policies')
+    .summary('show, check, compare and explain policies')
     .description('What a start may do, and what is wrong with what files say about it.')
     .addHelpText(
       'after',
-      '\nExamples:\n  glovebox policy show files\n  glovebox policy check\n  glovebox policy diff files other.json#files\n',
+      '\nExamples:\n  glovebox policy show files\n  glovebox policy check\n  glovebox policy diff files other.json#files\n  glovebox policy explain files\n',
     )
   const show = command
     .command('show')
@@ -39,6 +40,7 @@ export function register(program: Command): void {
     .option('--json', 'one JSON document')
     .exitOverride()
     .action(diff)
+  registerExplain(command)
 }
 
 async function showPlan(words: string[], flags: StartFlags & JsonFlag): Promise<void> {

@@ -128,6 +128,20 @@ test('TOML: dotted keys and inline tables are edited where that is possible', as
   )
 })
 
+test('TOML: a list is begun in a table of its own, and replaced where it stands', async () => {
+  const set = async (text: string, value: readonly string[]): Promise<string> =>
+    editText('toml', text, { kind: 'set', path: ['mcpServers', 'a', 'sandbox', 'network', 'allow'], value })
+  const begun = await set('[mcpServers.a]\ncommand = "x" # why\n', ['b.example'])
+  assert.equal(
+    begun,
+    '[mcpServers.a]\ncommand = "x" # why\n\n[mcpServers.a.sandbox.network]\nallow = [ "b.example" ]\n',
+  )
+  const longer = await set(begun, ['b.example', 'c.example'])
+  assert.equal(longer, begun.replace('"b.example"', '"b.example", "c.example"'))
+  const inline = '[mcpServers.a]\ncommand = "x"\nsandbox = { network = { allow = ["b.example"], deny = [] } }\n'
+  assert.match(await set(inline, ['c.example']), /network = \{ allow = \[ "c\.example" \], deny = \[\] \}/)
+})
+
 test('TOML: what cannot be edited alone is refused with what to write', async () => {
   await assert.rejects(add('toml', 'mcpServers = { a = { command = "x" } }\n'), (error) => {
     assert.ok(error instanceof GloveboxError)

@@ -5,15 +5,21 @@ import { scanToml, type TomlHeader, type TomlItem, type TomlKey, type TomlPair }
 
 /**
  * TOML with one change, every other byte as it was: a server is added at the end, removed with all its tables, or gets a value
- * at its top. Undefined where the file is written in a way that would need more.
+ * or a list of values in one of its tables, at its top or in a table of its own. Undefined where the file is written in a way that would need more.
  */
 export function editToml(text: string, edit: Edit): string | undefined {
   const items = scanToml(text)
   if (edit.kind === 'remove') return remove(text, items, edit.path)
   const existing = findPair(items, edit.path)
-  if (existing !== undefined) return isLeaf(edit.value) ? replace(text, existing, edit.value) : undefined
+  if (existing !== undefined) return isInline(edit.value) ? replace(text, existing, edit.value) : undefined
   if (isTable(edit.value)) return append(text, edit.path, edit.value)
-  return isLeaf(edit.value) ? insertPair(text, items, edit.path, edit.value) : undefined
+  if (!isInline(edit.value)) return undefined
+  return insertPair(text, items, edit.path, edit.value) ?? appendPair(text, edit.path, edit.value)
+}
+
+/** In a table of its own, which has no header yet. */
+function appendPair(text: string, path: readonly string[], value: Plain): string {
+  return append(text, path.slice(0, -1), { [path.at(-1) ?? '']: value })
 }
 
 function append(text: string, path: readonly string[], value: Plain): string {
@@ -149,6 +155,11 @@ function lineStart(text: string, offset: number): number {
 function endOfLine(text: string, offset: number): number {
   const at = text.indexOf('\n', offset)
   return at < 0 ? text.length : at
+}
+
+/** What stands behind an equals sign on one line: a value, or a list of values. */
+function isInline(value: Plain): boolean {
+  return Array.isArray(value) ? value.every(isLeaf) : isLeaf(value)
 }
 
 function isLeaf(value: Plain): boolean {
