@@ -25,9 +25,9 @@ const good: Readonly<Record<string, object>> = {
     hosts: ['a.example:80'],
     query: 'key',
   },
-  'T=env:T@[2001:db8::1]:80,header=Authorization: token': {
+  'T=env:T@db-1.internal:80,header=Authorization: token': {
     from: 'env:T',
-    hosts: ['[2001:db8::1]:80'],
+    hosts: ['db-1.internal:80'],
     header: 'Authorization: token',
   },
   'T=env:T@expose=env': { from: 'env:T', expose: 'env' },

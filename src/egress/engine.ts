@@ -19,6 +19,7 @@ import { nowhere, serveProxy } from './proxy/proxy.ts'
 import { createAttribution, type Asker } from './record/attribution.ts'
 import { createBook, type Refusal, type Trip } from './record/book.ts'
 import { createLookups } from './record/lookups.ts'
+import type { ReadTls } from './tls/read-tls.ts'
 import { codeOf, createRouter } from './route.ts'
 import type { Rules, Target } from './rules.ts'
 import type { HostProxy, Upstream } from './upstream.ts'
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly onFailure: (error: unknown) => void
   readonly dial: DialOptions
   readonly onRequest?: OnRequest | undefined
+  /** For hosts that a secret is bound to. */
+  readonly readTls?: ReadTls | undefined
 }
 
 /** Everything that is decided about the network of one sandbox, whatever carries its connections. */
@@ -104,11 +107,12 @@ export function createEngine(options: EngineOptions): Engine {
     const carried = found.kind === 'direct' || incoming.dials ? incoming : await asStream(incoming)
     const addresses = found.kind === 'direct' ? found.addresses : []
     const trip = book.open(asker, target, { rule: found.rule, addresses })
+    let isTls = false
     const ended = await carried.connect({
       addresses,
       port: target.port,
       dial: found.kind === 'proxy' ? async () => throughProxy(found.proxy, target) : undefined,
-      judge: 'name' in target ? judgeFor(target, trip) : undefined,
+      judge: 'name' in target ? judgeFor(target, trip, () => (isTls = true)) : undefined,
       onConnected: (address) => trip.connected(found.kind === 'direct' ? address : null),
     })
     if (ended.how === 'failed') {
@@ -119,13 +123,29 @@ export function createEngine(options: EngineOptions): Engine {
     if (ended.how === 'closed') return trip.close(ended)
     // Refused ones are in the record already.
     trip.close({ sent: 0, received: 0, reason: ended.how })
-    if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
+    if (ended.how === 'handed' && isTls) await serveTls(carried, ended.stream, target, asker)
+    else if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
     else carried.refuse()
   }
 
   function serveHttp(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): void {
     resetWith(incoming, stream)
     http.serve(stream, flowTo(target, asker))
+  }
+
+  /** As if we were the host: requests are then forwarded as those in the clear, over TLS of our own. */
+  async function serveTls(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): Promise<void> {
+    resetWith(incoming, stream)
+    try {
+      const opened = await options.readTls?.open(stream, target, async () => dialFor(target, asker, false))
+      if (opened === undefined) return incoming.refuse()
+      const flow = flowTo(target, asker)
+      http.serve(opened.program, { ...flow, secure: true, dial: opened.upstream, throughProxy: () => undefined })
+    } catch (error) {
+      const reason = `its TLS could not be read: ${codeOf(error)}`
+      book.refuse(asker, target, { kind: 'refused', rule: 'network.tls', reason })
+      incoming.refuse()
+    }
   }
 
   /** An answer that is broken off must not look like one that has ended. */
@@ -146,10 +166,14 @@ export function createEngine(options: EngineOptions): Engine {
     return dialThrough(proxy, withPort(hostOf(target), target.port), options.dial)
   }
 
-  function judgeFor(target: { readonly name: string; readonly port: number }, trip: Trip): Judge {
+  function judgeFor(target: { readonly name: string; readonly port: number }, trip: Trip, onTls: () => void): Judge {
     return (first, end) => {
       const found = judgeFirstBytes(first, end, target)
       if (found.is === 'refuse') trip.refuse(found)
+      if (found.is === 'pass' && isHello(first) && options.readTls?.reads(target) === true) {
+        onTls()
+        return 'hand'
+      }
       return found.is === 'http' ? 'hand' : found.is
     }
   }
@@ -175,9 +199,9 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  /** A connection of the host's own, for requests that are forwarded. */
-  async function dialFor(target: Target, asker: Asker | null): Promise<Duplex> {
-    const found = await route(target, { clear: true })
+  /** A connection of the host's own, for requests that are forwarded; `clear`: they are not encrypted. */
+  async function dialFor(target: Target, asker: Asker | null, clear: boolean = true): Promise<Duplex> {
+    const found = await route(target, { clear })
     if (found.kind === 'refused' || found.kind === 'failed') {
       book.refuse(asker, target, found)
       throw new NotDialed(found)
@@ -186,7 +210,9 @@ export function createEngine(options: EngineOptions): Engine {
     const trip = book.open(asker, target, { rule: found.rule, addresses })
     try {
       const socket =
-        found.kind === 'proxy' ? await dialProxy(found.proxy, dialHttp) : await dial(addresses, target.port, dialHttp)
+        found.kind === 'proxy'
+          ? await (clear ? dialProxy(found.proxy, dialHttp) : throughProxy(found.proxy, target))
+          : await dial(addresses, target.port, dialHttp)
       trip.connected(found.kind === 'direct' ? (socket.remoteAddress ?? null) : null)
       socket.once('close', (failed) =>
         trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' }),
@@ -232,6 +258,11 @@ export function createEngine(options: EngineOptions): Engine {
       book.close()
     },
   }
+}
+
+/** RFC 8446, 5.1: a record of the handshake. */
+function isHello(first: Buffer): boolean {
+  return first[0] === 22
 }
 
 const unknownAddress: Refusal = {

@@ -8,6 +8,7 @@ import { hostLookup } from './lookup/host-lookup.ts'
 import { rememberLookups } from './lookup/lookup.ts'
 import { resolverLookup } from './lookup/resolver-lookup.ts'
 import type { Rules } from './rules.ts'
+import type { ReadTls } from './tls/read-tls.ts'
 import { upstreamOf } from './upstream.ts'
 
 export interface EgressOptions {
@@ -21,6 +22,7 @@ export interface EgressOptions {
   /** The host's, for its proxies. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly onRequest?: OnRequest | undefined
+  readonly readTls?: ReadTls | undefined
 }
 
 /** The network of one sandbox, listening. */
@@ -56,6 +58,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
     onFailure: once(options.onFailure),
     dial: { connectMs, idleMs: limits.idleMs },
     onRequest: options.onRequest,
+    readTls: options.readTls,
   })
   const link = await listenForRelay({
     path: options.socket,

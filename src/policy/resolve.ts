@@ -59,17 +59,10 @@ function withoutSecrets({ env, secrets }: Policy): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.some((secret) => secret.name === name)))
 }
 
+/** Of a pattern, some name below it stands for all: rules of names have no finer grain than that. */
 function reachable(network: Network | null): (host: SecretHost) => boolean {
-  return ({ name, below, port }) => {
-    if (network === null) return false
-    // Of a pattern, some name below it stands for all: rules of names have no finer grain than that.
-    if (below) return decide(network, { name: `any.${name}`, port }).allowed
-    return decide(network, isAddress(name) ? { address: name, port } : { name, port }).allowed
-  }
-}
-
-function isAddress(name: string): boolean {
-  return name.includes(':') || /^\d+(\.\d+){3}$/.test(name)
+  return ({ name, below, port }) =>
+    network !== null && decide(network, { name: below ? `any.${name}` : name, port }).allowed
 }
 
 /** The working directory is kept where it is visible, else `/workspace`, else `/`. */

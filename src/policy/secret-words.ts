@@ -97,8 +97,10 @@ function exposeFault({ expose, hosts = [], header, query, basic, intercept }: Se
 function hostsFault({ hosts = [] }: SecretWords): SecretFault | undefined {
   const wrong = hosts.find((text) => !isHost(text))
   if (wrong === undefined) return undefined
-  const fix = 'such as "api.github.com", "*.example.org:443" or "[2001:db8::1]:8443"; without a port it is 443'
-  return { key: 'hosts', why: `${JSON.stringify(wrong.slice(0, 80))} is not a name with a port`, fix }
+  const why = `${JSON.stringify(wrong.slice(0, 80))} is not a name with a port`
+  const fix =
+    'such as "api.github.com", "*.example.org" or "db.internal:8080"; an address by a name of it, in /etc/hosts too'
+  return { key: 'hosts', why, fix }
 }
 
 function placementFault({ header, query, basic }: SecretWords): SecretFault | undefined {
@@ -141,29 +143,18 @@ function tlsFault({ hosts = [], intercept }: SecretWords): SecretFault | undefin
   }
 }
 
-const hostPattern =
-  /^(?:\[([0-9A-Fa-f:.]+)\]|(\*\.)?([A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*))(?::(\d{1,5}))?$/
+const label = '[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?'
+const hostPattern = new RegExp(`^(\\*\\.)?(${label}(?:\\.${label})*)(?::(\\d{1,5}))?$`)
 
 function toHost(text: string): SecretHost {
-  const [, v6, star, name = '', port] = hostPattern.exec(text) ?? []
-  return {
-    text,
-    name: v6 === undefined ? name.toLowerCase() : canonical(v6),
-    below: star !== undefined,
-    port: port === undefined ? 443 : Number(port),
-  }
+  const [, star, name = '', port] = hostPattern.exec(text) ?? []
+  return { text, name: name.toLowerCase(), below: star !== undefined, port: port === undefined ? 443 : Number(port) }
 }
 
+/** A name: what ends in a number is an address to whoever looks it up (inet_aton(3)). */
 function isHost(text: string): boolean {
-  const [all, v6] = hostPattern.exec(text) ?? []
-  const { port } = toHost(text)
-  return all !== undefined && port >= 1 && port <= 65_535 && (v6 === undefined || URL.canParse(`http://[${v6}]`))
-}
-
-/** An address of version 6 in its one spelling (RFC 5952), which is what connections are known by. */
-function canonical(v6: string): string {
-  const text = `http://[${v6}]`
-  return URL.canParse(text) ? new URL(text).hostname.slice(1, -1) : v6
+  const { name, port } = toHost(text)
+  return hostPattern.test(text) && !/(^|\.)(\d+|0x[\da-f]*)$/.test(name) && port >= 1 && port <= 65_535
 }
 
 function headerOf(header: string): { name: string; scheme: string | undefined } {

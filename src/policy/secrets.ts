@@ -41,7 +41,7 @@ export type Placement =
   /** As the password of HTTP basic authentication (RFC 7617). */
   | { readonly in: 'basic'; readonly user: string }
 
-/** Whether a secret is bound to this host. `name`: lower case, no final dot; an address is its own name. */
+/** Whether a secret is bound to this host. `name`: lower case, no final dot. */
 export function isBound({ hosts }: Secret, name: string, port: number): boolean {
   return hosts.some((host) => host.port === port && (host.below ? name.endsWith(`.${host.name}`) : name === host.name))
 }

@@ -1,6 +1,10 @@
 import { dirname, join } from 'node:path'
 import type { EgressOptions } from '../drivers/driver.ts'
+import type { OnRequest } from '../egress/http/forward.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
 import { startEgress, type Egress } from '../egress/start.ts'
+import type { ReadTls } from '../egress/tls/read-tls.ts'
+import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import { GloveboxError } from '../errors.ts'
 import type { Network } from '../policy/network.ts'
 import { decide, decideName, toEgress, whyNotConnect } from '../policy/network/decide.ts'
@@ -9,6 +13,8 @@ import type { Recorder } from '../protocol/facts.ts'
 /** What a sandbox with a network has outside: listening before it is started, and closed when it has ended. */
 export interface SandboxNetwork extends Egress {
   readonly options: EgressOptions
+  /** What makes its programs believe that we are the hosts whose TLS is read; undefined where none is. */
+  readonly trust: TrustInside | undefined
 }
 
 /** Loaded only for a plan with a network: a start without one pays nothing for it. */
@@ -19,6 +25,8 @@ export async function openNetwork(options: {
   readonly record: Recorder
   /** Something could not be recorded: the sandbox has to end. */
   readonly onFailure: (error: unknown) => void
+  readonly sandbox: string
+  readonly secrets: Secrets | undefined
 }): Promise<SandboxNetwork> {
   const { network, channel, record, onFailure } = options
   if (channel === undefined) {
@@ -27,6 +35,10 @@ export async function openNetwork(options: {
     })
   }
   const socket = join(dirname(channel), 'egress')
+  const { trust, ...withSecrets } = await secretParts(options.secrets, {
+    sandbox: options.sandbox,
+    directory: dirname(channel),
+  })
   const egress = await startEgress({
     network,
     rules: {
@@ -38,6 +50,28 @@ export async function openNetwork(options: {
     record,
     onFailure,
     env: process.env,
+    ...withSecrets,
   })
-  return { ...egress, options: { socket, ...toEgress(network) } }
+  return { ...egress, trust, options: { socket, ...toEgress(network) } }
+}
+
+/** What of the network is there for secrets alone, and loaded only for them. */
+async function secretParts(
+  secrets: Secrets | undefined,
+  { sandbox, directory }: { readonly sandbox: string; readonly directory: string },
+): Promise<{ onRequest?: OnRequest; readTls?: ReadTls; trust?: TrustInside }> {
+  if (secrets === undefined || !secrets.bindsAny) return {}
+  const { onRequestFor } = await import('../egress/secrets/on-request.ts')
+  const onRequest = onRequestFor(secrets)
+  if (secrets.read.length === 0) return { onRequest }
+  const [{ createAuthority }, { hostRoots, verifying }, { createReadTls }, { trustInside }] = await Promise.all([
+    import('../egress/tls/authority.ts'),
+    import('../egress/tls/roots.ts'),
+    import('../egress/tls/read-tls.ts'),
+    import('../egress/tls/trust-inside.ts'),
+  ])
+  const authority = createAuthority(secrets.read, sandbox)
+  const roots = hostRoots()
+  const trust = trustInside(directory, authority.certificate, roots)
+  return { onRequest, readTls: createReadTls(secrets, authority, verifying(roots)), trust }
 }

@@ -34,6 +34,7 @@ export async function runProgram(options: {
       stdio: 'inherit',
       signal: starting.signal,
       verify,
+      secrets: options.secrets,
     })
     let asked = 0
     forward = (signal) => {

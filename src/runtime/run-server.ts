@@ -41,7 +41,16 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   try {
     const record = recorderFor(audit.record, options.secrets)
-    const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal, verify })
+    const sandbox = await startSandbox({
+      id,
+      plan,
+      driver,
+      record,
+      stdio: 'pipe',
+      signal: interrupted.signal,
+      verify,
+      secrets: options.secrets,
+    })
     giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()
     return await converse(sandbox, record, options, interrupted.signal)

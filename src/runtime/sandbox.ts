@@ -1,5 +1,7 @@
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { Recorder, StartFact } from '../protocol/facts.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
+import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
@@ -37,8 +39,16 @@ export async function startSandbox(options: {
   signal: AbortSignal
   /** Finds out whether the program is the one that was meant; throws when it is not. */
   verify?: (() => Promise<void>) | undefined
+  /** Those of the plan, with their values. */
+  secrets?: Secrets | undefined
 }): Promise<Sandbox> {
-  const { id, plan, driver, record, verify } = options
+  const { id, plan, driver, record, verify, secrets } = options
+  if (plan.secrets.length > 0 && secrets === undefined) {
+    throw new GloveboxError(
+      'INTERNAL',
+      `the secret ${plan.secrets[0]?.name} was not read before its sandbox was started`,
+    )
+  }
   const registered = register(places(process.env), id)
   let limit: string | undefined
   let network: SandboxNetwork | undefined
@@ -65,7 +75,7 @@ export async function startSandbox(options: {
     try {
       network = await openNetwork()
       return await driver.start(
-        plan,
+        trusting(plan, network?.trust),
         {
           id,
           stdio,
@@ -124,7 +134,25 @@ export async function startSandbox(options: {
     if (plan.network === null) return undefined
     const onFailure = (): void => unrecorded.resolve()
     const loaded = await import('./network.ts')
-    return loaded.openNetwork({ network: plan.network, channel: registered.socket, record, onFailure })
+    return loaded.openNetwork({
+      network: plan.network,
+      channel: registered.socket,
+      record,
+      onFailure,
+      sandbox: id,
+      secrets,
+    })
+  }
+}
+
+/** With what makes its programs believe their authority. What the user has set stays set. */
+function trusting(plan: Plan, trust: TrustInside | undefined): Plan {
+  if (trust === undefined) return plan
+  const { command, mounts } = plan
+  return {
+    ...plan,
+    mounts: [...mounts, ...trust.mounts],
+    command: { ...command, env: { ...trust.env, ...command.env } },
   }
 }
 

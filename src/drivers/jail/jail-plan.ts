@@ -35,9 +35,9 @@ export function toJailPlan(
       fix: 'start it without a network list',
     })
   }
-  if (plan.secrets.some(({ exposed }) => !exposed)) {
-    throw new GloveboxError('HOST_CANNOT', 'secrets: nothing puts them into requests of the jail yet', {
-      fix: 'write "expose": "env", which puts the value itself into the sandbox, or leave them out',
+  if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
+    throw new GloveboxError('HOST_CANNOT', 'secrets: nobody puts them into requests for this start', {
+      fix: 'start it without secrets that are bound to hosts',
     })
   }
   const unknown = Object.keys(plan).find((key) => !known.has(key))

@@ -42,7 +42,7 @@ export async function dialThrough(proxy: HostProxy, authority: string, options: 
       ...(proxy.authorization === undefined ? {} : { 'proxy-authorization': proxy.authorization }),
     },
     setHost: false,
-    agent: false,
+    // Without an agent, which `agent: false` would be: it makes connections of its own.
     createConnection: () => socket,
   })
   asking.setTimeout(options.connectMs, () =>

@@ -24,9 +24,11 @@ export function httpStart(bytes: Buffer): HttpStart {
   if (preface.startsWith(text)) return 'more'
   const start = text.replace(/^[\s\0]+/, '')
   const line = /^[^\n]*/.exec(start)?.[0] ?? ''
+  // First, so that the same bytes in other pieces are not something else.
+  if (!mayBecomeRequest(line)) return 'other'
   if (/HTTP\/\d/i.test(line)) return 'http'
   const isWhole = line.length < start.length || bytes.length >= maxRequestLine
-  return !isWhole && mayBecomeRequest(line) ? 'more' : 'other'
+  return isWhole ? 'other' : 'more'
 }
 
 /** Programs of other protocols wait for an answer to what they have sent: they are not kept waiting longer than needed. */

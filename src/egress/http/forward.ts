@@ -32,6 +32,15 @@ export interface Changed {
   readonly head: RequestHead
   /** What the body goes through; of the same length, where the head says how long it is. */
   readonly body?: Transform | undefined
+  readonly answer?: Through | undefined
+}
+
+/** What an answer goes through before the program has it. */
+export interface Through {
+  /** Headers, trailers, and the phrase of the status line under no name. */
+  readonly headers: (headers: readonly Header[]) => readonly Header[]
+  /** Of the same length. */
+  readonly body: () => Transform
 }
 
 /** There is no connection to forward over. */
@@ -43,6 +52,9 @@ export class NotDialed extends Error {
     this.why = why
   }
 }
+
+/** What a body goes through has refused it. */
+export class BodyRefused extends NotDialed {}
 
 /** Connections to the outside of one connection of a program's. */
 export interface Agents {
@@ -103,7 +115,7 @@ export async function forward(
   try {
     const outcome = await prepare(flow, incoming)
     if ('kind' in outcome) return refuse(response, outcome.status, outcome)
-    await answer(await exchange(flow, agents, outcome, incoming, response), response)
+    await answer(await exchange(flow, agents, outcome, incoming, response), response, outcome.answer)
   } catch (error) {
     if (response.headersSent) response.destroy()
     else if (error instanceof NotDialed) refuse(response, error.why.kind === 'refused' ? 403 : 502, error.why)
@@ -145,7 +157,9 @@ async function exchange(
   })
   // A server may answer, and close, before it has read all of a body: what counts is whether there is an answer.
   const sent = changed.body === undefined ? pipeline(incoming, outgoing) : pipeline(incoming, changed.body, outgoing)
-  sent.catch(() => undefined)
+  sent.catch((error: unknown) => {
+    if (error instanceof BodyRefused) flow.onRefused(changed.head.to, error.why)
+  })
   return answered
 }
 
@@ -210,14 +224,16 @@ export function startRequest(
   })
 }
 
-async function answer(from: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(from: IncomingMessage, response: ServerResponse, through: Through | undefined): Promise<void> {
   response.sendDate = false
-  const headers = endToEnd(pairsOf(from.rawHeaders))
-  response.writeHead(from.statusCode ?? 502, from.statusMessage, flat(headers))
+  const seen = (headers: Header[]): readonly Header[] => through?.headers(headers) ?? headers
+  const [[, phrase] = []] = seen([['', from.statusMessage ?? '']])
+  response.writeHead(from.statusCode ?? 502, phrase, flat(seen(endToEnd(pairsOf(from.rawHeaders)))))
   from.once('end', () => {
-    if (from.rawTrailers.length > 0) response.addTrailers(asTrailers(from.rawTrailers))
+    if (from.rawTrailers.length > 0) response.addTrailers(asTrailers(flat(seen(pairsOf(from.rawTrailers)))))
   })
-  await pipeline(from, response)
+  if (through === undefined) await pipeline(from, response)
+  else await pipeline(from, through.body(), response)
 }
 
 export function refuse(response: ServerResponse, status: number, why: Refusal): void {

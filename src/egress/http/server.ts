@@ -39,6 +39,8 @@ export function createHttpServer(): HttpServer {
     requestTimeout: 0,
     keepAliveTimeout: 60_000,
   })
+  // A program may end its side behind its last request and still wait for the answer; in no manual, and in Node since 0.6.
+  Object.assign(server, { httpAllowHalfOpen: true })
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const connection = served.get(request.socket)
     if (connection === undefined) return void response.destroy()

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { join } from '../connect/dial.ts'
-import { NotDialed, prepare, startRequest, type Agents, type HttpFlow } from './forward.ts'
+import { NotDialed, prepare, startRequest, type Agents, type HttpFlow, type Through } from './forward.ts'
 import { endToEnd, pairsOf, type Header } from './headers.ts'
 import { refusalBody, refusalMessage } from './refusal.ts'
 
@@ -29,9 +29,10 @@ export async function forwardUpgrade(
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
     })
-    if (!('outside' in found)) return await passAnswer(found, inside)
+    const seen = (headers: Header[]): readonly Header[] => outcome.answer?.headers(headers) ?? headers
+    if (!('outside' in found)) return await passAnswer(found, inside, outcome.answer)
     const { response, outside, head } = found
-    inside.write(headOf(response, [...hop, ...endToEnd(pairsOf(response.rawHeaders))]))
+    inside.write(headOf(response, [...hop, ...seen(endToEnd(pairsOf(response.rawHeaders)))]))
     if (head.length > 0) outside.unshift(head)
     await join(inside, outside)
   } catch (error) {
@@ -69,11 +70,13 @@ const withBody = {
 const noAnswer = { kind: 'failed', rule: 'network', reason: 'the server did not answer' } as const
 
 /** The server does not agree: its answer ends with the connection. */
-async function passAnswer(response: IncomingMessage, inside: Duplex): Promise<void> {
-  const headers = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
+async function passAnswer(response: IncomingMessage, inside: Duplex, through: Through | undefined): Promise<void> {
+  const all = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
+  const headers = through?.headers(all) ?? all
+  const body = through === undefined ? response : response.pipe(through.body())
   inside.resume()
   inside.write(headOf(response, [...headers, ['Connection', 'close']]))
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
     if (!inside.write(chunk)) await new Promise((resolve) => inside.once('drain', resolve).once('close', resolve))
   }
   inside.end()

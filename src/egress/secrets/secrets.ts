@@ -1,6 +1,6 @@
 import { Transform } from 'node:stream'
 import { GloveboxError } from '../../errors.ts'
-import { isBound, type Secret } from '../../policy/secrets.ts'
+import { interceptedHosts, isBound, type Secret } from '../../policy/secrets.ts'
 import { newPlaceholder, tracesOf } from './placeholder.ts'
 import { byName, createRedactor, redactBytes, sameLength, type Needle } from './redact.ts'
 import { injectRequest, type Header, type Held, type Injected, type RequestHead, type RequestHost } from './request.ts'
@@ -41,8 +41,9 @@ export class Secrets {
     this.#names = all.flatMap(({ secret, value }) => byName(value, secret.name))
   }
 
-  get isEmpty(): boolean {
-    return this.#held.length === 0
+  /** Whether some secret is put into requests: then each has to be looked at. */
+  get bindsAny(): boolean {
+    return this.#held.some(({ secret }) => !secret.exposed)
   }
 
   /** What stands in the environment of the sandbox under the name of each secret. */
@@ -62,9 +63,9 @@ export class Secrets {
     return this.#held.some(({ secret }) => secret.intercept && isBound(secret, name, port))
   }
 
-  /** Names of secrets that are bound to a host, for the record. */
-  namesFor({ name, port }: RequestHost): string[] {
-    return this.#held.filter(({ secret }) => isBound(secret, name, port)).map(({ secret }) => secret.name)
+  /** The hosts whose TLS is read: what an authority is made for. */
+  get read(): string[] {
+    return interceptedHosts(this.#held.map(({ secret }) => secret))
   }
 
   /** The head of a request as it goes out, or why it does not. */
@@ -74,13 +75,13 @@ export class Secrets {
   }
 
   /** Ends with `StrayPlaceholder` before the last byte of a placeholder that does not belong to this host has gone on. */
-  scanBody(host: RequestHost): Transform {
+  scanBody(host: RequestHost, refused: (stray: StrayPlaceholder) => Error = (stray) => stray): Transform {
     const traces = this.#traces.filter(({ secret }) => !isBound(secret, host.name, host.port))
     const scanner = createScanner(traces)
     return new Transform({
       transform(chunk: Buffer, _, done) {
         const scanned = scanner.push(chunk)
-        if ('found' in scanned) done(new StrayPlaceholder(scanned.found, host))
+        if ('found' in scanned) done(refused(new StrayPlaceholder(scanned.found, host)))
         else done(null, scanned.pass)
       },
       flush: (done) => done(null, scanner.end()),
