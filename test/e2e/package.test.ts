@@ -39,7 +39,12 @@ test('The main package, the native package and the launcher have one version.', 
 
 test('The tarballs hold what runs, and no test, no source and no tool of development.', () => {
   const main = list(packed.main)
-  for (const file of ['package/bin/glovebox.cjs', 'package/dist/cli.cjs', 'package/dist/run.cjs', 'package/LICENSE-MIT'])
+  for (const file of [
+    'package/bin/glovebox.cjs',
+    'package/dist/cli.cjs',
+    'package/dist/run.cjs',
+    'package/LICENSE-MIT',
+  ])
     assert.ok(main.includes(file), file)
   for (const name of Object.keys(manifest(projectRoot)['dependencies'] as object)) {
     assert.ok(main.includes(`package/node_modules/${name}/package.json`), `${name} is not bundled`)

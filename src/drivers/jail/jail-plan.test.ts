@@ -20,7 +20,6 @@ function planTo(...network: string[]): Plan {
     deny: [],
     exec: null,
     network: resolveNetwork({ ...noNetwork, allow: network }),
-    secrets: [],
     limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
     messageBytes: 1024,
     tools: { allow: ['*'], deny: [] },
