@@ -26,6 +26,11 @@ import type { HostProxy, Upstream } from './upstream.ts'
 
 export interface EngineOptions {
   readonly rules: Rules
+  /**
+   * Those on which somebody listens inside: a connection to another never gets here, and is known from the supervisor alone.
+   * Absent: they all get here.
+   */
+  readonly ports?: ReadonlySet<number> | undefined
   readonly lookup: (name: string) => Promise<readonly string[]>
   readonly upstream: Upstream
   readonly record: Recorder
@@ -43,7 +48,7 @@ export interface Engine {
   /** To a datagram for the resolver. Empty: none. */
   answer(query: Buffer): Buffer
   /** The supervisor saw a program on its way. */
-  onConnect(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'>): void
+  onConnect(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'> & { readonly rule?: string }): void
   close(): void
 }
 
@@ -224,6 +229,22 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
+  /** A connection to an allowed name, on a port that no rule has: the kernel inside has nobody who listens there. */
+  function recordUnheard({ pid, program, address, rule }: Parameters<Engine['onConnect']>[0]): boolean {
+    if (options.ports === undefined || rule !== toSyntheticAddress) return false
+    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
+    const at = v6 ?? v4 ?? ''
+    const name = names.nameAt(at)
+    if (name === undefined || options.ports.has(Number(port))) return false
+    const target = { name, port: Number(port) }
+    book.refuse(
+      { pid, program },
+      { ...target, at },
+      { kind: 'refused', rule: rules.decide(target).rule, reason: 'no rule allows it' },
+    )
+    return true
+  }
+
   function openProxy(stream: Duplex, asker: Asker | null): void {
     serveProxy(stream, {
       http,
@@ -252,7 +273,9 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     serve: (incoming) => guarded(incoming, serve(incoming)),
     answer,
-    onConnect: (activity) => attribution.onConnect(activity),
+    onConnect(activity) {
+      if (!recordUnheard(activity)) attribution.onConnect(activity)
+    },
     close() {
       http.close()
       book.close()
@@ -264,6 +287,9 @@ export function createEngine(options: EngineOptions): Engine {
 function isHello(first: Buffer): boolean {
   return first[0] === 22
 }
+
+/** The supervisor's word for a stream to an address that stands for a name; datagrams to one only ask for a route. */
+const toSyntheticAddress = 'network.egress'
 
 const unknownAddress: Refusal = {
   kind: 'refused',

@@ -14,6 +14,8 @@ import { upstreamOf } from './upstream.ts'
 export interface EgressOptions {
   readonly network: Pick<Network, 'resolvers' | 'limits'>
   readonly rules: Rules
+  /** Those on which somebody listens inside. */
+  readonly ports: readonly number[]
   /** Where the relay finds us: absolute, 107 bytes at most, in a directory that is ours alone. */
   readonly socket: string
   readonly record: Recorder
@@ -52,6 +54,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   const lookup = network.resolvers.length === 0 ? hostLookup : resolverLookup(network.resolvers)
   const engine = createEngine({
     rules,
+    ports: new Set(options.ports),
     lookup: rememberLookups(lookup),
     upstream,
     record,

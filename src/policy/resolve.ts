@@ -3,7 +3,7 @@ import type { JailLimit, JailLimits } from '../protocol/jail-plan.ts'
 import { sandboxEnvironment } from './environment.ts'
 import type { HostFacts } from './host-facts.ts'
 import { planMounts } from './mounts.ts'
-import { resolveNetwork } from './network/words.ts'
+import { readNetwork, resolveNetwork } from './network/words.ts'
 import type { Network } from './network.ts'
 import { decide } from './network/decide.ts'
 import { requireReachable, type SecretHost } from './secrets.ts'
@@ -23,7 +23,8 @@ export function resolvePlan(
   options: { env: Readonly<Record<string, string | undefined>>; terminal: boolean },
 ): Plan {
   const mounts = planMounts(policy, facts)
-  const network = resolveNetwork(policy.network)
+  // Who learns has to be heard asking for names, where nothing is allowed too.
+  const network = policy.mode === 'learn' ? readNetwork(policy.network) : resolveNetwork(policy.network)
   requireReachable(policy.secrets, reachable(network))
   const { command } = facts
   requireVisible(command.directories, mounts)

@@ -7,7 +7,9 @@ import type { ReadTls } from '../egress/tls/read-tls.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import { GloveboxError } from '../errors.ts'
 import type { Network } from '../policy/network.ts'
-import { decide, decideName, toEgress, whyNotConnect } from '../policy/network/decide.ts'
+import { learningRules, rulesOf, toEgress } from '../policy/network/decide.ts'
+import { defaultPort } from '../policy/network/ports.ts'
+import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 
 /** What a sandbox with a network has outside: listening before it is started, and closed when it has ended. */
@@ -20,6 +22,7 @@ export interface SandboxNetwork extends Egress {
 /** Loaded only for a plan with a network: a start without one pays nothing for it. */
 export async function openNetwork(options: {
   readonly network: Network
+  readonly mode: Plan['mode']
   /** The socket of the sandbox's channel, beside which there is room for another. */
   readonly channel: string | undefined
   readonly record: Recorder
@@ -28,7 +31,7 @@ export async function openNetwork(options: {
   readonly sandbox: string
   readonly secrets: Secrets | undefined
 }): Promise<SandboxNetwork> {
-  const { network, channel, record, onFailure } = options
+  const { network, mode, channel, record, onFailure } = options
   if (channel === undefined) {
     throw new GloveboxError('NOT_STARTED', 'there is no place for the socket of this sandbox’s network', {
       fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
@@ -39,20 +42,20 @@ export async function openNetwork(options: {
     sandbox: options.sandbox,
     directory: dirname(channel),
   })
+  const { tcpPorts, addresses } = toEgress(network)
+  // The launcher listens on one at least; what is asked for on any other is known from the supervisor.
+  const ports = mode === 'learn' ? [...new Set([...tcpPorts, defaultPort])] : tcpPorts
   const egress = await startEgress({
     network,
-    rules: {
-      decide: (target) => decide(network, target),
-      resolves: (name) => decideName(network, name),
-      mayConnect: (address, port) => whyNotConnect(network, address, port),
-    },
+    rules: mode === 'learn' ? learningRules(network) : rulesOf(network),
+    ports,
     socket,
     record,
     onFailure,
     env: process.env,
     ...withSecrets,
   })
-  return { ...egress, trust, options: { socket, ...toEgress(network) } }
+  return { ...egress, trust, options: { socket, tcpPorts: ports, addresses } }
 }
 
 /** What of the network is there for secrets alone, and loaded only for them. */

@@ -136,6 +136,7 @@ export async function startSandbox(options: {
     const loaded = await import('./network.ts')
     return loaded.openNetwork({
       network: plan.network,
+      mode: plan.mode,
       channel: registered.socket,
       record,
       onFailure,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { ordinaryUser } from '../support/as-user.ts'
@@ -11,19 +11,25 @@ const cli = (args: readonly string[], input: string = '') => {
   return runner.spawnSync(program, words, { input })
 }
 
+const directory = path.join(runner.home, '.config/glovebox')
+const file = path.join(directory, 'glovebox.json')
+
+function write(text: string): void {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(file, text)
+  for (const made of [path.dirname(directory), directory, file]) chownSync(made, runner.uid, runner.gid)
+}
+
 /** A program that is refused one connection, and is not told apart from a server by anything that matters here. */
 const source = `require('node:net').connect(443, '203.0.113.7').on('error', () => process.exit(0))`
 
 test('a denial is explained, and one yes writes the line that allows it, into the server that was refused', () => {
-  const directory = path.join(runner.home, '.config/glovebox')
-  mkdirSync(directory, { recursive: true })
-  const file = path.join(directory, 'glovebox.json')
   const before = `{
   // what it talks to
   "mcpServers": { "talks": { "command": "${runner.node}", "args": ["-e", ${JSON.stringify(source)}] } }
 }
 `
-  writeFileSync(file, before)
+  write(before)
   assert.equal(cli(['policy', 'explain', 'talks']).status, 1)
   const run = cli(['run', 'talks'])
   assert.equal(run.status, 0, run.stderr)
@@ -47,16 +53,13 @@ test('a denial is explained, and one yes writes the line that allows it, into th
 })
 
 test('--apply shows the change, asks, keeps a copy, and the server then may', () => {
-  const directory = path.join(runner.home, '.config/glovebox')
-  mkdirSync(directory, { recursive: true })
-  const file = path.join(directory, 'glovebox.json')
   const before = `{
   "mcpServers": {
     "starts": { "command": "/bin/sh", "args": ["-c", "/usr/bin/id >&2"], "sandbox": { "exec": [] } } // nothing else
   }
 }
 `
-  writeFileSync(file, before)
+  write(before)
   assert.match(cli(['run', 'starts']).stderr, /Permission denied/)
   const unasked = cli(['policy', 'explain', 'starts', '--apply'])
   assert.equal(unasked.status, 2)
@@ -78,17 +81,18 @@ test('--apply shows the change, asks, keeps a copy, and the server then may', ()
 })
 
 test('where nothing allows it, that is said, with exit code 4', () => {
-  const run = cli([
-    'exec',
-    '--name',
-    'wall',
-    '--',
-    runner.node,
-    '-e',
-    `require('node:dgram').createSocket('udp4').send('x', 9, '203.0.113.7', () => process.exit(0))`,
-  ])
+  const run = cli(
+    ['run', '--name', 'wall', '--', runner.node, '-e', 'process.stdin.resume()'],
+    '{"jsonrpc":"2.0","id":1,"method":5}\n',
+  )
   assert.equal(run.status, 0, run.stderr)
   const told = cli(['policy', 'explain', 'wall'])
   assert.equal(told.status, 4, told.stderr)
-  assert.match(told.stdout, /Nothing allows this\.\nnote {4}UDP does not leave a sandbox/)
+  assert.match(
+    told.stdout,
+    /rule {4}guard\.bad-method[^]*Nothing allows this\.\nnote {4}No policy lets such a message pass/,
+  )
+  const applied = cli(['policy', 'explain', 'wall', '--apply', '--yes'])
+  assert.equal(applied.status, 4)
+  assert.match(applied.stderr, /there is nothing to apply/)
 })

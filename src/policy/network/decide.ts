@@ -93,6 +93,21 @@ export interface Rules {
   readonly mayConnect: (address: string, port: number) => string | undefined
 }
 
+/**
+ * While a policy is learned every name is answered, so that a program goes on to say which port it wants: an answer is an
+ * address that means nothing outside, and a connection to it is decided as ever.
+ */
+export function learningRules(network: Network): Rules {
+  const rules = rulesOf(network)
+  return {
+    ...rules,
+    resolves: (name) => {
+      const decision = rules.resolves(name)
+      return decision.rule === defaultDeny ? { allowed: true, rule: 'network.learn' } : decision
+    },
+  }
+}
+
 export function rulesOf(network: Network): Rules {
   return {
     decide: (target) => decide(network, target),

@@ -33,10 +33,22 @@ export type NetworkList = 'allow' | 'deny' | 'private' | 'resolvers'
  * `quote` shows a word of the user's in a message, `place` says where it is written.
  * @throws GloveboxError POLICY_INVALID naming the word
  */
-export function resolveNetwork(
-  words: NetworkWords,
-  tell: { quote: (text: string) => string; place: (list: NetworkList, index: number) => string } = plainly,
-): Network | null {
+export function resolveNetwork(words: NetworkWords, tell: Tell = plainly): Network | null {
+  const network = readNetwork(words, tell)
+  return network.allow.length === 0 ? null : network
+}
+
+/** How a message shows a word of the user's, and says where it is written. */
+interface Tell {
+  readonly quote: (text: string) => string
+  readonly place: (list: NetworkList, index: number) => string
+}
+
+/**
+ * The same, with its rules also where nothing is allowed.
+ * @throws GloveboxError POLICY_INVALID naming the word
+ */
+export function readNetwork(words: NetworkWords, tell: Tell = plainly): Network {
   const each = <T>(list: NetworkList, read: (text: string) => Reading<T>): T[] =>
     words[list].map((text, index) => {
       const found = read(text)
@@ -57,7 +69,7 @@ export function resolveNetwork(
       fix: 'name the ports that are needed',
     })
   }
-  return allow.length === 0 ? null : network
+  return network
 }
 
 /** The rules that a word of `allow` or `deny` stands for: one, or those of a preset. */

@@ -1,0 +1,93 @@
+import { posix } from 'node:path'
+import type { Attempt } from '../explain/attempt.ts'
+
+/** Who asked for something, and how often. */
+export type Askers = ReadonlyMap<string, number>
+
+/** All that a run asked for, before it is looked at whether it was given or may be. */
+export interface Wishes {
+  /** By path, normalised. */
+  readonly reads: ReadonlyMap<string, Askers>
+  readonly writes: ReadonlyMap<string, Askers>
+  /** In the order in which they were tried: a search along PATH is several. */
+  readonly programs: readonly ProgramWish[]
+  /** By `NAME:PORT` or `ADDRESS:PORT`. */
+  readonly connections: ReadonlyMap<string, ConnectionWish>
+}
+
+export interface ProgramWish {
+  readonly path: string
+  readonly pid: number | undefined
+  readonly asker: string
+}
+
+export interface ConnectionWish {
+  readonly host: string
+  readonly port: number
+  readonly isName: boolean
+  /** The rule that refused it; a later refusal of the same says nothing else. */
+  readonly rule: string
+  readonly detail: string
+  readonly askers: Askers
+}
+
+/** What the record of a run says that it asked for. Takes nothing for granted: names and paths are the sandbox's. */
+export function wishesOf(attempts: readonly Attempt[]): Wishes {
+  const reads = new Map<string, Map<string, number>>()
+  const writes = new Map<string, Map<string, number>>()
+  const programs: ProgramWish[] = []
+  const connections = new Map<string, ConnectionWish & { askers: Map<string, number> }>()
+  for (const attempt of attempts) {
+    const asker = attempt.program ?? 'a program'
+    const path = pathOf(attempt)
+    if (attempt.kind === 'open' && path !== undefined) {
+      count(entry(attempt.access === 'write' ? writes : reads, path), asker)
+    } else if (attempt.kind === 'exec' && path !== undefined) {
+      programs.push({ path, pid: attempt.pid, asker })
+    } else {
+      const wish = connectionOf(attempt)
+      if (wish === undefined) continue
+      const key = `${wish.host}:${wish.port}`
+      const known = connections.get(key) ?? { ...wish, askers: new Map<string, number>() }
+      connections.set(key, known)
+      count(known.askers, asker)
+    }
+  }
+  return { reads, writes, programs, connections }
+}
+
+/** Undefined for one that is not known from the root: a program's own directory may be gone. */
+function pathOf({ path }: Attempt): string | undefined {
+  if (path === undefined || !path.startsWith('/') || path.includes('\0')) return undefined
+  const plain = posix.normalize(path)
+  return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain
+}
+
+function connectionOf({
+  kind,
+  verdict,
+  rule,
+  host,
+  port,
+  address,
+  detail,
+}: Attempt): Omit<ConnectionWish, 'askers'> | undefined {
+  if (verdict !== 'denied') return undefined
+  if (kind === 'egress-refuse' && host !== undefined && port !== undefined) {
+    return { host, port, isName: true, rule, detail }
+  }
+  const isAddress = kind === 'egress-refuse' || (kind === 'connect' && rule === 'network.default-deny')
+  const [, v6, v4, digits] = (isAddress && /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '')) || []
+  const ip = v6 === undefined ? v4 : `[${v6}]`
+  return ip === undefined ? undefined : { host: ip, port: Number(digits), isName: false, rule, detail }
+}
+
+function entry(map: Map<string, Map<string, number>>, key: string): Map<string, number> {
+  const found = map.get(key) ?? new Map<string, number>()
+  map.set(key, found)
+  return found
+}
+
+function count(askers: Map<string, number>, asker: string): void {
+  askers.set(asker, (askers.get(asker) ?? 0) + 1)
+}
