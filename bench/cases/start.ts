@@ -30,7 +30,7 @@ export async function start({ runs }: Options): Promise<Figure[]> {
     {
       name: 'glovebox-inside',
       argv: [findInside(process.env), 'jail'],
-      plan: JSON.stringify(toJailPlan(plan, { id: 'bench', socket: undefined }, false)),
+      plan: JSON.stringify(toJailPlan(plan, { id: 'bench', socket: undefined, egress: undefined }, false)),
     },
   ]
   const bwrap = installed('bwrap')

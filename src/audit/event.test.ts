@@ -70,6 +70,11 @@ test('every kind of fact and of activity has a documented example', () => {
     'server-log': true,
     entry: true,
     'entry-end': true,
+    'egress-open': true,
+    'egress-refuse': true,
+    'egress-fail': true,
+    'egress-close': true,
+    lookup: true,
   }
   assert.deepEqual([...kinds].toSorted(), Object.keys(all).toSorted())
 })
@@ -81,6 +86,7 @@ const required: Readonly<Record<number, readonly string[]>> = {
   1007: ['actor', 'device', 'process'],
   2004: ['finding_info'],
   4001: [],
+  4003: [],
   6002: ['app'],
   6003: ['actor', 'api', 'src_endpoint'],
 }

@@ -1,5 +1,6 @@
 import type { Fact } from '../protocol/facts.ts'
 import { activityEvent } from './activity-event.ts'
+import { egressEvent } from './egress-event.ts'
 import { entryEndEvent, entryEvent } from './entry-event.ts'
 import { limitEvent, receiptEvent, startEvent, startFailedEvent, stopEvent } from './lifecycle-event.ts'
 import { messageEvent, refusalEvent, serverLogEvent } from './message-event.ts'
@@ -72,6 +73,12 @@ function mapFact(fact: Fact, origin: Origin): Mapped {
       return entryEvent(fact, origin)
     case 'entry-end':
       return entryEndEvent(fact, origin)
+    case 'egress-open':
+    case 'egress-refuse':
+    case 'egress-fail':
+    case 'egress-close':
+    case 'lookup':
+      return egressEvent(fact, origin)
     default:
       return serverLogEvent(fact, origin)
   }

@@ -8,7 +8,7 @@ export interface EventClass {
   readonly profiles: readonly string[]
 }
 
-type ClassName = 'base' | 'file' | 'process' | 'detection' | 'network' | 'lifecycle' | 'api'
+type ClassName = 'base' | 'file' | 'process' | 'detection' | 'network' | 'dns' | 'lifecycle' | 'api'
 
 export const classes: Readonly<Record<ClassName, EventClass>> = {
   base: { uid: 0, category: 0, profiles: ['host'] },
@@ -16,6 +16,7 @@ export const classes: Readonly<Record<ClassName, EventClass>> = {
   process: { uid: 1007, category: 1, profiles: ['host', 'security_control'] },
   detection: { uid: 2004, category: 2, profiles: ['host', 'security_control'] },
   network: { uid: 4001, category: 4, profiles: ['host', 'security_control'] },
+  dns: { uid: 4003, category: 4, profiles: ['host', 'security_control'] },
   lifecycle: { uid: 6002, category: 6, profiles: ['host'] },
   api: { uid: 6003, category: 6, profiles: ['host', 'security_control'] },
 }

@@ -12,6 +12,7 @@ import { parseWhen } from './when.ts'
 export interface QueryFlags extends Readonly<Partial<Record<Field, string>>> {
   readonly since?: string
   readonly until?: string
+  readonly denied?: boolean
   readonly limit: number
   readonly json?: boolean
   readonly follow?: boolean
@@ -61,10 +62,17 @@ function questionOf(flags: QueryFlags, now: number): Question {
     throw new GloveboxError('USAGE', '--follow goes on, and --until ends', { fix: 'use one of the two' })
   }
   const terms = fields.flatMap((field) => {
-    const value = flags[field]
+    const value = field === 'verdict' ? verdictOf(flags) : flags[field]
     return value === undefined ? [] : [term(field, checked(field, value))]
   })
   return { since, until, terms }
+}
+
+/** `--denied` is short for the question that is asked most. */
+function verdictOf({ verdict, denied }: QueryFlags): string | undefined {
+  if (denied !== true) return verdict
+  if (verdict === undefined || verdict === 'denied') return 'denied'
+  throw new GloveboxError('USAGE', `--denied and --verdict ${verdict} cannot both hold`, { fix: 'use one of the two' })
 }
 
 /** Fields with few values: one that does not exist would find nothing, for ever. */
@@ -85,6 +93,11 @@ const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
     'server-log',
     'entry',
     'entry-end',
+    'egress-open',
+    'egress-refuse',
+    'egress-fail',
+    'egress-close',
+    'lookup',
   ],
   verdict: ['allowed', 'denied', 'recorded', 'failed'],
 }

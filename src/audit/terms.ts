@@ -24,8 +24,8 @@ export function needleOf(word: string): string | undefined {
   const [field, value] = [word.slice(0, at), word.slice(at + 1)]
   if (value === '' || field === 'verdict' || value === 'unreadable') return undefined
   // An address and its port stand apart.
-  const [, v6, v4] = (field === 'address' && /^(?:\[([^\]]+)\]|([\d.]+)):\d+$/.exec(value)) || []
-  return JSON.stringify(v6 ?? v4 ?? value).slice(1, -1)
+  const [, v6, host] = (field === 'address' && /^(?:\[([^\]]+)\]|([\w.-]+)):\d+$/.exec(value)) || []
+  return JSON.stringify(v6 ?? host ?? value).slice(1, -1)
 }
 
 /** Everything that an event can be found by. Takes nothing for granted: the line may have been forged. */
@@ -42,6 +42,8 @@ export function termsOf(entry: Entry): Set<string> {
     terms.add(term('program', name)).add(term('program', basename(name)))
   }
   for (const end of [objectAt(event, 'dst_endpoint'), objectAt(event, 'src_endpoint')]) addEndpoint(terms, end)
+  addEndpoint(terms, objectAt(event, 'query'))
+  for (const address of furtherAddresses(event)) terms.add(term('address', address))
   const resources = event['resources']
   for (const resource of Array.isArray(resources) ? resources : []) {
     const { name, type } = objectAt({ resource }, 'resource')
@@ -50,9 +52,19 @@ export function termsOf(entry: Entry): Set<string> {
   return terms
 }
 
-/** An address is found with and without its port. */
-function addEndpoint(terms: Set<string>, { ip, port, name }: Readonly<Record<string, unknown>>): void {
+function furtherAddresses(event: Readonly<Record<string, unknown>>): string[] {
+  const found = objectAt(event, 'unmapped')['further_addresses']
+  return Array.isArray(found) ? found.filter((address) => typeof address === 'string') : []
+}
+
+/** An address and a name of a host are found with and without a port. */
+function addEndpoint(terms: Set<string>, end: Readonly<Record<string, unknown>>): void {
+  const { ip, port, name, hostname } = end
   if (typeof name === 'string') terms.add(term('address', name))
+  if (typeof hostname === 'string') {
+    terms.add(term('address', hostname))
+    if (typeof port === 'number') terms.add(term('address', `${hostname}:${port}`))
+  }
   if (typeof ip !== 'string') return
   terms.add(term('address', ip))
   if (typeof port === 'number') terms.add(term('address', ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))

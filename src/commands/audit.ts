@@ -38,11 +38,12 @@ export function register(program: Command): void {
     .option('--sandbox <id>', 'one sandbox')
     .option(
       '--kind <kind>',
-      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry or entry-end',
+      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry, entry-end, egress-open, egress-refuse, egress-fail, egress-close or lookup',
     )
     .option('--verdict <verdict>', 'allowed, denied, recorded or failed')
+    .option('--denied', 'the same as --verdict denied')
     .option('--program <name>', 'the program that acted, or that was executed')
-    .option('--address <address>', 'an address, with or without its port')
+    .option('--address <address>', 'an address or a name, with or without its port')
     .option('--tool <name>', 'the tool that was called')
     .option('-n, --limit <count>', 'how many of the newest; 0 for all', parseCount, 1000)
     .option('-f, --follow', 'go on with those that come')

@@ -60,6 +60,16 @@ export interface StartOptions {
   readonly beforeProgram?: () => Promise<void>
   /** Where a driver whose channel is a Unix socket makes it: absolute, 107 bytes at most, in a directory of ours alone. */
   readonly socket: string | undefined
+  /** Where the host decides about connections, and what a plan with a network opens; a driver refuses such a plan without. */
+  readonly egress: EgressOptions | undefined
+}
+
+export interface EgressOptions {
+  /** Absolute, 107 bytes at most, in a directory of ours alone; listened on already (`protocol/egress-link.ts`). */
+  readonly socket: string
+  readonly tcpPorts: readonly number[]
+  /** `10.0.0.5/32`: each range that a rule by address names. */
+  readonly addresses: readonly string[]
 }
 
 /** A started sandbox. */

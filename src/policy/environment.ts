@@ -1,3 +1,5 @@
+import { synthetic } from './network.ts'
+
 /** What the sandbox's HOME is: a directory on its own tmpfs. */
 export const sandboxHome = '/home/user'
 
@@ -14,7 +16,7 @@ const inheritedOnTerminal = ['TERM', 'COLORTERM', 'COLUMNS', 'LINES']
 export function sandboxEnvironment(
   host: Readonly<Record<string, string | undefined>>,
   wanted: Readonly<Record<string, string>>,
-  options: { searchPath: readonly string[]; terminal: boolean },
+  options: { searchPath: readonly string[]; terminal: boolean; network: boolean },
 ): Record<string, string> {
   const path = [...new Set([...options.searchPath, ...standardPath])].join(':')
   const env: Record<string, string> = {
@@ -29,5 +31,29 @@ export function sandboxEnvironment(
     const value = host[name]
     if (value !== undefined) env[name] = value
   }
-  return { ...env, ...wanted }
+  return { ...env, ...(options.network ? proxyVariables(wanted) : {}), ...wanted }
+}
+
+/**
+ * Where programs that prefer a proxy find ours. Those that know none need none. In both spellings, since each is read by
+ * some that do not read the other; what the user has set in either is left to the user.
+ */
+function proxyVariables(wanted: Readonly<Record<string, string>>): Record<string, string> {
+  const { address, port } = synthetic.proxy
+  const variables = {
+    HTTP_PROXY: `http://${address}:${port}`,
+    HTTPS_PROXY: `http://${address}:${port}`,
+    // With "h" the proxy is given the name, and not an address that the program has looked up.
+    ALL_PROXY: `socks5h://${address}:${port}`,
+    NO_PROXY: 'localhost,127.0.0.1,::1',
+  }
+  const isFree = (name: string): boolean => !Object.hasOwn(wanted, name) && !Object.hasOwn(wanted, name.toLowerCase())
+  return Object.fromEntries(
+    Object.entries(variables)
+      .filter(([name]) => isFree(name))
+      .flatMap(([name, value]) => [
+        [name, value],
+        [name.toLowerCase(), value],
+      ]),
+  )
 }

@@ -1,6 +1,6 @@
 /** Whom a sandbox may talk to, read from the words of the policy: pure data, the same for every driver. */
 export interface Network {
-  /** A connection is allowed when some rule of `allow` has it and none of `deny` does. Empty: no network at all. */
+  /** A connection is allowed when some rule of `allow` has it and none of `deny` does. At least one: without any there is no network. */
   readonly allow: readonly NetworkRule[]
   readonly deny: readonly NetworkRule[]
   /** Private ranges in which allowed *names* may live; opens no address by itself. */
@@ -11,7 +11,10 @@ export interface Network {
 }
 
 export interface NetworkRule {
-  /** As it was written, `*.example.org:443`: this is what records and messages call the rule. */
+  /**
+   * As it was written, `*.example.org:443`, `preset:npm`: this is what records and messages call the rule. Rules of one
+   * preset have the same text; `formatRule` says what each is.
+   */
   readonly text: string
   readonly host: RuleHost
   /** Ascending, disjoint; at least one. */

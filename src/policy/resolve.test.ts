@@ -243,3 +243,21 @@ test('no sandbox may write where its own record, its policy and its packages are
     '/home/me read exec',
   )
 })
+
+test('a sandbox with a network is told where the proxy is, and one without is not', () => {
+  const network = { ...defaultPolicy.network, allow: ['api.example.org'] }
+  const { env } = resolve({ network }).command
+  for (const name of ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'])
+    assert.equal(env[name], 'http://198.18.0.2:3128')
+  assert.equal(env['ALL_PROXY'], 'socks5h://198.18.0.2:3128')
+  assert.equal(env['no_proxy'], 'localhost,127.0.0.1,::1')
+  assert.ok(!Object.keys(resolve({}).command.env).some((name) => /proxy/i.test(name)))
+})
+
+test('a proxy variable that the user has set in one spelling is left alone in both', () => {
+  const network = { ...defaultPolicy.network, allow: ['api.example.org'] }
+  const { env } = resolve({ network, env: { https_proxy: '', NO_PROXY: '*' } }).command
+  assert.deepEqual([env['https_proxy'], env['HTTPS_PROXY']], ['', undefined])
+  assert.deepEqual([env['NO_PROXY'], env['no_proxy']], ['*', undefined])
+  assert.equal(env['HTTP_PROXY'], 'http://198.18.0.2:3128')
+})

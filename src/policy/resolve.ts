@@ -22,6 +22,7 @@ export function resolvePlan(
   const mounts = planMounts(policy, facts)
   const { command } = facts
   requireVisible(command.directories, mounts)
+  const network = resolveNetwork(policy.network)
   return {
     schema: 'glovebox/plan/1',
     server,
@@ -30,12 +31,16 @@ export function resolvePlan(
       path: command.path,
       argv: command.argv,
       cwd: workingDirectory(command.cwd, mounts),
-      env: sandboxEnvironment(options.env, policy.env, { searchPath: command.searchPath, terminal: options.terminal }),
+      env: sandboxEnvironment(options.env, policy.env, {
+        searchPath: command.searchPath,
+        terminal: options.terminal,
+        network: network !== null,
+      }),
     },
     mounts,
     deny: denied(policy, facts),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
-    network: resolveNetwork(policy.network),
+    network,
     limits: planLimits(policy),
     messageBytes: policy.limits.messageBytes ?? defaultsOf(policy).messageBytes,
     tools: policy.tools,

@@ -17,6 +17,7 @@ export type Fact =
   | ServerLogFact
   | EntryFact
   | EntryEndFact
+  | EgressFact
 
 export interface StartFact {
   readonly fact: 'start'
@@ -111,6 +112,68 @@ export interface EntryEndFact {
   readonly code: number
   /** In words, with nothing of the sandbox's. */
   readonly how: string
+}
+
+/** What became of connections to the outside, and of questions for names that nobody may connect to. */
+export type EgressFact = EgressOpenFact | EgressRefuseFact | EgressFailFact | EgressCloseFact | LookupFact
+
+interface EgressAbout {
+  /** Numbers the connections of a sandbox, from 1: one that was opened is closed by the same number. */
+  readonly flow: number
+  /** Who asked, as the supervisor saw it; null where that is not known. */
+  readonly process: { readonly pid: number; readonly program: string } | null
+  /** What was asked for; null where it was an address. */
+  readonly name: string | null
+  readonly port: number
+  readonly rule: string
+}
+
+/** A connection is about to be made. */
+export interface EgressOpenFact extends EgressAbout {
+  readonly fact: 'egress-open'
+  /** In the order in which they are tried, all of them checked; empty where a proxy of the host's looks the name up. */
+  readonly addresses: readonly string[]
+}
+
+/** A connection that is not made, or that is cut off for what it began with. */
+export interface EgressRefuseFact extends EgressAbout {
+  readonly fact: 'egress-refuse'
+  /** What the program connected to, where that says anything. */
+  readonly address: string | null
+  /** One sentence, with nothing of the program's in it but names that passed the checks. */
+  readonly reason: string
+}
+
+/** It was allowed, and could not be made. */
+export interface EgressFailFact extends EgressAbout {
+  readonly fact: 'egress-fail'
+  readonly addresses: readonly string[]
+  readonly reason: string
+}
+
+export interface EgressCloseFact extends EgressAbout {
+  readonly fact: 'egress-close'
+  /** What was connected to; null where a proxy did it. */
+  readonly address: string | null
+  /** Bytes that the sandbox sent, and that it was sent. */
+  readonly sent: number
+  readonly received: number
+  readonly ms: number
+  /** `end`, `reset`, `idle`, `limit`, `refused`: see `egress-link.ts` */
+  readonly reason: string
+}
+
+/** A question for a name that may not be connected to. The same one again is recorded once a minute. */
+export interface LookupFact {
+  readonly fact: 'lookup'
+  readonly process: { readonly pid: number; readonly program: string } | null
+  /** Hostile text, made of plain characters: what is none is `\DDD` (RFC 1035, 5.1). */
+  readonly name: string
+  /** The number of the type of record that was asked for. */
+  readonly type: number
+  readonly rule: string
+  /** How many others were refused since the last of these, which came too fast to be recorded one by one. */
+  readonly unrecorded: number
 }
 
 /** Takes a fact and returns when it is in the file; throws when it cannot be written, which fails what was to happen. */

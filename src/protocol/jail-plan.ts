@@ -24,6 +24,17 @@ export interface JailPlan {
   readonly channel: JailChannel | null
   /** The wall is built and its receipt told; the program is executed only after the command `go`. */
   readonly hold: boolean
+  /** What the sandbox may connect to, as far as its network namespace goes; `null`: nobody, and nothing is paid for it. */
+  readonly egress: JailEgress | null
+}
+
+export interface JailEgress {
+  /** Absolute path, at most 107 bytes, of the socket on which the host listens (`egress-link.ts`) before the start. */
+  readonly socket: string
+  /** 1 to 1024 ports on which programs may connect to somebody, ascending; 53 and the proxy's are added by the launcher. */
+  readonly tcpPorts: readonly number[]
+  /** `10.0.0.5/32`, `fd00::/8`: what is local inside besides the synthetic addresses, 1024 ranges at most. */
+  readonly addresses: readonly string[]
 }
 
 export interface JailChannel {

@@ -4,6 +4,7 @@ import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
+import type { SandboxNetwork } from './network.ts'
 import { register } from './running/register.ts'
 
 /** A running plan, and the record of what happens to it. */
@@ -40,16 +41,14 @@ export async function startSandbox(options: {
   const { id, plan, driver, record, verify } = options
   const registered = register(places(process.env), id)
   let limit: string | undefined
+  let network: SandboxNetwork | undefined
+  const unrecorded = Promise.withResolvers<void>()
   const wall = await startWall(options, (detail) => (limit ??= detail))
+  void endUnrecorded(wall)
   record({ fact: 'receipt', enforcements: wall.receipt.enforcements, pid: wall.pid })
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
-  const exit = wall.exit
-    .finally(() => registered.remove())
-    .then((result) => {
-      record({ fact: 'stop', exit: result })
-      return result
-    })
+  const exit = untilEnded(wall)
   return { id, plan, wall, exit, endedBy: () => limit }
 
   async function startWall(
@@ -64,18 +63,23 @@ export async function startSandbox(options: {
       return about
     }
     try {
+      network = await openNetwork()
       return await driver.start(
         plan,
         {
           id,
           stdio,
           socket: registered.socket,
+          egress: network?.options,
           beforeProgram: async () => {
             const { command, plan: hash } = tellStart()
             registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command })
             await verify?.()
           },
-          onActivity: ({ event, ...activity }) => record({ fact: 'activity', activity }),
+          onActivity: ({ event, ...activity }) => {
+            record({ fact: 'activity', activity })
+            network?.onActivity(activity)
+          },
           onLimit: ({ limit: which, detail }) => {
             record({ fact: 'limit', limit: which, detail })
             onLimit(detail)
@@ -84,6 +88,7 @@ export async function startSandbox(options: {
         signal,
       )
     } catch (error) {
+      await network?.close()
       registered.remove()
       if (!told) tellStart()
       record({
@@ -93,6 +98,33 @@ export async function startSandbox(options: {
       })
       throw error
     }
+  }
+
+  async function untilEnded(wall: Wall): Promise<Exit> {
+    try {
+      const exit = await wall.exit
+      // The last connections are in the record before the end is.
+      await network?.close()
+      record({ fact: 'stop', exit })
+      return exit
+    } finally {
+      await network?.close()
+      registered.remove()
+    }
+  }
+
+  /** As the guard ends a session whose messages cannot be recorded. */
+  async function endUnrecorded(wall: Wall): Promise<void> {
+    await unrecorded.promise
+    limit ??= 'what it wanted of the network can no longer be recorded'
+    await wall.stop(0)
+  }
+
+  async function openNetwork(): Promise<SandboxNetwork | undefined> {
+    if (plan.network === null) return undefined
+    const onFailure = (): void => unrecorded.resolve()
+    const loaded = await import('./network.ts')
+    return loaded.openNetwork({ network: plan.network, channel: registered.socket, record, onFailure })
   }
 }
 

@@ -52,6 +52,7 @@ export function createContract(driver: Driver): Contract {
       id,
       stdio: 'pipe',
       socket: undefined,
+      egress: undefined,
       onActivity: (activity: Activity) => void activities.push(activity),
       onLimit: (hit: JailLimitHit) => void limits.push(hit),
     } as const

@@ -19,6 +19,7 @@ use crate::limits::{Held, LOOK_EVERY};
 use crate::link::{Go, Outer, Ready, Word};
 use crate::news::Teller;
 use crate::receipt::{self, Findings};
+use crate::relay::Relay;
 use crate::report::{NobodyReads, Report};
 use crate::sandbox::{Init, Terms};
 use crate::supervise::Supervision;
@@ -30,6 +31,8 @@ pub struct Following<'s> {
     report: &'s Arc<Report>,
     link: &'s Outer,
     init: &'s Init,
+    /// Until it is ready.
+    relay: Option<&'s Relay>,
     limits: &'s mut Held,
     /// With what is enforced, until it is told.
     news: Option<(Teller, Vec<Enforcement>)>,
@@ -54,6 +57,8 @@ pub struct Parts<'s> {
     pub report: &'s Arc<Report>,
     pub link: &'s Outer,
     pub init: &'s Init,
+    /// Where there is an egress.
+    pub relay: Option<&'s Relay>,
 }
 
 /// When what is not needed for the start is done: a short program has ended by then.
@@ -73,6 +78,7 @@ impl<'s> Following<'s> {
             report,
             link,
             init,
+            relay,
         } = parts;
         let receipt = receipt::make(&Findings {
             terms,
@@ -84,11 +90,15 @@ impl<'s> Following<'s> {
         let failed = rustix::io::fcntl_dupfd_cloexec(supervision.failed(), 3)
             .step("start", || "copy a descriptor".into())?;
         watch.add(failed, PollFlags::IN, Waker::Supervisor);
+        if let Some(relay) = relay {
+            watch.add(relay.line()?, PollFlags::IN, Waker::Relay);
+        }
         Ok(Following {
             terms,
             report,
             link,
             init,
+            relay,
             limits,
             news: teller.map(|teller| (teller, receipt.enforcements.clone())),
             watch,
@@ -130,6 +140,7 @@ impl<'s> Following<'s> {
                 }
                 Event::Woken(Waker::Supervisor) => return Err(self.supervisor_failed()),
                 Event::Woken(Waker::Mounts) => return Err(self.masks_are_gone()),
+                Event::Woken(Waker::Relay) => self.hear_the_relay()?,
                 Event::Woken(Waker::Limits) => self.read_limits()?,
                 Event::Tick => self.look_at_memory(),
                 Event::Settled => self.settle()?,
@@ -207,9 +218,20 @@ impl<'s> Following<'s> {
         fault
     }
 
+    /// Only before the program runs: afterwards nobody could do anything about a relay that has ended, which is seen by the
+    /// host, and by programs as connections that are refused.
+    fn hear_the_relay(&mut self) -> Outcome<()> {
+        self.watch.remove(Waker::Relay);
+        if let Some(relay) = self.relay.take() {
+            relay.hear()?;
+        }
+        self.let_go_when_built()
+    }
+
     /// Nothing is left to do inside but execve: tells what is enforced, and says go when the owner has.
     fn let_go_when_built(&mut self) -> Outcome<()> {
-        let Some(program) = self.course.program.as_ref().filter(|_| self.is_built) else {
+        let is_made = self.is_built && self.relay.is_none();
+        let Some(program) = self.course.program.as_ref().filter(|_| is_made) else {
             return Ok(());
         };
         if !self.is_told {

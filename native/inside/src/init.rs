@@ -20,6 +20,7 @@ use crate::kernel::{
 };
 use crate::link::{Go, Inner};
 use crate::mounts::MountTable;
+use crate::outlet::Outlet;
 use crate::program::{become_program, enter, let_go_of_capabilities, Prepared};
 use crate::sandbox::Terms;
 use crate::source::{open_all, Source};
@@ -36,6 +37,8 @@ pub struct Drawing {
     pub prepared: Prepared,
     /// Where the plan has a channel; taken by pid 1 alone.
     pub listener: Option<OwnedFd>,
+    /// Where the plan has an egress; taken by the program's process alone.
+    pub outlet: Option<Outlet>,
 }
 
 /// Never returns: the process, and with it the pid namespace, ends here.
@@ -73,6 +76,7 @@ fn start<'a>(
         links,
         prepared,
         listener: _,
+        outlet,
     } = drawing;
     title::hide();
     title::forget_environment();
@@ -104,13 +108,13 @@ fn start<'a>(
         Side::Parent { child, pidfd } => (child, pidfd),
         Side::Child => {
             drop(giver);
-            become_program(&prepared, &taker, link, planted);
+            become_program(&prepared, &taker, link, planted, outlet);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)
         }
     };
-    drop((taker, hangup, planted));
+    drop((taker, hangup, planted, outlet));
     let sources = match sources {
         Some(sources) => sources,
         None => open_all(&plan.mounts, who, &table)?,

@@ -171,6 +171,7 @@ fn draw(terms: &Terms, listener: Option<OwnedFd>) -> Outcome<Drawing> {
         table,
         links: top_links(),
         listener,
+        outlet: None,
         prepared: Prepared::new(&plan.command, rlimits)?,
     })
 }

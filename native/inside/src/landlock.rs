@@ -35,6 +35,10 @@ const IOCTL_DEV: u64 = 1 << 15;
 /// What can be granted on something that is not a directory.
 const ON_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
+/// Which Unix sockets can be connected to, since ABI 9.
+const RESOLVE_UNIX: u64 = 1 << 16;
+
+const BIND_TCP: u64 = 1;
 const CONNECT_TCP: u64 = 1 << 1;
 const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1;
 const SCOPE_SIGNAL: u64 = 1 << 1;
@@ -122,6 +126,25 @@ pub fn make_ruleset(plan: &Plan, abi: u32, root: BorrowedFd<'_>) -> Outcome<Owne
         add(&ruleset, &object, allowed).step(STAGE, || format!("allow {}", rule.path))?;
     }
     Ok(ruleset)
+}
+
+/// For the relay, which is outside: no file at all, no socket but the host's, no listening, nobody else's processes.
+pub fn confine_relay(abi: u32, socket: &str) -> Result<()> {
+    let resolve = if abi >= 9 { RESOLVE_UNIX } else { 0 };
+    let ruleset = create(&RulesetAttr {
+        handled_access_fs: rights_of(abi) | resolve,
+        handled_access_net: if abi >= 4 { BIND_TCP } else { 0 },
+        scoped: if abi >= 6 {
+            SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL
+        } else {
+            0
+        },
+    })?;
+    if resolve != 0 {
+        let object = rustix::fs::open(socket, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        add(&ruleset, object, resolve)?;
+    }
+    restrict_self(&ruleset)
 }
 
 /// Puts the rules into force for this thread, which must have set no_new_privs.

@@ -20,6 +20,7 @@ use crate::handover::{Inside, Taker};
 use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
 use crate::link::{Go, Inner};
+use crate::outlet::Outlet;
 use crate::{loopback, rlimits, terminal};
 
 /// All that the child needs, made before it exists.
@@ -59,9 +60,15 @@ fn c_string(text: &str) -> Outcome<CString> {
 }
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
-pub fn become_program(prepared: &Prepared, taker: &Taker, link: &Inner, seed: Option<OwnedFd>) {
+pub fn become_program(
+    prepared: &Prepared,
+    taker: &Taker,
+    link: &Inner,
+    seed: Option<OwnedFd>,
+    outlet: Option<Outlet>,
+) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let given_up = match give_up(prepared, taker, link, seed) {
+    let given_up = match give_up(prepared, taker, link, seed, outlet) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
@@ -94,10 +101,14 @@ fn give_up(
     taker: &Taker,
     link: &Inner,
     seed: Option<OwnedFd>,
+    outlet: Option<Outlet>,
 ) -> Outcome<Option<GivenUp>> {
     kernel::unshare_network_namespace().step("namespaces", || "make a network namespace".into())?;
     link.apart();
     loopback::bring_up()?;
+    if let Some(outlet) = outlet {
+        outlet.open()?;
+    }
     // A session of its own: no controlling terminal of the owner's, no signals to its process group.
     setsid().step("program", || "start a session".into())?;
     kernel::reset_personality();
@@ -189,7 +200,7 @@ fn cannot_enter(cwd: &CStr, errno: Errno) -> Fault {
 
 /// From here on there is no way back to any: not by exec (bounding set, no ambient ones), and not by
 /// being root (securebits, locked).
-fn drop_capabilities() -> rustix::io::Result<()> {
+pub fn drop_capabilities() -> rustix::io::Result<()> {
     for number in 0..64 {
         let Some(capability) = 1u64
             .checked_shl(number)

@@ -1,5 +1,6 @@
 //! What is enforced, control by control, in words that are true.
 
+use glovebox_seccomp::Filter;
 use glovebox_wire::{Control, Enforcement, Plan, Receipt};
 
 use crate::fault::{Fault, Outcome};
@@ -82,6 +83,16 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
             ],
         ),
         Control::FsExec => exec(findings),
+        Control::Net if findings.terms.plan.egress.is_some() => held(
+            control,
+            "empty network namespace, local routes to the egress",
+            [
+                filter(": TCP, UDP and Unix sockets only"),
+                Some("supervisor: connections inside and to the egress only".to_owned()),
+                landlock(4, ": no TCP connections of its own"),
+                Some(relay_layer(abi)),
+            ],
+        ),
         Control::Net => held(
             control,
             "empty network namespace",
@@ -134,6 +145,16 @@ fn enforcement(control: Control, findings: &Findings<'_>) -> Enforcement {
             Some(_) => held(control, "timer of the launcher", []),
             None => held(control, "no limit asked for", []),
         },
+    }
+}
+
+/// What stands around the process outside that programs' bytes go through.
+fn relay_layer(abi: u32) -> String {
+    let filter = Filter::for_relay().sha256();
+    let digest = filter.get(..12).unwrap_or_default();
+    match abi {
+        0 => format!("relay: seccomp filter {digest}, no capabilities"),
+        abi => format!("relay: seccomp filter {digest}, landlock abi {abi}, no capabilities"),
     }
 }
 

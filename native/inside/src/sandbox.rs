@@ -17,7 +17,9 @@ use crate::kernel::{fork_into, pidfd_signal, reap, write_file, Side, Usage};
 use crate::limits::Held;
 use crate::link::{self, Go, Outer};
 use crate::news::{self, Teller};
+use crate::outlet;
 use crate::owner::Owner;
+use crate::relay::Relay;
 use crate::report::Report;
 use crate::watch::Watch;
 use crate::who::Who;
@@ -51,6 +53,8 @@ pub struct Sandbox<'a> {
     filter: Filter,
     /// For agents, where there is a channel.
     teller: Option<Teller>,
+    /// Where there is an egress.
+    relay: Option<Relay>,
 }
 
 impl<'a> Sandbox<'a> {
@@ -71,11 +75,19 @@ impl<'a> Sandbox<'a> {
             }
             None => (None, None),
         };
+        let (outlet, intake) = match &terms.plan.egress {
+            Some(egress) => {
+                let (outlet, intake) = outlet::pair(egress)?;
+                (Some(outlet), Some((egress, intake)))
+            }
+            None => (None, None),
+        };
         // SAFETY: this process has one thread so far.
         let side = unsafe { fork_into(NAMESPACES as u64) };
         match side.map_err(why_namespaces_are_refused)? {
             Side::Child => {
-                drop((link, hangup, teller));
+                drop((link, hangup, teller, intake));
+                drawing.outlet = outlet;
                 let listener = drawing.listener.take();
                 let inlet = listener
                     .zip(hearer)
@@ -90,9 +102,20 @@ impl<'a> Sandbox<'a> {
                     is_reaped: false,
                 };
                 // Whoever connects from now on is let in by pid 1, or by nobody.
-                drop((inner, hangup_inside, hearer, drawing.listener.take()));
+                drop((
+                    inner,
+                    hangup_inside,
+                    hearer,
+                    drawing.listener.take(),
+                    outlet,
+                ));
                 write_id_maps(child, &terms.who)?;
                 link.tell(Go::Build)?;
+                // Beside the building of the tree, and while this process still has one thread.
+                let relay = match intake {
+                    Some((egress, intake)) => Some(Relay::start(egress, intake)?),
+                    None => None,
+                };
                 let expected = FilterOptions {
                     record_opens: terms.plan.mode.records_opens(),
                     memory_accounted: true,
@@ -121,6 +144,7 @@ impl<'a> Sandbox<'a> {
                     filter,
                     teller,
                     init,
+                    relay,
                 };
                 Ok((sandbox, hangup))
             }
@@ -136,6 +160,7 @@ impl<'a> Sandbox<'a> {
                 report: self.report,
                 link: &self.link,
                 init: &self.init,
+                relay: self.relay.as_ref(),
             },
             &mut self.limits,
             self.filter.sha256(),
@@ -144,6 +169,9 @@ impl<'a> Sandbox<'a> {
         )?;
         let course = following.until_the_end()?;
         let (_, usage) = self.init.reap()?;
+        if let Some(relay) = self.relay.take() {
+            relay.finish();
+        }
         course.tell(self.terms, self.report, &mut self.limits, usage)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::mpsc::{channel, RecvError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
@@ -11,8 +10,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use glovebox_channel::Board;
 use glovebox_seccomp::{self as seccomp, Supervisor, SupervisorOptions};
+use glovebox_wire::egress::{RESOLVER, RESOLVER_PORT, SYNTHETIC};
 use glovebox_wire::inside::Denial;
-use glovebox_wire::{cut, Access, Activity, ActivityKind, FailureCode, Plan, Status, Verdict};
+use glovebox_wire::{
+    cut, Access, Activity, ActivityKind, Egress, FailureCode, Plan, Status, Verdict,
+};
 use rustix::event::{eventfd, EventfdFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 
@@ -51,10 +53,11 @@ impl Supervision {
     pub fn prepare(plan: &Plan, report: &Arc<Report>) -> Outcome<Supervision> {
         let exec_allow = plan.exec.as_ref();
         let exec_allow = exec_allow.map(|list| list.iter().map(Into::into).collect());
+        let egress = plan.egress.as_ref().map(in_supervisors_words);
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).step(STAGE, || "make a pipe".into())?;
         let failed = eventfd(0, EventfdFlags::CLOEXEC).step(STAGE, || "make an eventfd".into())?;
         let failed = Arc::new(failed);
-        let (charge, charged) = channel();
+        let (charge, charged) = channel::<Charge>();
         let board = match &plan.channel {
             Some(_) => {
                 let board = Board::new().step(STAGE, || "make a memory file".into())?;
@@ -69,7 +72,14 @@ impl Supervision {
             .stack_size(STACK)
             .spawn(move || {
                 let result = match charged.recv() {
-                    Ok(charge) => supervise(charge, exec_allow, (report, posted), &stopped),
+                    Ok(charge) => {
+                        let options = SupervisorOptions {
+                            own_devices: vec![charge.device],
+                            exec_allow,
+                            egress,
+                        };
+                        supervise(charge, options, (report, posted), &stopped)
+                    }
                     // There never was a program.
                     Err(RecvError) => return Ok(seccomp::Ended::Stopped),
                 };
@@ -148,16 +158,15 @@ impl Drop for Supervision {
 /// Whom what was tried is told.
 type Told = (Arc<Report>, Option<Arc<Mutex<Board>>>);
 
-fn supervise(
-    charge: Charge,
-    exec_allow: Option<Vec<PathBuf>>,
-    told: Told,
-    stopped: &OwnedFd,
-) -> Result {
-    let options = SupervisorOptions {
-        own_devices: vec![charge.device],
-        exec_allow,
-    };
+fn in_supervisors_words(egress: &Egress) -> seccomp::Egress {
+    let all = SYNTHETIC.iter().chain(&egress.addresses);
+    seccomp::Egress {
+        ranges: all.map(|range| (range.address, range.prefix)).collect(),
+        resolver: (RESOLVER, RESOLVER_PORT).into(),
+    }
+}
+
+fn supervise(charge: Charge, options: SupervisorOptions, told: Told, stopped: &OwnedFd) -> Result {
     Supervisor::new(charge.listener, options, sink(charge.program, told))?.run(stopped.as_fd())
 }
 

@@ -49,6 +49,8 @@ pub enum Waker {
     Supervisor,
     /// The sandbox's mounts changed.
     Mounts,
+    /// The relay is ready, or has failed.
+    Relay,
 }
 
 pub struct Watch<'a> {
@@ -92,6 +94,10 @@ impl<'a> Watch<'a> {
 
     pub fn add(&mut self, descriptor: OwnedFd, flags: PollFlags, waker: Waker) {
         self.wakers.push((descriptor, flags, waker));
+    }
+
+    pub fn remove(&mut self, waker: Waker) {
+        self.wakers.retain(|(_, _, kept)| *kept != waker);
     }
 
     pub fn start_timer(&mut self, time: Duration) -> Outcome<()> {

@@ -65,7 +65,7 @@ const SELF: &[c_long] = &[
 const OLDER_SPELLINGS: &[c_long] = &[SYS_epoll_wait, SYS_poll, SYS_stat, SYS_lstat, SYS_open, SYS_readlink, SYS_unlink];
 
 /// No new code, whatever an attacker has brought it to do.
-fn never_executable(protection: u8) -> Rule {
+pub fn never_executable(protection: u8) -> Rule {
     on(protection)
         .mask(PROT_EXEC as u32)
         .case([0], Rule::Allow)

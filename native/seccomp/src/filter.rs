@@ -6,7 +6,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use libc::{c_long, sock_filter, sock_fprog};
 use sha2::{Digest, Sha256};
 
-use crate::{agent, bpf, policy};
+use crate::{agent, bpf, policy, relay};
 
 /// What the filter depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,13 @@ impl Filter {
     pub fn for_agent() -> Self {
         Self {
             program: bpf::compile(agent::table(), &agent::UNKNOWN),
+        }
+    }
+
+    /// For the process outside that carries a sandbox's connections.
+    pub fn for_relay() -> Self {
+        Self {
+            program: bpf::compile(relay::table(), &relay::UNKNOWN),
         }
     }
 

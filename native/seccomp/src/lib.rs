@@ -12,6 +12,8 @@ mod agent;
 mod bpf;
 mod filter;
 mod policy;
+#[rustfmt::skip]
+mod relay;
 mod rule;
 mod supervisor;
 
@@ -20,6 +22,6 @@ mod interpret;
 
 pub use filter::{Filter, FilterOptions};
 pub use supervisor::{
-    Access, Activity, ActivityKind, Ended, Sink, Supervisor, SupervisorError, SupervisorOptions,
-    Verdict,
+    Access, Activity, ActivityKind, Egress, Ended, Sink, Supervisor, SupervisorError,
+    SupervisorOptions, Verdict,
 };

@@ -22,6 +22,7 @@ mod workers;
 
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +45,17 @@ pub struct SupervisorOptions {
     pub own_devices: Vec<u64>,
     /// The files that may be executed, as paths inside; `None`: whatever the kernel lets.
     pub exec_allow: Option<Vec<PathBuf>>,
+    /// What stands for somebody outside; `None`: nothing does.
+    pub egress: Option<Egress>,
+}
+
+/// Addresses that are local to the sandbox's network namespace, where a relay listens.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// Network and number of its first bits.
+    pub ranges: Vec<(IpAddr, u8)>,
+    /// Who is asked for names, in datagrams.
+    pub resolver: SocketAddr,
 }
 
 /// Why [`Supervisor::run`] came back. Its caller ends the sandbox in each case.

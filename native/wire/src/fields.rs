@@ -52,6 +52,11 @@ impl Fields {
         }
     }
 
+    /// A key that may be left out.
+    pub(crate) fn optional(&mut self, key: &str) -> Option<Value> {
+        self.map.remove(key)
+    }
+
     pub(crate) fn string(&mut self, key: &str) -> Result<String> {
         let value = self.value(key)?;
         string(&self.path_of(key), value)

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use crate::fields::{list, string, wrong, Fields, Result, WireError};
-use crate::Control;
+use crate::{Control, IpRange};
 
 /// The only schema that this version reads.
 pub const PLAN_SCHEMA: &str = "glovebox/jail-plan/1";
@@ -26,6 +26,18 @@ pub struct Plan {
     pub channel: Option<String>,
     /// The program is executed only after the command "go".
     pub hold: bool,
+    /// What the network namespace gets for a sandbox that may talk to somebody.
+    pub egress: Option<Egress>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Egress {
+    /// Path of the socket on which the host decides about connections.
+    pub socket: String,
+    /// On which programs may connect to somebody outside. 53 and the proxy's are further ones.
+    pub tcp_ports: Vec<u16>,
+    /// What else than the synthetic addresses is local inside, for rules that name addresses.
+    pub addresses: Vec<IpRange>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +145,7 @@ impl Plan {
             allow_degraded: fields.list("allowDegraded", control)?,
             channel: fields.nullable("channel", channel)?,
             hold: fields.bool("hold")?,
+            egress: fields.nullable("egress", Egress::read)?,
         };
         fields.finish()?;
         Ok(plan)
@@ -269,16 +282,67 @@ fn parse_json(line: &[u8]) -> Result<Value> {
     serde_json::from_slice(line).map_err(|error| WireError(format!("not JSON: {error}")))
 }
 
+/// As many as the launcher listens on for one sandbox: each is a descriptor of the relay's.
+const MAX_PORTS: usize = 1024;
+/// Each is a route, made one after the other while the sandbox starts.
+const MAX_ADDRESSES: usize = 1024;
+
+impl Egress {
+    fn read(path: &str, value: Value) -> Result<Egress> {
+        let mut fields = Fields::of(path, value)?;
+        let egress = Egress {
+            socket: socket_field(&mut fields)?,
+            tcp_ports: fields.list("tcpPorts", port)?,
+            addresses: fields.list("addresses", range)?,
+        };
+        let count = egress.tcp_ports.len();
+        let ascending = egress.tcp_ports.windows(2).all(|pair| pair[0] < pair[1]);
+        if count == 0 || count > MAX_PORTS || !ascending {
+            return wrong(
+                &fields.path_of("tcpPorts"),
+                "1 to 1024 ports, ascending and different",
+            );
+        }
+        if egress.addresses.len() > MAX_ADDRESSES {
+            return wrong(&fields.path_of("addresses"), "1024 ranges at most");
+        }
+        fields.finish()?;
+        Ok(egress)
+    }
+}
+
+fn port(path: &str, value: Value) -> Result<u16> {
+    match value.as_u64().map(u16::try_from) {
+        Some(Ok(port @ 1..)) => Ok(port),
+        _ => wrong(path, "a number from 1 to 65535"),
+    }
+}
+
+fn range(path: &str, value: Value) -> Result<IpRange> {
+    match IpRange::parse(&string(path, value)?) {
+        Some(range) if range.is_unicast() => Ok(range),
+        _ => wrong(
+            path,
+            "a range of unicast addresses without host bits, as 10.0.0.0/8",
+        ),
+    }
+}
+
 /// `sun_path` of unix(7) has 108 bytes, one of them for the NUL.
 const MAX_SOCKET_PATH: usize = 107;
 
 fn channel(path: &str, value: Value) -> Result<String> {
     let mut fields = Fields::of(path, value)?;
-    let socket = absolute_field(&mut fields, "socket")?;
+    let socket = socket_field(&mut fields)?;
+    fields.finish()?;
+    Ok(socket)
+}
+
+fn socket_field(fields: &mut Fields) -> Result<String> {
+    let socket = absolute_field(fields, "socket")?;
     if socket.len() > MAX_SOCKET_PATH {
         return wrong(&fields.path_of("socket"), "a path of at most 107 bytes");
     }
-    fields.finish()?;
     Ok(socket)
 }
 

@@ -1,8 +1,9 @@
 //! The fixtures are read by the TypeScript tests too: what both ends agree on is what is in these files.
 
 use glovebox_wire::{
-    cut, Access, Activity, ActivityKind, Command, Control, Enforcement, Exit, Failure, FailureCode,
-    LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started, Status, Verdict, MAX_STRING,
+    cut, Access, Activity, ActivityKind, Command, Control, Egress, Enforcement, Exit, Failure,
+    FailureCode, IpRange, LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started, Status,
+    Verdict, MAX_STRING,
 };
 use serde_json::{json, Value};
 
@@ -43,6 +44,13 @@ fn a_full_plan_is_read_key_by_key() {
         plan.channel.as_deref(),
         Some("/run/user/1000/glovebox/files-3f2a/channel")
     );
+    let range = |text| IpRange::parse(text).expect("a range");
+    let egress = Egress {
+        socket: "/run/user/1000/glovebox/files-3f2a/egress".into(),
+        tcp_ports: vec![22, 443, 5432],
+        addresses: vec![range("10.0.0.5/32"), range("fd00::/8")],
+    };
+    assert_eq!(plan.egress, Some(egress));
 }
 
 #[test]
@@ -50,6 +58,7 @@ fn null_means_no_exec_list_and_no_time() {
     let plan = Plan::parse(SMALL.as_bytes()).expect("the fixture is a plan");
     assert_eq!(plan.exec, None);
     assert_eq!(plan.channel, None);
+    assert_eq!(plan.egress, None);
     assert_eq!(plan.limits.time, None);
 }
 
@@ -107,6 +116,37 @@ fn impossible_values_are_refused() {
     let socket = |path: &str| refusal(|plan| plan["channel"]["socket"] = json!(path));
     assert!(socket(&format!("/{}", "s".repeat(107))).contains("107 bytes"));
     assert!(socket("relative").starts_with("channel.socket:"));
+}
+
+#[test]
+fn an_egress_that_cannot_be_made_is_refused() {
+    let egress = |key: &str, value: Value| refusal(|plan| plan["egress"][key] = value.clone());
+    assert!(egress("socket", json!(format!("/{}", "s".repeat(107)))).contains("107 bytes"));
+    for ports in [json!([]), json!([443, 443]), json!([443, 80])] {
+        assert!(egress("tcpPorts", ports).starts_with("egress.tcpPorts: must be 1 to 1024"));
+    }
+    let many: Vec<u16> = (1..=1025).collect();
+    assert!(egress("tcpPorts", json!(many)).contains("1 to 1024 ports"));
+    for port in [json!(0), json!(65_536), json!(-1), json!("443"), json!(1.5)] {
+        assert!(egress("tcpPorts", json!([port])).starts_with("egress.tcpPorts[0]"));
+    }
+    for range in [
+        "10.0.0.5",
+        "10.0.0.5/8",
+        "224.0.0.0/4",
+        "ff00::/8",
+        "::ffff:10.0.0.0/104",
+    ] {
+        let message = egress("addresses", json!(["10.0.0.0/8", range]));
+        assert!(
+            message.starts_with("egress.addresses[1]"),
+            "{range}: {message}"
+        );
+    }
+    assert_eq!(
+        egress("udpPorts", json!([53])),
+        "egress.udpPorts: unknown key"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ import type * as Sqlite from 'node:sqlite'
 import { codeOf, isNoDatabase } from '../unwritable.ts'
 
 /** Another number: the index is made anew. */
-const version = 1
+const version = 2
 
 /**
  * Not the events themselves: for each stretch of lines of a file, from when to when they are and which words are in them.

@@ -56,6 +56,11 @@ test('an editor completes the values of a choice', async () => {
   assert.ok(controls.includes('fs.exec') && controls.includes('memory'))
 })
 
+test('an editor offers the presets of the network', async () => {
+  const rules = await completions('{ "defaults": { "network": { "allow": [ | ] } } }')
+  assert.ok(rules.includes('preset:npm') && rules.includes('preset:github'))
+})
+
 test('an editor tells what a key means when the mouse is over it', async () => {
   assert.match(await hover('{ "mcpServers": { "files": { "sandbox": { "limits": { "mem|ory": "1G" } } } } }'), /tmpfs included/)
   assert.match(await hover('{ "mcpServers": { "files": { "sand|box": {} } } }'), /What its sandbox may do/)

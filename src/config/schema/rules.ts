@@ -1,8 +1,9 @@
 import type { Reading } from '../../policy/network/reading.ts'
+import { presets } from '../../policy/network/presets.ts'
 import { readPrivateRange, readResolver } from '../../policy/network/resolver.ts'
 import { readRule, type Side } from '../../policy/network/rule.ts'
 import { readRules } from '../../policy/network/words.ts'
-import type { Shape } from './shape.ts'
+import type { JsonSchema, Shape } from './shape.ts'
 import { text } from './values.ts'
 import { quoted, type Wrong } from './words.ts'
 
@@ -29,8 +30,12 @@ export function unexpanded(value: string): Wrong {
 
 /** `NAME[:PORTS]`, `*.NAME[:PORTS]`, `ADDRESS[/PREFIX][:PORTS]`, `[IPv6][:PORTS]`; with `presets` also `preset:NAME`. */
 export function networkRule(side: Side, options: { readonly presets: boolean }): Shape<string> {
-  return told('a name with an optional port', (value) =>
-    options.presets ? readRules(value, side) : readRule(value, side),
+  const names = options.presets ? Object.keys(presets).map((name) => `preset:${name}`) : []
+  return told(
+    'a name with an optional port',
+    (value) => (options.presets ? readRules(value, side) : readRule(value, side)),
+    // What editors offer to put in.
+    { examples: ['api.github.com', '*.example.org:443,8443', '10.0.0.5:5432', ...names] },
   )
 }
 
@@ -44,9 +49,10 @@ export function resolver(): Shape<string> {
   return told('the address of a name server', readResolver)
 }
 
-function told(what: string, read: (value: string) => Reading<unknown>): Shape<string> {
+function told(what: string, read: (value: string) => Reading<unknown>, schema: JsonSchema = {}): Shape<string> {
   return text({
     what,
+    schema,
     check(value) {
       const { mistake } = read(value)
       return mistake && [`${quoted(value)} ${mistake.why}`, mistake.fix]

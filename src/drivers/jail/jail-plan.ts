@@ -1,7 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
-import type { JailPlan } from '../../protocol/jail-plan.ts'
+import type { JailEgress, JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan } from '../../policy/plan.ts'
-import type { StartOptions } from '../driver.ts'
+import type { EgressOptions, StartOptions } from '../driver.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
@@ -26,11 +26,11 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
  */
 export function toJailPlan(
   plan: Plan,
-  { id, socket, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'beforeProgram'>,
+  { id, socket, egress, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'egress' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
-  if (plan.network !== null) {
-    throw new GloveboxError('HOST_CANNOT', 'network.allow: not enforced by the jail yet', {
+  if (plan.network !== null && egress === undefined) {
+    throw new GloveboxError('HOST_CANNOT', 'network.allow: nobody decides about connections for this start', {
       fix: 'start it without a network list',
     })
   }
@@ -53,5 +53,10 @@ export function toJailPlan(
     allowDegraded: plan.allowDegraded,
     channel: socket === undefined ? null : { socket },
     hold: beforeProgram !== undefined,
+    egress: egress === undefined ? null : toJailEgress(egress),
   }
+}
+
+function toJailEgress({ socket, tcpPorts, addresses }: EgressOptions): JailEgress {
+  return { socket, tcpPorts: [...new Set(tcpPorts)].toSorted((a, b) => a - b), addresses: [...new Set(addresses)] }
 }

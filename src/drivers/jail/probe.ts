@@ -175,6 +175,7 @@ const quiet: StartOptions = {
   id: 'gbx-doctor',
   stdio: 'pipe',
   socket: undefined,
+  egress: undefined,
   onActivity: () => undefined,
   onLimit: () => undefined,
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { blockOf, classify } from './address.ts'
-import { formatIp, parseIp, parseRange, rangeHas, rangeWithin, type Ip } from './ip.ts'
+import { formatIp, formatRange, parseIp, parseRange, rangeHas, rangeWithin, type Ip } from './ip.ts'
 import { blocks, type AddressClass } from './special.ts'
 
 const table: Readonly<Record<AddressClass, string>> = {
@@ -50,7 +50,10 @@ test('what is said of an address says what it carries', () => {
 
 test('every block is in the table once, and is the smallest that has itself', () => {
   assert.equal(new Set(blocks.map(({ range }) => `${range.address}/${range.prefix}`)).size, blocks.length)
-  for (const block of blocks) assert.equal(blockOf(block.range), block)
+  for (const block of blocks) {
+    assert.deepEqual(parseRange(formatRange(block.range)), block.range)
+    assert.equal(blockOf(block.range), block)
+  }
 })
 
 const v4 = fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }).map((bits): Ip => ({ family: 4, bits }))

@@ -1,5 +1,5 @@
 import type { AddressRange } from '../network.ts'
-import { formatIp, parseIp, rangeHas, rangeWithin, withoutMapping, type Ip } from './ip.ts'
+import { formatIp, parseIp, rangeWithin, withoutMapping, type Ip } from './ip.ts'
 import { blocks, type AddressClass, type Block } from './special.ts'
 
 /** What an address is; those that carry one of version 4 are what that one is, where it is the worse of the two. */
@@ -19,7 +19,7 @@ export function classify(address: string): Classified {
 }
 
 export function classOf(ip: Ip): Classified {
-  const { kind, what, range } = longest((block) => rangeHas(block.range, ip))
+  const { kind, what, range } = longest((block) => hasIp(block, ip))
   const outer = { kind, what, block: range }
   const inner = carried(ip)
     .map((bits) => ({ ip: { family: 4, bits } as const, found: classOf({ family: 4, bits }) }))
@@ -35,7 +35,7 @@ export function blockOf(range: AddressRange): Block {
 }
 
 function longest(matches: (block: Block) => boolean): Block {
-  const found = blocks.filter(matches).toSorted((a, b) => b.range.prefix - a.range.prefix)[0]
+  const found = blocks.find(matches)
   // Version 4 as a whole is a block, and version 6 is partitioned by RFC 4291; only ranges wider than /8 have none.
   return found ?? everything
 }
@@ -44,23 +44,35 @@ const everything: Block = {
   range: { address: '::', prefix: 0, family: 6 },
   kind: 'public',
   what: 'all of version 6',
+  first: 0n,
+  hostBits: 128n,
+}
+
+function hasIp({ range, first, hostBits }: Block, { family, bits }: Ip): boolean {
+  return range.family === family && bits >> hostBits === first >> hostBits
 }
 
 /** Addresses of version 4 that a translator or a tunnel would take out of this one and go to. */
 function carried({ family, bits }: Ip): bigint[] {
   const last = bits & 0xffff_ffffn
-  const isIn = (text: string, prefix: number): boolean => {
-    const first = parseIp(text)
-    return family === 6 && first !== undefined && bits >> BigInt(128 - prefix) === first.bits >> BigInt(128 - prefix)
-  }
-  if (isIn('64:ff9b::', 96)) return [last]
-  if (isIn('64:ff9b:1::', 48)) return translated(bits)
+  if (family === 4) return []
+  if (bits >> 32n === nat64) return [last]
+  if (bits >> 80n === localNat64) return translated(bits)
   // The client's address is stored inverted, so that no gateway rewrites it (RFC 4380, section 4).
-  if (isIn('2001::', 32)) return [(bits >> 64n) & 0xffff_ffffn, last ^ 0xffff_ffffn]
-  if (isIn('2002::', 16)) return [(bits >> 80n) & 0xffff_ffffn]
+  if (bits >> 96n === teredo) return [(bits >> 64n) & 0xffff_ffffn, last ^ 0xffff_ffffn]
+  if (bits >> 112n === sixToFour) return [(bits >> 80n) & 0xffff_ffffn]
   // ::/128 and ::1/128 are no embeddings.
-  return isIn('::', 96) && last > 1n ? [last] : []
+  return bits >> 32n === 0n && last > 1n ? [last] : []
 }
+
+/** 64:ff9b::/96 */
+const nat64 = 0x64_ff9b_0000_0000_0000_0000n
+/** 64:ff9b:1::/48 */
+const localNat64 = 0x64_ff9b_0001n
+/** 2001::/32 */
+const teredo = 0x2001_0000n
+/** 2002::/16 */
+const sixToFour = 0x2002n
 
 /**
  * Where the address may stand behind a prefix of 96, 48, 56 or 64 bits; bits 64 to 71 are never part of it (RFC 6052,

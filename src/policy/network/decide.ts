@@ -86,6 +86,21 @@ function hasName(given: string): (host: RuleHost) => boolean {
     (host.kind === 'name' && host.name === name) || (host.kind === 'below' && name.endsWith(`.${host.name}`))
 }
 
+/** The word of one policy on each connection. */
+export interface Rules {
+  readonly decide: (target: Target) => Decision
+  readonly resolves: (name: string) => Decision
+  readonly mayConnect: (address: string, port: number) => string | undefined
+}
+
+export function rulesOf(network: Network): Rules {
+  return {
+    decide: (target) => decide(network, target),
+    resolves: (name) => decideName(network, name),
+    mayConnect: (address, port) => whyNotConnect(network, address, port),
+  }
+}
+
 /** Ranges that a sandbox has to reach as what they are, and the ports that it may connect to. */
 export interface EgressNeeds {
   readonly tcpPorts: readonly number[]

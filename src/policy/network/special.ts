@@ -1,5 +1,5 @@
 import type { AddressRange } from '../network.ts'
-import { parseRange } from './ip.ts'
+import { parseIp, width } from './ip.ts'
 
 /** What an address is good for, and so whether a name may lead there. */
 export type AddressClass =
@@ -21,6 +21,9 @@ export interface Block {
   readonly kind: AddressClass
   /** What it is, for people, with its source. */
   readonly what: string
+  /** The range as numbers, for comparing: every address that is decided on goes through all blocks. */
+  readonly first: bigint
+  readonly hostBits: bigint
 }
 
 /**
@@ -104,13 +107,17 @@ const metadata: readonly (readonly [address: string, whose: string])[] = [
   ['fd00:42::42/128', 'of Scaleway'],
 ]
 
+/** The longest prefixes first. */
 export const blocks: readonly Block[] = [
   ...registries.map(([range, kind, what]) => block(range, kind, what)),
   ...metadata.map(([range, whose]) => block(range, 'metadata', `the metadata service ${whose}`)),
-]
+].toSorted((a, b) => b.range.prefix - a.range.prefix)
 
+/** Every start that has a network passes here: the form of the ranges is held by a test, not looked at each time. */
 function block(text: string, kind: AddressClass, what: string): Block {
-  const range = parseRange(text)
-  if (range === undefined) throw new RangeError(`${text} is no range`)
-  return { range, kind, what }
+  const [address = '', prefix] = text.split('/')
+  const ip = parseIp(address)
+  if (ip === undefined) throw new RangeError(`${text} is no range`)
+  const range = { address, prefix: Number(prefix), family: ip.family }
+  return { range, kind, what, first: ip.bits, hostBits: BigInt(width(ip.family) - range.prefix) }
 }

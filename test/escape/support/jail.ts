@@ -65,6 +65,7 @@ export function planFor(place: Place, words: readonly string[], changes: Partial
     allowDegraded: [],
     channel: null,
     hold: false,
+    egress: null,
     ...changes,
   }
 }

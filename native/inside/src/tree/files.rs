@@ -1,5 +1,6 @@
 //! The few files of /etc that programs look for, where the plan mounts none.
 
+use glovebox_wire::egress::RESOLVER;
 use glovebox_wire::Plan;
 
 use super::{Tree, STAGE};
@@ -54,8 +55,7 @@ fn contents(plan: &Plan, who: &Who) -> Outcome<[(&'static str, String); 7]> {
             ),
         ),
         ("hostname", format!("{host}\n")),
-        // No name server: the network is empty, and asking nobody fails at once instead of in 5 s.
-        ("resolv.conf", "options timeout:1 attempts:1\n".to_owned()),
+        ("resolv.conf", resolvers(plan)),
         (
             "nsswitch.conf",
             "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
@@ -63,6 +63,14 @@ fn contents(plan: &Plan, who: &Who) -> Outcome<[(&'static str, String); 7]> {
         ),
         ("machine-id", machine_id()?),
     ])
+}
+
+fn resolvers(plan: &Plan) -> String {
+    match plan.egress {
+        Some(_) => format!("nameserver {RESOLVER}\n"),
+        // No name server: the network is empty, and asking nobody fails at once instead of in 5 s.
+        None => "options timeout:1 attempts:1\n".to_owned(),
+    }
 }
 
 /// The host's would tell which machine this is; a new one each time tells nothing (machine-id(5)).

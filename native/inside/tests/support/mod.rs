@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
@@ -38,10 +39,11 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     pub fn new(starter: Starter) -> Scratch {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = format!(
-            "glovebox-test-{}-{:?}-{:?}",
+            "glovebox-test-{}-{}-{:?}",
             std::process::id(),
-            std::thread::current().id(),
+            COUNT.fetch_add(1, Ordering::Relaxed),
             starter
         );
         let name: String = unique
@@ -114,7 +116,8 @@ pub fn plan_for(script: &str) -> Value {
         "mode": "enforce",
         "allowDegraded": [],
         "channel": null,
-        "hold": false
+        "hold": false,
+        "egress": null
     })
 }
 

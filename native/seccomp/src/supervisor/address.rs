@@ -1,7 +1,7 @@
 //! Socket addresses, read out of a copy as the kernel would read it.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::io::Errno;
 
@@ -95,6 +95,18 @@ impl Address {
             pid: word(4)?,
             groups: word(8)?,
         })
+    }
+
+    /// Whom it names in the internet protocols; a version 4 address in its longer spelling is one of version 4.
+    pub fn internet(&self) -> Option<SocketAddr> {
+        match self {
+            Self::V4 { ip, port } => Some((*ip, *port).into()),
+            Self::V6 { ip, port } => Some(match ip.to_ipv4_mapped() {
+                Some(mapped) => (mapped, *port).into(),
+                None => (*ip, *port).into(),
+            }),
+            _ => None,
+        }
     }
 
     /// Whether this is the caller's own machine, which in its network namespace is the sandbox.

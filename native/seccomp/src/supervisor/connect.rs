@@ -2,6 +2,7 @@
 //! socket. A socket belongs to the network namespace that it was made in, so what is loopback to
 //! it is the sandbox's own, whoever connects it.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::fs::FileType;
@@ -13,7 +14,7 @@ use super::address::{self, Address};
 use super::listener::{checked, Answer, Notification};
 use super::record::Sink;
 use super::target::Target;
-use super::{path, ActivityKind, Supervisor, SupervisorError, Verdict, What};
+use super::{path, ActivityKind, Egress, Supervisor, SupervisorError, Verdict, What};
 
 /// Device and inode of a network namespace.
 pub type Namespace = (u64, u64);
@@ -59,7 +60,7 @@ impl<S: Sink> Supervisor<S> {
             }
         };
         let address = Address::parse(&bytes);
-        let (bytes, keep, verdict) = match decide(facts, &address) {
+        let (bytes, keep, verdict) = match decide(facts, &address, self.options.egress.as_ref()) {
             Decision::Invalid(error) => {
                 return self
                     .answer(call, Answer::Errno(error.raw_os_error()))
@@ -144,7 +145,7 @@ impl<S: Sink> Supervisor<S> {
     }
 }
 
-fn decide(socket: Socket, address: &Address) -> Decision {
+fn decide(socket: Socket, address: &Address, egress: Option<&Egress>) -> Decision {
     const DEFAULT: &str = "network.default-deny";
     if !socket.own {
         return Decision::Denied(Errno::ACCESS, "network.foreign-socket");
@@ -155,11 +156,15 @@ fn decide(socket: Socket, address: &Address) -> Decision {
         Address::Short => Decision::Invalid(Errno::INVAL),
         Address::Unspecified if inet && stream_or_datagram => Decision::Allowed("disconnect"),
         Address::V4 { .. } | Address::V6 { .. } if inet && stream_or_datagram => {
-            if address.is_loopback() {
-                Decision::Allowed("loopback")
-            } else {
+            let rule = match egress {
+                _ if address.is_loopback() => Some("loopback"),
+                Some(egress) => egress.rule(socket.kind, address),
+                None => None,
+            };
+            match rule {
+                Some(rule) => Decision::Allowed(rule),
                 // What a program is told that has no network.
-                Decision::Denied(Errno::NETUNREACH, DEFAULT)
+                None => Decision::Denied(Errno::NETUNREACH, DEFAULT),
             }
         }
         Address::UnixPath(_) | Address::UnixAbstract(_)
@@ -182,6 +187,42 @@ fn decide(socket: Socket, address: &Address) -> Decision {
             Decision::Allowed("netlink")
         }
         _ => Decision::Denied(Errno::AFNOSUPPORT, DEFAULT),
+    }
+}
+
+impl Egress {
+    /// Connected is only to addresses that are local to the sandbox's namespace: whether anything comes of it is decided
+    /// outside, where the relay asks.
+    fn rule(&self, kind: SocketType, address: &Address) -> Option<&'static str> {
+        let to = address.internet()?;
+        if !self.ranges.iter().any(|range| contains(*range, to.ip())) {
+            return None;
+        }
+        match kind {
+            SocketType::STREAM => Some("network.egress"),
+            SocketType::DGRAM if to == self.resolver => Some("network.resolver"),
+            // Nobody listens there. It is how C libraries find out which of several addresses to prefer (RFC 6724), so that
+            // a refusal would make each look-up of a name a record of something denied.
+            SocketType::DGRAM => Some("network.egress-datagram"),
+            _ => None,
+        }
+    }
+}
+
+fn contains((network, prefix): (IpAddr, u8), address: IpAddr) -> bool {
+    let shifted = |bits: u128, width: u8| {
+        let host = u32::from(width.saturating_sub(prefix));
+        bits.checked_shr(host).unwrap_or(0)
+    };
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let bits = |ip| shifted(u128::from(u32::from(ip)), 32);
+            bits(network) == bits(address)
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            shifted(network.into(), 128) == shifted(address.into(), 128)
+        }
+        _ => false,
     }
 }
 
@@ -271,15 +312,15 @@ mod tests {
     #[test]
     fn only_the_sandbox_itself_can_be_reached() {
         assert_eq!(
-            decide(TCP, &v4([127, 0, 0, 1])),
+            decide(TCP, &v4([127, 0, 0, 1]), None),
             Decision::Allowed("loopback")
         );
         assert_eq!(
-            decide(TCP, &v4([10, 0, 0, 1])),
+            decide(TCP, &v4([10, 0, 0, 1]), None),
             Decision::Denied(Errno::NETUNREACH, "network.default-deny")
         );
         assert_eq!(
-            decide(TCP, &Address::Unspecified),
+            decide(TCP, &Address::Unspecified, None),
             Decision::Allowed("disconnect")
         );
         let raw = Socket {
@@ -287,9 +328,58 @@ mod tests {
             ..TCP
         };
         assert!(matches!(
-            decide(raw, &v4([127, 0, 0, 1])),
+            decide(raw, &v4([127, 0, 0, 1]), None),
             Decision::Denied(..)
         ));
+    }
+
+    #[test]
+    fn what_stands_for_somebody_outside_can_be_connected_to() {
+        let egress = Egress {
+            ranges: vec![
+                (Ipv4Addr::new(198, 18, 0, 0).into(), 15),
+                ("fd67:6c6f:7665::".parse().expect("an address"), 64),
+                (Ipv4Addr::new(10, 0, 0, 5).into(), 32),
+            ],
+            resolver: (Ipv4Addr::new(198, 18, 0, 1), 53).into(),
+        };
+        let rule = |socket, ip: &str, port| {
+            let address = match ip.parse().expect("an address") {
+                IpAddr::V4(ip) => Address::V4 { ip, port },
+                IpAddr::V6(ip) => Address::V6 { ip, port },
+            };
+            match decide(socket, &address, Some(&egress)) {
+                Decision::Allowed(rule) => rule,
+                Decision::Denied(_, rule) => rule,
+                other => panic!("{other:?}"),
+            }
+        };
+        let six = Socket {
+            domain: AddressFamily::INET6,
+            ..TCP
+        };
+        let datagram = Socket {
+            kind: SocketType::DGRAM,
+            ..TCP
+        };
+        for ip in ["198.18.0.9", "198.19.255.254", "10.0.0.5"] {
+            assert_eq!(rule(TCP, ip, 443), "network.egress");
+            assert_eq!(rule(six, &format!("::ffff:{ip}"), 443), "network.egress");
+        }
+        assert_eq!(rule(six, "fd67:6c6f:7665::9", 443), "network.egress");
+        assert_eq!(rule(TCP, "127.0.0.1", 443), "loopback");
+        for ip in [
+            "198.20.0.1",
+            "10.0.0.6",
+            "8.8.8.8",
+            "fd67:6c6f:7665:1::1",
+            "::198.18.0.9",
+        ] {
+            assert_eq!(rule(six, ip, 443), "network.default-deny", "{ip}");
+        }
+        assert_eq!(rule(datagram, "198.18.0.1", 53), "network.resolver");
+        assert_eq!(rule(datagram, "198.18.0.9", 443), "network.egress-datagram");
+        assert_eq!(rule(datagram, "8.8.8.8", 53), "network.default-deny");
     }
 
     #[test]
@@ -305,7 +395,7 @@ mod tests {
                     ..socket
                 };
                 assert_eq!(
-                    decide(foreign, &address),
+                    decide(foreign, &address, None),
                     Decision::Denied(Errno::ACCESS, "network.foreign-socket")
                 );
             }
@@ -315,11 +405,11 @@ mod tests {
     #[test]
     fn unix_sockets_go_by_path_or_by_namespace() {
         assert_eq!(
-            decide(UNIX, &Address::UnixPath(b"/x".to_vec())),
+            decide(UNIX, &Address::UnixPath(b"/x".to_vec()), None),
             Decision::Path(b"/x".to_vec())
         );
         assert_eq!(
-            decide(UNIX, &Address::UnixAbstract(b"x".to_vec())),
+            decide(UNIX, &Address::UnixAbstract(b"x".to_vec()), None),
             Decision::Allowed("unix.abstract")
         );
         let datagram = Socket {
@@ -327,7 +417,7 @@ mod tests {
             ..UNIX
         };
         assert!(matches!(
-            decide(datagram, &Address::UnixPath(b"/x".to_vec())),
+            decide(datagram, &Address::UnixPath(b"/x".to_vec()), None),
             Decision::Denied(..)
         ));
     }
@@ -335,15 +425,15 @@ mod tests {
     #[test]
     fn an_address_of_another_family_is_no_way_around() {
         assert!(matches!(
-            decide(TCP, &Address::UnixPath(b"/x".to_vec())),
+            decide(TCP, &Address::UnixPath(b"/x".to_vec()), None),
             Decision::Denied(..)
         ));
         assert!(matches!(
-            decide(UNIX, &v4([127, 0, 0, 1])),
+            decide(UNIX, &v4([127, 0, 0, 1]), None),
             Decision::Denied(..)
         ));
         assert!(matches!(
-            decide(UNIX, &Address::Unspecified),
+            decide(UNIX, &Address::Unspecified, None),
             Decision::Denied(..)
         ));
         let netlink = Socket {
@@ -352,11 +442,11 @@ mod tests {
             own: true,
         };
         assert_eq!(
-            decide(netlink, &Address::Netlink { pid: 0, groups: 0 }),
+            decide(netlink, &Address::Netlink { pid: 0, groups: 0 }, None),
             Decision::Allowed("netlink")
         );
         assert!(matches!(
-            decide(netlink, &Address::Netlink { pid: 0, groups: 1 }),
+            decide(netlink, &Address::Netlink { pid: 0, groups: 1 }, None),
             Decision::Denied(..)
         ));
     }

@@ -1,0 +1,178 @@
+//! The conversation with the host. What is to be said waits in memory while the host does not read, which is bounded by
+//! whoever makes lines looking at [`Link::is_congested`] before it makes one that a program can cause at will.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use glovebox_wire::egress::{FlowId, FromRelay, Hello, Limits, ToRelay, MAX_LINE};
+use glovebox_wire::WireError;
+use rustix::io::{ioctl_fionbio, read, retry_on_intr, write, Errno};
+use rustix::net::sockopt::{set_socket_timeout, Timeout};
+use rustix::net::{
+    connect, send, socket_with, AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+/// Past this programs wait until the host has read.
+const CONGESTED: usize = 256 << 10;
+
+/// The host was there before the sandbox began; it answers at once or not at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub enum LinkError {
+    Call(&'static str, Errno),
+    /// The host has closed it.
+    Closed,
+    Line(WireError),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkError::Call(what, errno) => write!(formatter, "{what}: {errno}"),
+            LinkError::Closed => formatter.write_str("the host has closed the link"),
+            LinkError::Line(error) => write!(formatter, "a line of the host's: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+pub struct Link {
+    fd: OwnedFd,
+    /// What was read, up to `heard` of which is done with.
+    unread: Vec<u8>,
+    heard: usize,
+    unsaid: Vec<u8>,
+    /// Bytes since the beginning.
+    said: u64,
+}
+
+impl Link {
+    pub fn greet(path: &SocketAddrUnix) -> Result<Link, LinkError> {
+        let call = |what| move |errno| LinkError::Call(what, errno);
+        let fd = socket_with(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(call("make a socket"))?;
+        for timeout in [Timeout::Recv, Timeout::Send] {
+            set_socket_timeout(&fd, timeout, Some(PATIENCE)).map_err(call("set a timeout"))?;
+        }
+        retry_on_intr(|| connect(&fd, path)).map_err(call("connect to the host's socket"))?;
+        send(&fd, &Hello::Link.to_line(), SendFlags::NOSIGNAL).map_err(call("greet the host"))?;
+        Ok(Link {
+            fd,
+            unread: Vec::new(),
+            heard: 0,
+            unsaid: Vec::new(),
+            said: 0,
+        })
+    }
+
+    /// What the host answers: what holds for all connections.
+    pub fn wait_for_welcome(&mut self) -> Result<Limits, LinkError> {
+        let limits = loop {
+            if let Some(line) = self.take_line()? {
+                match ToRelay::parse(&line).map_err(LinkError::Line)? {
+                    ToRelay::Welcome(limits) => break limits,
+                    ToRelay::To(..) => return Err(unexpected("welcome")),
+                }
+            }
+            self.read().map_err(|error| match error {
+                LinkError::Call(what, Errno::AGAIN) => LinkError::Call(what, Errno::TIMEDOUT),
+                error => error,
+            })?;
+        };
+        let failed = |errno| LinkError::Call("set a flag", errno);
+        ioctl_fionbio(&self.fd, true).map_err(failed)?;
+        Ok(limits)
+    }
+
+    /// The next line that is for one connection; `None`: not yet.
+    pub fn hear(&mut self) -> Result<Option<(FlowId, glovebox_wire::egress::Order)>, LinkError> {
+        loop {
+            if let Some(line) = self.take_line()? {
+                return match ToRelay::parse(&line).map_err(LinkError::Line)? {
+                    ToRelay::To(id, order) => Ok(Some((id, order))),
+                    ToRelay::Welcome(_) => Err(unexpected("no second welcome")),
+                };
+            }
+            match self.read() {
+                Ok(()) => {}
+                Err(LinkError::Call(_, Errno::AGAIN)) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let waiting = &self.unread[self.heard..];
+        let Some(end) = waiting.iter().position(|byte| *byte == b'\n') else {
+            return match waiting.len() {
+                0..=MAX_LINE => Ok(None),
+                _ => Err(unexpected("an end within 64 KiB")),
+            };
+        };
+        let line = waiting[..end].to_vec();
+        self.heard += end + 1;
+        Ok(Some(line))
+    }
+
+    fn read(&mut self) -> Result<(), LinkError> {
+        self.unread.drain(..std::mem::take(&mut self.heard));
+        let mut bytes = [0u8; 16 << 10];
+        match retry_on_intr(|| read(&self.fd, &mut bytes)) {
+            Ok(0) => Err(LinkError::Closed),
+            Ok(length) => {
+                self.unread.extend_from_slice(&bytes[..length]);
+                Ok(())
+            }
+            Err(Errno::CONNRESET) => Err(LinkError::Closed),
+            Err(errno) => Err(LinkError::Call("read what the host says", errno)),
+        }
+    }
+
+    /// Returns where on the link the line ends: [`Link::has_said`] tells when the host has it.
+    pub fn tell(&mut self, id: FlowId, line: &FromRelay<'_>) -> u64 {
+        self.unsaid.extend_from_slice(&line.to_line(id));
+        self.said + self.unsaid.len() as u64
+    }
+
+    pub fn has_said(&self, place: u64) -> bool {
+        self.said >= place
+    }
+
+    pub fn is_congested(&self) -> bool {
+        self.unsaid.len() > CONGESTED
+    }
+
+    /// True: everything is said.
+    pub fn flush(&mut self) -> Result<bool, LinkError> {
+        let mut sent = 0;
+        while sent < self.unsaid.len() {
+            match retry_on_intr(|| write(&self.fd, &self.unsaid[sent..])) {
+                Ok(length) => sent += length,
+                Err(Errno::AGAIN) => break,
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(LinkError::Closed),
+                Err(errno) => return Err(LinkError::Call("tell the host", errno)),
+            }
+        }
+        self.unsaid.drain(..sent);
+        self.said += sent as u64;
+        Ok(self.unsaid.is_empty())
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn unexpected(expected: &str) -> LinkError {
+    LinkError::Line(WireError(format!("expected {expected}")))
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { GloveboxError } from '../../errors.ts'
+import { synthetic } from '../../policy/network.ts'
+import { noNetwork, resolveNetwork } from '../../policy/network/words.ts'
+import type { Plan } from '../../policy/plan.ts'
+import type { JailPlan } from '../../protocol/jail-plan.ts'
+import { toJailPlan } from './jail-plan.ts'
+
+const limit = { value: 1024, explicit: false }
+
+function planTo(...network: string[]): Plan {
+  return {
+    schema: 'glovebox/plan/1',
+    server: 'files',
+    driver: 'jail',
+    command: { path: '/usr/bin/node', argv: ['node'], cwd: '/', env: {} },
+    mounts: [],
+    deny: [],
+    exec: null,
+    network: resolveNetwork({ ...noNetwork, allow: network }),
+    limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
+    messageBytes: 1024,
+    tools: { allow: ['*'], deny: [] },
+    mode: 'enforce',
+    allowDegraded: [],
+  }
+}
+
+const options = { id: 'files-3f2a', socket: undefined, egress: undefined }
+
+function fixture(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../../native/wire/fixtures/${name}`, import.meta.url), 'utf8'))
+}
+
+test('a plan with a network is refused where nobody decides about connections', () => {
+  assert.throws(
+    () => toJailPlan(planTo('api.example.org'), options, false),
+    (error) => error instanceof GloveboxError && error.code === 'HOST_CANNOT' && error.message.startsWith('network'),
+  )
+})
+
+test('a plan without a network has no egress', () => {
+  assert.equal(toJailPlan(planTo(), options, false).egress, null)
+})
+
+test('an egress has ascending ports, each once, as the launcher wants them', () => {
+  const socket = '/run/user/1000/glovebox/files-3f2a/egress'
+  const egress = { socket, tcpPorts: [443, 22, 5432, 443], addresses: ['10.0.0.5/32', 'fd00::/8', '10.0.0.5/32'] }
+  const { egress: made } = toJailPlan(planTo('api.example.org'), { ...options, egress }, false)
+  const { egress: expected } = fixture('plan-full.json') as JailPlan
+  assert.deepEqual(made, expected)
+})
+
+test('the synthetic addresses are those that the launcher routes', () => {
+  const { v4, v6, resolver, proxy } = synthetic
+  assert.deepEqual(
+    { v4: `${v4.address}/${v4.prefix}`, v6: `${v6.address}/${v6.prefix}`, resolver, proxyPort: proxy.port },
+    fixture('egress-synthetic.json'),
+  )
+})

@@ -1,0 +1,68 @@
+import { connect, type Socket } from 'node:net'
+import { finished } from 'node:stream/promises'
+import type { Duplex } from 'node:stream'
+
+export interface DialOptions {
+  readonly connectMs: number
+  /** A connection over which nothing moved for so long is closed. */
+  readonly idleMs: number
+  /** Whether the other end is still spoken to when it has said its last; false: it is not (HTTP). Default true. */
+  readonly halfOpen?: boolean
+}
+
+/**
+ * Connects to the first of these addresses that answers.
+ * @throws the system's error of the last one
+ */
+export async function dial(addresses: readonly string[], port: number, options: DialOptions): Promise<Socket> {
+  let last: unknown = new Error('no address to connect to')
+  for (const address of addresses) {
+    try {
+      return await dialOne(address, port, options)
+    } catch (error) {
+      last = error
+    }
+  }
+  throw last
+}
+
+async function dialOne(
+  host: string,
+  port: number,
+  { connectMs, idleMs, halfOpen = true }: DialOptions,
+): Promise<Socket> {
+  // `host` is an address: nothing is looked up, and there is nothing to choose between.
+  const socket = connect({ host, port, allowHalfOpen: halfOpen, autoSelectFamily: false, noDelay: true })
+  await new Promise<void>((resolve, reject) => {
+    const late = (): void => {
+      socket.destroy(Object.assign(new Error('the connection took too long'), { code: 'ETIMEDOUT' }))
+    }
+    socket.setTimeout(connectMs, late)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject).off('timeout', late)
+      resolve()
+    })
+  })
+  socket.setTimeout(idleMs, () => socket.destroy())
+  return socket
+}
+
+/**
+ * Moves bytes both ways, each with its own end and at the pace of who takes them. Settles when both are done or one failed.
+ * `answering`: what comes from outside is on its way already.
+ */
+export async function join(inside: Duplex, outside: Duplex, answering = false): Promise<'end' | 'reset'> {
+  if (!answering) outside.pipe(inside)
+  inside.pipe(outside)
+  try {
+    await Promise.all([finished(inside), finished(outside)])
+    return 'end'
+  } catch {
+    // Whatever failed: it is told as a connection that was cut, on both sides.
+    return 'reset'
+  } finally {
+    inside.destroy()
+    outside.destroy()
+  }
+}

@@ -1,0 +1,252 @@
+import type { Duplex } from 'node:stream'
+import { getSystemErrorName } from 'node:util'
+import type { Recorder } from '../protocol/facts.ts'
+import type { Activity } from '../protocol/jail-status.ts'
+import { synthetic } from '../policy/network.ts'
+import { withPort } from './address.ts'
+import { dial, type DialOptions } from './connect/dial.ts'
+import { createStreamIncoming, type Reply } from './connect/stream-incoming.ts'
+import { dialProxy, dialThrough } from './connect/through-proxy.ts'
+import { serveDnsStream } from './dns/stream.ts'
+import { createStub } from './dns/stub.ts'
+import { judgeFirstBytes } from './first-bytes/judge.ts'
+import { NotDialed, type HttpFlow, type OnRequest } from './http/forward.ts'
+import { hostOf } from './http/authority.ts'
+import { createHttpServer } from './http/server.ts'
+import type { Incoming, Judge } from './incoming.ts'
+import { createNames } from './names.ts'
+import { nowhere, serveProxy } from './proxy/proxy.ts'
+import { createAttribution, type Asker } from './record/attribution.ts'
+import { createBook, type Refusal, type Trip } from './record/book.ts'
+import { createLookups } from './record/lookups.ts'
+import { codeOf, createRouter } from './route.ts'
+import type { Rules, Target } from './rules.ts'
+import type { HostProxy, Upstream } from './upstream.ts'
+
+export interface EngineOptions {
+  readonly rules: Rules
+  readonly lookup: (name: string) => Promise<readonly string[]>
+  readonly upstream: Upstream
+  readonly record: Recorder
+  /** Something could not be recorded: what it was about does not happen, and the sandbox is to be ended. */
+  readonly onFailure: (error: unknown) => void
+  readonly dial: DialOptions
+  readonly onRequest?: OnRequest | undefined
+}
+
+/** Everything that is decided about the network of one sandbox, whatever carries its connections. */
+export interface Engine {
+  serve(incoming: Incoming): void
+  /** To a datagram for the resolver. Empty: none. */
+  answer(query: Buffer): Buffer
+  /** The supervisor saw a program on its way. */
+  onConnect(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'>): void
+  close(): void
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { rules, record, onFailure, upstream } = options
+  const names = createNames()
+  const attribution = createAttribution()
+  const book = createBook(record, onFailure)
+  const route = createRouter(options)
+  const http = createHttpServer()
+  const lookups = createLookups(record)
+  const dialHttp = { ...options.dial, halfOpen: false }
+  const stub = createStub({
+    names,
+    resolves: rules.resolves,
+    onRefused: (lookup) => lookups({ process: attribution.last(synthetic.resolver, 53), ...lookup }),
+  })
+
+  function answer(query: Buffer): Buffer {
+    try {
+      return stub(query)
+    } catch (error) {
+      onFailure(error)
+      return Buffer.alloc(0)
+    }
+  }
+
+  async function serve(incoming: Incoming): Promise<void> {
+    const { address, port } = incoming
+    const asker = await askerOf(incoming)
+    if (address === synthetic.resolver && port === 53) return serveDnsStream(await incoming.hand(), answer)
+    if (address === synthetic.proxy.address && port === synthetic.proxy.port) {
+      const stream = await incoming.hand()
+      resetWith(incoming, stream)
+      return openProxy(stream, asker)
+    }
+    return carry(incoming, { address, port }, asker)
+  }
+
+  /** What the supervisor saw comes by another way, and may come a moment later. */
+  async function askerOf({ address, port }: Incoming): Promise<Asker | null> {
+    const known = attribution.take(address, port)
+    if (known !== null) return known
+    await new Promise((resolve) => setImmediate(resolve))
+    return attribution.take(address, port)
+  }
+
+  async function carry(incoming: Incoming, asked: Target, asker: Asker | null): Promise<void> {
+    const refuse = (target: Target, why: Refusal, at?: string): void => {
+      book.refuse(asker, { ...target, at }, why)
+      incoming.refuse(why)
+    }
+    const target = meant(asked)
+    if (target === undefined) return refuse(asked, unknownAddress)
+    const decision = rules.decide(target)
+    if (decision.allowed && target.port === 80 && 'name' in target) {
+      return serveHttp(incoming, await incoming.hand(), target, asker)
+    }
+    const found = await route(target, { clear: false })
+    if (found.kind === 'refused' || found.kind === 'failed') return refuse(target, found, incoming.address)
+    const carried = found.kind === 'direct' || incoming.dials ? incoming : await asStream(incoming)
+    const addresses = found.kind === 'direct' ? found.addresses : []
+    const trip = book.open(asker, target, { rule: found.rule, addresses })
+    const ended = await carried.connect({
+      addresses,
+      port: target.port,
+      dial: found.kind === 'proxy' ? async () => throughProxy(found.proxy, target) : undefined,
+      judge: 'name' in target ? judgeFor(target, trip) : undefined,
+      onConnected: (address) => trip.connected(found.kind === 'direct' ? address : null),
+    })
+    if (ended.how === 'failed') {
+      const why = { kind: 'failed', rule: found.rule, reason: nameOf(ended.errno) } as const
+      trip.fail(why.reason)
+      return carried.refuse(why)
+    }
+    if (ended.how === 'closed') return trip.close(ended)
+    // Refused ones are in the record already.
+    trip.close({ sent: 0, received: 0, reason: ended.how })
+    if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
+    else carried.refuse()
+  }
+
+  function serveHttp(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): void {
+    resetWith(incoming, stream)
+    http.serve(stream, flowTo(target, asker))
+  }
+
+  /** An answer that is broken off must not look like one that has ended. */
+  function resetWith(incoming: Incoming, stream: Duplex): void {
+    stream.once('close', () => {
+      if (!stream.writableFinished) incoming.refuse()
+    })
+  }
+
+  async function asStream(incoming: Incoming): Promise<Incoming> {
+    const { address, port } = incoming
+    const stream = await incoming.hand()
+    resetWith(incoming, stream)
+    return createStreamIncoming(stream, { address, port, dial: options.dial, reply: undefined })
+  }
+
+  async function throughProxy(proxy: HostProxy, target: Target) {
+    return dialThrough(proxy, withPort(hostOf(target), target.port), options.dial)
+  }
+
+  function judgeFor(target: { readonly name: string; readonly port: number }, trip: Trip): Judge {
+    return (first, end) => {
+      const found = judgeFirstBytes(first, end, target)
+      if (found.is === 'refuse') trip.refuse(found)
+      return found.is === 'http' ? 'hand' : found.is
+    }
+  }
+
+  /** A synthetic address is its name, and undefined where it is nobody's. */
+  function meant(target: Target): Target | undefined {
+    if ('name' in target) return target
+    const { address, port } = target
+    const name = names.nameAt(address)
+    if (name !== undefined) return { name, port }
+    return isSynthetic(address) ? undefined : target
+  }
+
+  function flowTo(origin: Target | undefined, asker: Asker | null): HttpFlow {
+    return {
+      origin,
+      secure: false,
+      meant,
+      dial: async (target) => dialFor(target, asker),
+      throughProxy: (target) => upstream.httpProxyFor(target),
+      onRefused: (target, why) => book.refuse(asker, target ?? origin ?? nowhere, why),
+      onRequest: options.onRequest,
+    }
+  }
+
+  /** A connection of the host's own, for requests that are forwarded. */
+  async function dialFor(target: Target, asker: Asker | null): Promise<Duplex> {
+    const found = await route(target, { clear: true })
+    if (found.kind === 'refused' || found.kind === 'failed') {
+      book.refuse(asker, target, found)
+      throw new NotDialed(found)
+    }
+    const addresses = found.kind === 'direct' ? found.addresses : []
+    const trip = book.open(asker, target, { rule: found.rule, addresses })
+    try {
+      const socket =
+        found.kind === 'proxy' ? await dialProxy(found.proxy, dialHttp) : await dial(addresses, target.port, dialHttp)
+      trip.connected(found.kind === 'direct' ? (socket.remoteAddress ?? null) : null)
+      socket.once('close', (failed) =>
+        trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' }),
+      )
+      return socket
+    } catch (error) {
+      trip.fail(codeOf(error))
+      throw new NotDialed({ kind: 'failed', rule: found.rule, reason: `no connection: ${codeOf(error)}` })
+    }
+  }
+
+  function openProxy(stream: Duplex, asker: Asker | null): void {
+    serveProxy(stream, {
+      http,
+      flow: flowTo(undefined, asker),
+      tunnel: (opened, target, reply) => openTunnel(opened, target, reply, asker),
+      onRefused: (target, why) => book.refuse(asker, target, why),
+    })
+  }
+
+  function openTunnel(stream: Duplex, target: Target, reply: Reply, asker: Asker | null): void {
+    const address = hostOf(target)
+    const incoming = createStreamIncoming(stream, {
+      address,
+      port: target.port,
+      dial: options.dial,
+      reply,
+    })
+    guarded(incoming, carry(incoming, target, asker))
+  }
+
+  /** What nobody waits for: a program that has gone meanwhile, or a record that cannot be written. */
+  function guarded(incoming: Incoming, work: Promise<void>): void {
+    work.catch(() => incoming.refuse())
+  }
+
+  return {
+    serve: (incoming) => guarded(incoming, serve(incoming)),
+    answer,
+    onConnect: (activity) => attribution.onConnect(activity),
+    close() {
+      http.close()
+      book.close()
+    },
+  }
+}
+
+const unknownAddress: Refusal = {
+  kind: 'refused',
+  rule: 'network.unknown-address',
+  reason: 'no name was given this address',
+}
+
+function nameOf(errno: number): string {
+  return errno === 0 ? 'it was given up' : getSystemErrorName(-errno)
+}
+
+/** Of the ranges that stand for names: what is in none is an address as it is. */
+function isSynthetic(address: string): boolean {
+  const { v4, v6 } = synthetic
+  // 198.18.0.0/15 are 198.18 and 198.19; the version 6 prefix is 64 bits long and its spelling is canonical.
+  return /^198\.1[89]\./.test(address) || address.startsWith(v6.address.replace(/:$/, '')) || address === v4.address
+}

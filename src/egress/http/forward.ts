@@ -1,0 +1,231 @@
+import { Agent, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Refusal } from '../record/book.ts'
+import { codeOf } from '../route.ts'
+import type { Target } from '../rules.ts'
+import { hostHeader, hostOf } from './authority.ts'
+import { checkHead, type RequestHead } from './head.ts'
+import { asTrailers, endToEnd, flat, pairsOf, type Header } from './headers.ts'
+import { refusalBody } from './refusal.ts'
+
+/** Whom the requests of one connection are for, and how to get there. */
+export interface HttpFlow {
+  /** Undefined on a proxy's connection, where each request says it. */
+  readonly origin: Target | undefined
+  readonly secure: boolean
+  /** What the request was for, in our own words: a synthetic address is its name. Undefined: it stands for nothing. */
+  readonly meant: (target: Target) => Target | undefined
+  /** A new connection, checked and recorded. Rejects with NotDialed. */
+  readonly dial: (target: Target) => Promise<Duplex>
+  /** The value of Proxy-Authorization, where the connection leads to a proxy that is sent whole requests. */
+  readonly throughProxy: (target: Target) => { readonly authorization: string | undefined } | undefined
+  /** A request that is refused before anything is connected to. */
+  readonly onRefused: (target: Target | undefined, why: Refusal) => void
+  readonly onRequest: OnRequest | undefined
+}
+
+/** May change a request before it goes out, or refuse it: where credentials are put in. */
+export type OnRequest = (head: RequestHead) => Promise<Changed | Refusal>
+
+export interface Changed {
+  readonly head: RequestHead
+  /** What the body goes through; of the same length, where the head says how long it is. */
+  readonly body?: Transform | undefined
+}
+
+/** There is no connection to forward over. */
+export class NotDialed extends Error {
+  readonly why: Refusal
+
+  constructor(why: Refusal) {
+    super(why.reason)
+    this.why = why
+  }
+}
+
+/** Connections to the outside of one connection of a program's. */
+export interface Agents {
+  /** Used again for the next request to the same target. */
+  readonly kept: Agent
+  /** For one request: one with a body cannot be sent a second time, and a connection that has waited may be closed by now. */
+  readonly fresh: Agent
+  destroy(): void
+}
+
+export function createAgents(flow: HttpFlow): Agents {
+  const [kept, fresh] = [true, false].map((keepAlive) => createAgent(flow, keepAlive)) as [Agent, Agent]
+  return {
+    kept,
+    fresh,
+    destroy() {
+      kept.destroy()
+      fresh.destroy()
+    },
+  }
+}
+
+function createAgent(flow: HttpFlow, keepAlive: boolean): Agent {
+  const agent = new Agent({ keepAlive, maxSockets: 8, maxTotalSockets: 16, maxFreeSockets: 4, timeout: 30_000 })
+  agent.createConnection = (options, done) => {
+    const { target } = options as { readonly target?: Target }
+    if (target === undefined) throw new Error('a request without a target')
+    void connectFor(flow, target, (error, stream) => done?.(error, stream as Duplex))
+    return undefined
+  }
+  // One connection for one target, whatever else Node would take for the same.
+  agent.getName = (options) => {
+    const { target } = (options ?? {}) as { readonly target?: Target }
+    return target === undefined ? '' : `${hostOf(target)} ${target.port}`
+  }
+  return agent
+}
+
+async function connectFor(
+  flow: HttpFlow,
+  target: Target,
+  done: (error: Error | null, stream?: Duplex) => void,
+): Promise<void> {
+  try {
+    done(null, await flow.dial(target))
+  } catch (error) {
+    done(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+/** Forwards one request, and its answer. Never rejects: what goes wrong ends the exchange. */
+export async function forward(
+  flow: HttpFlow,
+  agents: Agents,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const outcome = await prepare(flow, incoming)
+    if ('kind' in outcome) return refuse(response, outcome.status, outcome)
+    await answer(await exchange(flow, agents, outcome, incoming, response), response)
+  } catch (error) {
+    if (response.headersSent) response.destroy()
+    else if (error instanceof NotDialed) refuse(response, error.why.kind === 'refused' ? 403 : 502, error.why)
+    else refuse(response, 502, { kind: 'failed', rule: 'network', reason: 'the server did not answer' })
+  }
+}
+
+async function exchange(
+  flow: HttpFlow,
+  agents: Agents,
+  changed: Changed,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<IncomingMessage> {
+  const framing = framingOf(incoming)
+  const outgoing = startRequest(flow, agents, changed.head, framing)
+  outgoing.once('continue', () => response.writeContinue())
+  response.once('close', () => {
+    if (!response.writableFinished) outgoing.destroy()
+  })
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve)
+    outgoing.on('error', reject)
+  })
+  if (framing === 'none') {
+    incoming.resume()
+    outgoing.end()
+    try {
+      return await answered
+    } catch (error) {
+      // It was closed by the server while it waited for this request, which then nobody has read (RFC 9112, 9.3.1).
+      const again = outgoing.reusedSocket && codeOf(error) === 'ECONNRESET' && !response.destroyed
+      if (!again) throw error
+      return exchange(flow, { ...agents, kept: agents.fresh }, changed, incoming, response)
+    }
+  }
+  incoming.once('end', () => {
+    if (incoming.rawTrailers.length > 0) outgoing.addTrailers(asTrailers(incoming.rawTrailers))
+  })
+  // A server may answer, and close, before it has read all of a body: what counts is whether there is an answer.
+  const sent = changed.body === undefined ? pipeline(incoming, outgoing) : pipeline(incoming, changed.body, outgoing)
+  sent.catch(() => undefined)
+  return answered
+}
+
+/** The request as it goes out, or why it does not. */
+export async function prepare(
+  flow: HttpFlow,
+  incoming: IncomingMessage,
+): Promise<Changed | (Refusal & { readonly status: number })> {
+  const { method = '', url = '', httpVersion: version, rawHeaders } = incoming
+  const checked = checkHead({ method, url, version, rawHeaders }, flow)
+  if ('status' in checked) {
+    const why = { kind: 'refused', rule: checked.rule, reason: checked.reason } as const
+    flow.onRefused(flow.origin, why)
+    return { ...why, status: checked.status }
+  }
+  const to = flow.meant(checked.to)
+  if (to === undefined) {
+    const why = { kind: 'refused', rule: 'network.unknown-address', reason: 'no name has this address' } as const
+    flow.onRefused(checked.to, why)
+    return { ...why, status: 403 }
+  }
+  const headers = endToEnd(pairsOf(rawHeaders)).filter(([name]) => name.toLowerCase() !== 'host')
+  const head: RequestHead = { method, path: checked.path, headers, to, secure: flow.secure }
+  if (flow.onRequest === undefined) return { head }
+  const changed = await flow.onRequest(head)
+  if (!('kind' in changed)) return changed
+  flow.onRefused(to, changed)
+  return { ...changed, status: 403 }
+}
+
+/** How the body is told apart from what follows it. */
+type Framing = 'none' | 'length' | 'chunked'
+
+function framingOf({ headers }: IncomingMessage): Framing {
+  if (headers['transfer-encoding'] !== undefined) return 'chunked'
+  return headers['content-length'] === undefined ? 'none' : 'length'
+}
+
+export function startRequest(
+  flow: HttpFlow,
+  { kept, fresh }: Agents,
+  { method, path, headers, to, secure }: RequestHead,
+  framing: Framing,
+  hop: readonly Header[] = [],
+): ClientRequest {
+  const proxy = flow.throughProxy(to)
+  const host = hostHeader(to, secure ? 443 : 80)
+  const lines: Header[] = [['Host', host], ...headers, ...hop]
+  if (framing === 'chunked') lines.push(['Transfer-Encoding', 'chunked'])
+  // Without it Node would send the empty body of a POST as chunks, which not every server takes.
+  if (framing === 'none' && !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(method))
+    lines.push(['Content-Length', '0'])
+  if (proxy?.authorization !== undefined) lines.push(['Proxy-Authorization', proxy.authorization])
+  return request({
+    method,
+    path: proxy === undefined ? path : `http://${host}${path === '*' ? '' : path}`,
+    headers: flat(lines),
+    setHost: false,
+    agent: framing === 'none' ? kept : fresh,
+    // Node's own type does not know that an agent gets what it is given.
+    ...({ target: to } as object),
+  })
+}
+
+async function answer(from: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.sendDate = false
+  const headers = endToEnd(pairsOf(from.rawHeaders))
+  response.writeHead(from.statusCode ?? 502, from.statusMessage, flat(headers))
+  from.once('end', () => {
+    if (from.rawTrailers.length > 0) response.addTrailers(asTrailers(from.rawTrailers))
+  })
+  await pipeline(from, response)
+}
+
+export function refuse(response: ServerResponse, status: number, why: Refusal): void {
+  const body = refusalBody(why)
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  })
+  response.end(body)
+}

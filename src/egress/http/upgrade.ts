@@ -1,0 +1,90 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { join } from '../connect/dial.ts'
+import { NotDialed, prepare, startRequest, type Agents, type HttpFlow } from './forward.ts'
+import { endToEnd, pairsOf, type Header } from './headers.ts'
+import { refusalBody, refusalMessage } from './refusal.ts'
+
+/**
+ * A request that asks for another protocol on its connection. A WebSocket (RFC 6455) is a request as any other, and once the
+ * server agrees, a connection of its own. Any other wish goes unheard, as a server may leave it (RFC 9110, 7.8): HTTP/2 in
+ * the clear above all, whose requests would go unchecked. Never rejects.
+ */
+export async function forwardUpgrade(
+  flow: HttpFlow,
+  agents: Agents,
+  incoming: IncomingMessage,
+  inside: Duplex,
+): Promise<void> {
+  inside.on('error', () => inside.destroy())
+  try {
+    const outcome = hasBody(incoming) ? withBody : await prepare(flow, incoming)
+    if ('kind' in outcome) return end(inside, outcome.status, refusalBody(outcome))
+    const hop: Header[] = isWebSocket(incoming) ? upgrade : []
+    const outgoing = startRequest(flow, { ...agents, kept: agents.fresh }, outcome.head, 'none', hop)
+    inside.once('close', () => outgoing.destroy())
+    outgoing.end()
+    const found = await new Promise<Upgraded | IncomingMessage>((resolve, reject) => {
+      if (hop.length > 0) outgoing.once('upgrade', (response, outside, head) => resolve({ response, outside, head }))
+      outgoing.once('response', resolve)
+      outgoing.on('error', reject)
+    })
+    if (!('outside' in found)) return await passAnswer(found, inside)
+    const { response, outside, head } = found
+    inside.write(headOf(response, [...hop, ...endToEnd(pairsOf(response.rawHeaders))]))
+    if (head.length > 0) outside.unshift(head)
+    await join(inside, outside)
+  } catch (error) {
+    const why = error instanceof NotDialed ? error.why : noAnswer
+    end(inside, why.kind === 'refused' ? 403 : 502, refusalBody(why))
+  }
+}
+
+const upgrade: Header[] = [
+  ['Connection', 'Upgrade'],
+  ['Upgrade', 'websocket'],
+]
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.trim().toLowerCase() === 'websocket'
+}
+
+/** Node reads no body of a request that asks for an upgrade. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+interface Upgraded {
+  readonly response: IncomingMessage
+  readonly outside: Duplex
+  readonly head: Buffer
+}
+
+const withBody = {
+  kind: 'refused',
+  status: 403,
+  rule: 'network.protocol',
+  reason: 'a request for an upgrade that has a body',
+} as const
+const noAnswer = { kind: 'failed', rule: 'network', reason: 'the server did not answer' } as const
+
+/** The server does not agree: its answer ends with the connection. */
+async function passAnswer(response: IncomingMessage, inside: Duplex): Promise<void> {
+  const headers = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
+  inside.resume()
+  inside.write(headOf(response, [...headers, ['Connection', 'close']]))
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (!inside.write(chunk)) await new Promise((resolve) => inside.once('drain', resolve).once('close', resolve))
+  }
+  inside.end()
+}
+
+function headOf({ statusCode = 502, statusMessage }: IncomingMessage, headers: readonly Header[]): string {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${statusCode} ${statusMessage ?? STATUS_CODES[statusCode] ?? ''}\r\n${lines.join('')}\r\n`
+}
+
+function end(inside: Duplex, status: number, body: string): void {
+  if (inside.destroyed) return
+  inside.end(refusalMessage(status, body))
+}

@@ -1,0 +1,126 @@
+import { chmodSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { GloveboxError, messageOf } from '../../errors.ts'
+import type { FromRelay, RelayLimits, ToRelay } from '../../protocol/egress-link.ts'
+import type { Incoming } from '../incoming.ts'
+import { createRelayedFlow, type RelayedFlow } from './flow.ts'
+import { parseFromRelay, parseGreeting } from './line.ts'
+import { takeLine, takeLines } from './lines.ts'
+
+export interface RelayLinkOptions {
+  /** Absolute, 107 bytes at most, in a directory that is ours alone; nothing is there yet. */
+  readonly path: string
+  readonly limits: RelayLimits
+  readonly onIncoming: (incoming: Incoming) => void
+  /** Undefined or empty: no answer. */
+  readonly answer: (query: Buffer) => Buffer | undefined
+}
+
+export interface RelayLink {
+  /**
+   * Nothing is accepted any more. What the relay still had to say when it ended is heard, for so long; then what is open is
+   * reset by the relay, which has lost us. Idempotent.
+   */
+  close(waitMs: number): Promise<void>
+}
+
+/** What the relay may leave unread of ours before it is taken for stuck. */
+const maxUnread = 8 * 2 ** 20
+
+/**
+ * Listens for the relay of one sandbox, and speaks with it. What it says is checked: something that is not of the
+ * protocol ends the link, and with it all connections.
+ * @throws the system's error when the socket cannot be made
+ */
+export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLink> {
+  const flows = new Map<number, RelayedFlow>()
+  const sockets = new Set<Socket>()
+  let linkSocket: Socket | undefined
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    // Its end is told by 'close'; whoever has the stream later has a listener of its own.
+    socket.on('error', () => socket.destroy())
+    takeLine(socket, (line) => greet(socket, line))
+  })
+
+  function greet(socket: Socket, line: string): void {
+    const greeting = parseGreeting(line)
+    if (greeting === 'link' && linkSocket === undefined) {
+      linkSocket = socket
+      serveLink(socket)
+      return
+    }
+    const taken = typeof greeting === 'object' ? flows.get(greeting.carry)?.carry(socket) : undefined
+    if (taken === undefined) socket.destroy()
+    else if (taken === 'last' && typeof greeting === 'object') flows.delete(greeting.carry)
+  }
+
+  function serveLink(socket: Socket): void {
+    const send = (line: ToRelay): void => {
+      if (socket.destroyed) return
+      socket.write(`${JSON.stringify(line)}\n`)
+      if (socket.writableLength > maxUnread) socket.destroy()
+    }
+    socket.once('close', () => {
+      for (const flow of flows.values()) flow.lost()
+      flows.clear()
+    })
+    send({ welcome: options.limits })
+    let last = 0
+    takeLines(socket, (text) => {
+      const line = parseFromRelay(text)
+      if (line === undefined) socket.destroy()
+      else if ('opened' in line) {
+        // Numbers go up: one that was used would mix up two connections.
+        if (line.id <= last) return void socket.destroy()
+        last = line.id
+        const flow = createRelayedFlow(line.id, line.opened, send)
+        flows.set(line.id, flow)
+        options.onIncoming(flow.incoming)
+      } else if ('query' in line) send({ id: line.id, answer: answerTo(line).toString('base64') })
+      else if (flows.get(line.id)?.take(line)) flows.delete(line.id)
+    })
+  }
+
+  function answerTo({ query }: Extract<FromRelay, { readonly query: string }>): Buffer {
+    return options.answer(Buffer.from(query, 'base64')) ?? Buffer.alloc(0)
+  }
+
+  await listen(server, options.path)
+  return {
+    async close(waitMs) {
+      server.close()
+      await closedWithin(linkSocket, waitMs)
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+async function closedWithin(socket: Socket | undefined, ms: number): Promise<void> {
+  if (socket === undefined || socket.destroyed || ms === 0) return
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+    // The directory lets nobody else in even before this.
+    chmodSync(path, 0o600)
+  } catch (error) {
+    server.close()
+    throw new GloveboxError('NOT_STARTED', `the socket of the sandbox's network cannot be made: ${messageOf(error)}`, {
+      fix: 'XDG_RUNTIME_DIR names where it is made: a directory of a short path that this user may write to',
+      cause: error,
+    })
+  }
+}

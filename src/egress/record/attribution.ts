@@ -1,0 +1,62 @@
+import { canonicalAddress, withPort } from '../address.ts'
+import type { Activity } from '../../protocol/jail-status.ts'
+
+export interface Asker {
+  readonly pid: number
+  readonly program: string
+}
+
+/**
+ * Who made a connection: the supervisor tells of each connect(2) before it is made, and the connection arrives with the same
+ * address and port. Several programs can be on their way to one place: first come, first served.
+ */
+export interface Attribution {
+  onConnect(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'>): void
+  /** Null: nobody was seen. */
+  take(address: string, port: number): Asker | null
+  /** Who was last on the way there, without taking anything: datagrams come without a connection. */
+  last(address: string, port: number): Asker | null
+}
+
+/** What was seen for longer has not become a connection: a port without a listener, a program that gave up. */
+const maxAgeMs = 5000
+const maxPlaces = 1024
+const maxWaiting = 64
+
+interface Seen {
+  readonly asker: Asker
+  readonly at: number
+}
+
+export function createAttribution(now: () => number = Date.now): Attribution {
+  const places = new Map<string, Seen[]>()
+  const fresh = (key: string): Seen[] => (places.get(key) ?? []).filter(({ at }) => now() - at <= maxAgeMs)
+  return {
+    onConnect({ pid, program, address, count = 1 }) {
+      const key = keyOf(address)
+      if (key === undefined) return
+      const seen = Array.from({ length: Math.min(count, maxWaiting) }, () => ({ asker: { pid, program }, at: now() }))
+      const waiting = [...fresh(key), ...seen].slice(-maxWaiting)
+      // Anew at the end: the place that was longest not asked for is the first to go.
+      places.delete(key)
+      places.set(key, waiting)
+      const [oldest] = places.keys()
+      if (places.size > maxPlaces && oldest !== undefined) places.delete(oldest)
+    },
+    take(address, port) {
+      const key = withPort(address, port)
+      const [first, ...rest] = fresh(key)
+      if (rest.length > 0) places.set(key, rest)
+      else places.delete(key)
+      return first?.asker ?? null
+    },
+    last: (address, port) => fresh(withPort(address, port)).at(-1)?.asker ?? null,
+  }
+}
+
+/** `1.2.3.4:80`, `[::1]:80`; undefined for what is no place of the network. */
+function keyOf(text: string | undefined): string | undefined {
+  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(text ?? '') ?? []
+  const address = canonicalAddress(v6 ?? v4 ?? '')
+  return address === undefined ? undefined : withPort(address, Number(port))
+}

@@ -1,0 +1,88 @@
+import type { Recorder } from '../protocol/facts.ts'
+import type { Activity } from '../protocol/jail-status.ts'
+import type { Network } from '../policy/network.ts'
+import { createEngine, type Engine } from './engine.ts'
+import type { OnRequest } from './http/forward.ts'
+import { listenForRelay } from './link/relay-link.ts'
+import { hostLookup } from './lookup/host-lookup.ts'
+import { rememberLookups } from './lookup/lookup.ts'
+import { resolverLookup } from './lookup/resolver-lookup.ts'
+import type { Rules } from './rules.ts'
+import { upstreamOf } from './upstream.ts'
+
+export interface EgressOptions {
+  readonly network: Pick<Network, 'resolvers' | 'limits'>
+  readonly rules: Rules
+  /** Where the relay finds us: absolute, 107 bytes at most, in a directory that is ours alone. */
+  readonly socket: string
+  readonly record: Recorder
+  /** Something could not be recorded: the sandbox is to be ended. Called at most once. */
+  readonly onFailure: (error: unknown) => void
+  /** The host's, for its proxies. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly onRequest?: OnRequest | undefined
+}
+
+/** The network of one sandbox, listening. */
+export interface Egress {
+  /** The supervisor's word on what a program does; what is no connection is passed over. */
+  onActivity(activity: Pick<Activity, 'kind' | 'pid' | 'program' | 'address' | 'count'>): void
+  /** What cannot be checked here, for the receipt. */
+  readonly uncheckedAddresses: string | undefined
+  /** All connections end, and their ends are in the record when this has settled; nothing is recorded after. Idempotent. */
+  close(): Promise<void>
+}
+
+/** So long one address of a server may take to answer: two losses of the first packet (tcp(7), tcp_syn_retries). */
+const connectMs = 10_000
+
+/** The relay ends with the launcher: what it said before is in the socket by then. */
+const lastWordsMs = 250
+
+/**
+ * Makes the host's side of a sandbox's network, and listens for the relay.
+ * @throws GloveboxError where that cannot be done: the sandbox must then not be started
+ */
+export async function startEgress(options: EgressOptions): Promise<Egress> {
+  const { network, rules, record } = options
+  const { limits } = network
+  const upstream = upstreamOf(options.env)
+  const lookup = network.resolvers.length === 0 ? hostLookup : resolverLookup(network.resolvers)
+  const engine = createEngine({
+    rules,
+    lookup: rememberLookups(lookup),
+    upstream,
+    record,
+    onFailure: once(options.onFailure),
+    dial: { connectMs, idleMs: limits.idleMs },
+    onRequest: options.onRequest,
+  })
+  const link = await listenForRelay({
+    path: options.socket,
+    limits: { ...limits, connectMs },
+    onIncoming: (incoming) => engine.serve(incoming),
+    answer: (query) => engine.answer(query),
+  })
+  return {
+    onActivity: (activity) => tellConnect(engine, activity),
+    uncheckedAddresses: upstream.uncheckedAddresses,
+    async close() {
+      await link.close(lastWordsMs)
+      engine.close()
+    },
+  }
+}
+
+/** Datagrams are sent with and without a connect(2) before. */
+function tellConnect(engine: Engine, activity: Parameters<Egress['onActivity']>[0]): void {
+  if (activity.kind === 'connect' || activity.kind === 'send') engine.onConnect(activity)
+}
+
+function once(act: (error: unknown) => void): (error: unknown) => void {
+  let done = false
+  return (error) => {
+    if (done) return
+    done = true
+    act(error)
+  }
+}
