@@ -43,7 +43,9 @@ function http(first: Buffer): Asked {
 function socks4(first: Buffer): Asked {
   const end = first.indexOf(0, 8)
   const isNamed = first.readUInt32BE(4) < 256
-  const host = isNamed ? first.toString('latin1', end + 1, first.indexOf(0, end + 1)) : [...first.subarray(4, 8)].join('.')
+  const host = isNamed
+    ? first.toString('latin1', end + 1, first.indexOf(0, end + 1))
+    : [...first.subarray(4, 8)].join('.')
   return { host, port: first.readUInt16BE(2), ready: Buffer.of(0, 90, 0, 0, 0, 0, 0, 0), first: Buffer.alloc(0) }
 }
 

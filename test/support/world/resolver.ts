@@ -122,7 +122,10 @@ function record(type: number, ttl: number, data: Buffer): Buffer {
 
 export function encodeName(name: string): Buffer {
   const labels = name === '' ? [] : name.split('.')
-  return Buffer.concat([...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label, 'latin1')])), Buffer.of(0)])
+  return Buffer.concat([
+    ...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label, 'latin1')])),
+    Buffer.of(0),
+  ])
 }
 
 function encodeSix(address: string): Buffer {

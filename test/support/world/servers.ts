@@ -22,9 +22,22 @@ process.once('message', (begin: Begin) => void start(begin))
 
 async function start({ zone, open }: Begin): Promise<void> {
   await Promise.all([
-    ...tcpPorts.map(async (port) => listen(createServer((socket) => witness(socket, plain)), port)),
-    ...httpPorts.map(async (port) => listen(createServer((socket) => witness(socket, http)), port)),
-    listen(createServer((socket) => witness(socket, plain)), 53),
+    ...tcpPorts.map(async (port) =>
+      listen(
+        createServer((socket) => witness(socket, plain)),
+        port,
+      ),
+    ),
+    ...httpPorts.map(async (port) =>
+      listen(
+        createServer((socket) => witness(socket, http)),
+        port,
+      ),
+    ),
+    listen(
+      createServer((socket) => witness(socket, plain)),
+      53,
+    ),
     ...udpPorts.map(datagrams),
     startResolver({
       zone,
@@ -32,7 +45,14 @@ async function start({ zone, open }: Begin): Promise<void> {
       port: 53,
       otherwise: (name) => (token.test(name) ? `REACHED ${name}` : undefined),
     }),
-    ...(open ? [listen(openProxy((name) => firstAddress(zone[name])), 3128)] : []),
+    ...(open
+      ? [
+          listen(
+            openProxy((name) => firstAddress(zone[name])),
+            3128,
+          ),
+        ]
+      : []),
   ])
   process.send?.('ready')
 }

@@ -28,7 +28,11 @@ export interface Flow {
   readonly names: readonly string[]
 }
 
-export async function startWorld(attacks: string, zone: Zone, { open = false } = {}): Promise<World> {
+export async function startWorld(
+  attacks: string,
+  zone: Zone,
+  { open = false }: { readonly open?: boolean } = {},
+): Promise<World> {
   const child = spawn(attacks, ['world'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const line = async (): Promise<unknown> => {

@@ -14,7 +14,7 @@ pub const ATTACKS: &[Attack] = &[
     ("egress-transports", transports),
 ];
 
-/// `host` or `name`, `port`, `by` (how it connects), `pieces` in hex, with `?` where an answer is waited for and `+` where
+/// `host` or `name`, `port`, `by` (how it connects), `pieces` in hex (`58*1000` is a thousand times the same), with `?` where an answer is waited for and `+` where
 /// the pieces before must have gone; `end`: then it says that it has said all. The effect is an answer of the suite's listeners.
 fn say(args: &Args, trace: &mut Trace) -> Outcome {
     let to = match target(args, trace) {
@@ -44,7 +44,7 @@ fn say(args: &Args, trace: &mut Trace) -> Outcome {
             }
             "+" => settle(fd),
             hex => {
-                let Some(bytes) = unhex(hex) else {
+                let Some(bytes) = repeated(hex) else {
                     return Outcome::NotTried("a piece that is no hex".into());
                 };
                 if trace.call("write", write_whole(fd, &bytes)).is_err() {
@@ -64,6 +64,13 @@ fn say(args: &Args, trace: &mut Trace) -> Outcome {
         return got("reached", &heard);
     }
     Outcome::Nothing
+}
+
+fn repeated(piece: &str) -> Option<Vec<u8>> {
+    match piece.split_once('*') {
+        Some((hex, times)) => Some(unhex(hex)?.repeat(times.parse().ok()?)),
+        None => unhex(piece),
+    }
 }
 
 fn connected(trace: &mut Trace, to: &Address, by: &str) -> Res<i32> {
