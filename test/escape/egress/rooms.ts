@@ -3,6 +3,7 @@ import { addressCases } from './cases/addresses.ts'
 import { helloCases } from './cases/hellos.ts'
 import { questionCases, rebindingRoom } from './cases/names.ts'
 import { proxyCases } from './cases/proxies.ts'
+import { addressRoom, privateRoom } from './cases/ranges.ts'
 import { requestCases } from './cases/requests.ts'
 import { socketCases } from './cases/sockets.ts'
 
@@ -29,4 +30,6 @@ export const egressRooms: readonly EgressRoom[] = [
   { ...oneName, name: 'the proxy', cases: proxyCases },
   { ...oneName, name: 'sockets', cases: socketCases },
   rebindingRoom,
+  addressRoom,
+  privateRoom,
 ]

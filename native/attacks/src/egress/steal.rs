@@ -87,13 +87,18 @@ fn descriptors(args: &Args, trace: &mut Trace) -> Outcome {
     outcome
 }
 
-/// Connects to the sockets that `/proc/net/unix` shows, to `paths`, and to the same through other roots.
-fn socket_files(args: &Args, trace: &mut Trace) -> Outcome {
+/// Connects to the sockets that `/proc/net/unix` shows, to the paths of one line of standard input, separated by commas,
+/// and to the same through other roots.
+fn socket_files(_: &Args, trace: &mut Trace) -> Outcome {
+    let mut paths = String::new();
+    if std::io::stdin().read_line(&mut paths).is_err() || paths.trim().is_empty() {
+        return Outcome::NotTried("no paths".into());
+    }
     let shown = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let listed = shown
         .lines()
         .filter_map(|line| line.split_whitespace().nth(7).map(str::to_owned));
-    let given = args.get("paths").split(',').flat_map(|path| {
+    let given = paths.trim().split(',').flat_map(|path| {
         ["", "/proc/1/root", "/proc/self/root", "/proc/1/cwd/.."]
             .map(|root| format!("{root}{path}"))
     });
