@@ -10,8 +10,22 @@ const DEADLINE_SECONDS: i64 = 20;
 
 /// `name key=value … -- name key=value …`
 pub fn run(words: &[String], attacks: &[Attack]) -> i32 {
+    each(words, attacks, || true)
+}
+
+/// The same, each when a byte has come: whoever watches says when it has seen what the one before did.
+pub fn step(words: &[String], attacks: &[Attack]) -> i32 {
+    each(words, attacks, || {
+        sys::read_some(0, 1).is_ok_and(|byte| !byte.is_empty())
+    })
+}
+
+fn each(words: &[String], attacks: &[Attack], go_on: impl Fn() -> bool) -> i32 {
     for words in words.split(|word| word == "--") {
         let Some(name) = words.first() else { continue };
+        if !go_on() {
+            return 0;
+        }
         // `id:name` gives one attack several lines, told apart by the id.
         let (id, attack) = name.split_once(':').unwrap_or((name, name));
         let Some((_, body)) = attacks.iter().find(|(known, _)| *known == attack) else {

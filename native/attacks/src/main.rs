@@ -2,6 +2,7 @@
 //! For the escape suite only: see README.md.
 
 mod batch;
+mod egress;
 mod files;
 mod kernel;
 mod leaks;
@@ -20,6 +21,7 @@ fn main() {
     let code = match words.first().map(String::as_str) {
         // Inside, and for the control runs outside.
         Some("run") => batch::run(rest, &attacks()),
+        Some("step") => batch::step(rest, &attacks()),
         Some("describe") => leaks::describe(),
         Some("mark") => files::mark(),
         Some("linger") => linger(),
@@ -28,6 +30,8 @@ fn main() {
         Some("witness") => outside::witness::run(rest),
         Some("victim") => outside::victim::run(rest),
         Some("terminal") => outside::terminal::run(rest),
+        Some("world") => outside::world::run(rest),
+        Some("within") => outside::world::within(rest),
         Some("throwaway") => outside::throwaway::run(rest),
         Some("keyed") => outside::keyed::run(rest),
         Some("given") => outside::given::run(rest),
@@ -35,7 +39,7 @@ fn main() {
         Some("flip") => outside::flip::run(rest),
         Some("locked") => outside::locked::run(rest),
         _ => {
-            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | describe | list | witness | terminal | throwaway | keyed | given | without-landlock | flip | locked");
+            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | step NAME … | describe | list | witness | terminal | world | within | throwaway | keyed | given | without-landlock | flip | locked");
             64
         }
     };
@@ -46,6 +50,7 @@ fn attacks() -> Vec<Attack> {
     [
         files::attacks(),
         network::attacks(),
+        egress::attacks(),
         processes::attacks(),
         kernel::attacks(),
         races::attacks(),

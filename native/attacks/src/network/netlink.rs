@@ -19,7 +19,7 @@ fn netlink_families(_: &Args, trace: &mut Trace) -> Outcome {
 }
 
 const REQUEST_ACK: u16 = 0x1 | 0x4;
-const CREATE: u16 = 0x400;
+pub const CREATE: u16 = 0x400;
 
 /// An address on the loopback, a new interface, the loopback down, a default route, another namespace's link.
 fn netlink_route(_: &Args, trace: &mut Trace) -> Outcome {
@@ -58,7 +58,7 @@ fn netlink_route(_: &Args, trace: &mut Trace) -> Outcome {
     )
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut bytes = (value.len() as u16 + 4).to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
     bytes.extend(value);
@@ -67,7 +67,7 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 }
 
 /// Sends one request and returns what the kernel acknowledged.
-fn request(kind: u16, flags: u16, body: &[u8]) -> Res {
+pub fn request(kind: u16, flags: u16, body: &[u8]) -> Res {
     let fd = sys!(libc::SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW, 0)? as i32;
     let mut message = (16 + body.len() as u32).to_ne_bytes().to_vec();
     message.extend(kind.to_ne_bytes());

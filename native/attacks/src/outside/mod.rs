@@ -1,5 +1,6 @@
 //! What stands outside the sandbox: victims, witnesses, and places for control runs.
 
+mod capture;
 pub mod flip;
 pub mod given;
 pub mod keyed;
@@ -10,6 +11,7 @@ pub mod throwaway;
 pub mod victim;
 pub mod without;
 pub mod witness;
+pub mod world;
 
 use crate::sys;
 use crate::sys::{c, Res};

@@ -1,0 +1,3 @@
+import { attackUnderPressure } from './egress/pressure.ts'
+
+attackUnderPressure('jail')

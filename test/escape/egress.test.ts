@@ -1,0 +1,4 @@
+import { egressRooms } from './egress/rooms.ts'
+import { attackEgress } from './egress/suite.ts'
+
+attackEgress('jail', egressRooms)

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Writable } from 'node:stream'
+import { eventually } from '../../support/eventually.ts'
+import { runners, type Runner } from '../../support/as-user.ts'
+import { startWorld, type World } from '../../support/world/world.ts'
+import { attacksBinary } from '../support/binaries.ts'
+import { attackerOf, flagsOf, openBox, wordsOf, type Box } from './box.ts'
+import { allowedName, pieces, server4, tokenOf, zone, type EgressCase } from './case.ts'
+import { clientHello } from './hello.ts'
+
+const policy = { allow: [`${allowedName}:80,443,8080`] }
+
+interface Flood {
+  readonly how: 'open' | 'half' | 'slow' | 'churn'
+  readonly what: string
+  readonly port: number
+  readonly count: number
+  readonly held: number
+  readonly pieces: string
+}
+
+const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${allowedName}:8080\r\n\r\n`
+
+const floods: readonly Flood[] = [
+  { how: 'churn', what: '10,000 connections, each ended at once', port: 8080, count: 10_000, held: 0, pieces: '' },
+  { how: 'open', what: '2,000 connections that say nothing', port: 8080, count: 2000, held: 900, pieces: '' },
+  {
+    how: 'half',
+    what: '2,000 connections that say half of a TLS hello',
+    port: 443,
+    count: 2000,
+    held: 900,
+    pieces: pieces(clientHello({ names: [allowedName] })),
+  },
+  { how: 'half', what: '2,000 half requests', port: 80, count: 2000, held: 900, pieces: pieces(request('/')) },
+  {
+    how: 'slow',
+    what: '1,000 requests whose answers nobody reads',
+    port: 8080,
+    count: 1000,
+    held: 900,
+    pieces: pieces(request('/')),
+  },
+  {
+    how: 'half',
+    what: '2,000 connections to the proxy that say half',
+    port: 3128,
+    count: 2000,
+    held: 900,
+    pieces: pieces('CONNECT '),
+  },
+]
+
+const asking: EgressCase = {
+  title: '',
+  id: 'asking',
+  attack: 'egress-say',
+  args: { name: allowedName, port: 8080, pieces: pieces(request(`/${tokenOf('asking')}`)) },
+}
+
+/** What one sandbox does with its network is not felt by another, and what is lost outside opens nothing. */
+export function attackUnderPressure(driver: string): void {
+  for (const runner of runners()) {
+    describe(`under pressure, started by ${runner.name}`, () => {
+      let world: World
+      let attacker: string
+      const boxes: Box[] = []
+      before(async () => {
+        world = await startWorld(attacksBinary(runner), zone)
+        attacker = attackerOf(runner)
+      })
+      after(async () => {
+        for (const box of boxes) box.child.kill('SIGKILL')
+        await world.end()
+      })
+      const open = (cases: readonly EgressCase[], more: readonly string[] = []): Box => {
+        const flags = [...flagsOf(policy, driver), ...more]
+        const box = openBox({ world, runner, attacker, words: wordsOf(cases), flags })
+        boxes.push(box)
+        return box
+      }
+      floodTests(open)
+      lossTests(open, () => world, runner)
+    })
+  }
+}
+
+type Open = (cases: readonly EgressCase[], more?: readonly string[]) => Box
+
+/** So many requests of another sandbox are made while one floods, at least. */
+const meanwhile = 20
+
+function floodTests(open: Open): void {
+  for (const { how, what, ...args } of floods) {
+    test(`${what} do not disturb another sandbox`, async (t) => {
+      const to = args.port === 3128 ? { host: '198.18.0.2' } : { name: allowedName }
+      const flood = { title: '', id: 'flood', attack: 'egress-flood', args: { ...to, ...args, how, seconds: 120 } }
+      const [bad, good] = [open([flood, asking], ['--open-files', '1024']), open(Array<EgressCase>(5000).fill(asking))]
+      await good.step()
+      let over = false
+      const flooding = bad.step().finally(() => (over = true))
+      const times: number[] = []
+      while (!over || times.length < meanwhile) {
+        const begun = performance.now()
+        const { effect, calls } = await good.step()
+        times.push(performance.now() - begun)
+        assert.match(effect, /^reached/, JSON.stringify(calls))
+      }
+      const report = await flooding
+      assert.ok(report.attempted, JSON.stringify(report))
+      times.sort((a, b) => a - b)
+      t.diagnostic(
+        `${report.calls.at(-1)?.[0]}; another's ${times.length} requests took at most ${times.at(-1)?.toFixed()} ms`,
+      )
+      // A request takes some milliseconds; a machine of two processors that is flooded from inside has others to serve too.
+      assert.ok((times.at(-1) ?? 0) < 2000, `one took ${times.at(-1)} ms`)
+      const after = await bad.step()
+      assert.match(after.effect, /^reached/, `its own network did not recover: ${JSON.stringify(after.calls)}`)
+      for (const box of [bad, good]) box.child.kill('SIGTERM')
+    })
+  }
+}
+
+function lossTests(open: Open, world: () => World, runner: Runner): void {
+  test('when the relay is killed, connections end, and no new one leads anywhere', async () => {
+    const id = 'relay-killed'
+    const box = open([
+      {
+        title: '',
+        id,
+        attack: 'egress-across',
+        args: { name: allowedName, port: 8080, pieces: pieces(request(`/${tokenOf(id)}`)) },
+      },
+    ])
+    const holds = (await box.step()) as unknown as { holds?: number }
+    assert.equal(holds.holds, 1, JSON.stringify(holds))
+    await world().passed()
+    const relay = await eventually(() => relayBelow(box.child.pid ?? -1))
+    process.kill(relay, 'SIGKILL')
+    await eventually(() => (existsSync(`/proc/${relay}/fd`) ? undefined : true))
+    const report = await box.step()
+    assert.equal(report.effect, 'none', JSON.stringify(report.calls))
+    const passed = await world().passed()
+    assert.deepEqual(
+      passed.filter(({ tokens }) => tokens.length > 0),
+      [],
+    )
+    assert.equal(passed.find(({ to }) => to === server4)?.bytes ?? 0, 0)
+    box.child.kill('SIGTERM')
+  })
+
+  test('the socket on which the host waits for the relay cannot be connected to from inside', async () => {
+    const box = open([{ title: '', id: 'link', attack: 'egress-socket-files', args: {} }])
+    const pattern = path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes/*/egress')
+    const made = await eventually(() => {
+      const found = globSync(pattern)
+      return found.length > 0 && relayBelow(box.child.pid ?? -1) !== undefined ? found : undefined
+    })
+    const line = box.step()
+    ;(box.child.stdin as Writable).write(`${made.join(',')}\n`)
+    const report = await line
+    assert.ok(report.attempted, JSON.stringify(report))
+    assert.equal(report.effect, 'none', JSON.stringify(report.calls))
+    await box.end()
+  })
+}
+
+/** The relay of the sandbox that this process owns. */
+function relayBelow(owner: number): number | undefined {
+  const about = globSync('/proc/[0-9]*/stat').flatMap((file) => {
+    const [, pid, name, parent] = /^(\d+) \((.*)\) \S (\d+)/s.exec(read(file)) ?? []
+    return pid === undefined ? [] : [{ pid: Number(pid), name, parent: Number(parent) }]
+  })
+  const parents = new Map(about.map(({ pid, parent }) => [pid, parent]))
+  const isBelow = (pid: number): boolean => pid === owner || (pid > 1 && isBelow(parents.get(pid) ?? 0))
+  return about.find(({ pid, name }) => name === 'glovebox-relay' && isBelow(pid))?.pid
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return ''
+    throw error
+  }
+}
