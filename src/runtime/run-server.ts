@@ -6,6 +6,7 @@ import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
+import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
 import { clientStreams } from './client-streams.ts'
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly driver: Driver
   readonly verify: (() => Promise<void>) | undefined
   readonly receipt: string | undefined
+  /** What is told on the way is for programs. */
+  readonly json?: boolean
   readonly requestTimeMs: number | undefined
   /** Those of the plan, with their values; undefined where it has none. */
   readonly secrets?: Secrets | undefined
@@ -41,7 +44,19 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   try {
     const record = recorderFor(audit.record, options.secrets)
-    const sandbox = await startSandbox({ id, plan, driver, record, stdio: 'pipe', signal: interrupted.signal, verify })
+    const sandbox = await startSandbox({
+      id,
+      plan,
+      driver,
+      record,
+      stdio: 'pipe',
+      signal: interrupted.signal,
+      verify,
+      onPublished: (ports) =>
+        void process.stderr.write(
+          renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
+        ),
+    })
     giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()
     return await converse(sandbox, record, options, interrupted.signal)

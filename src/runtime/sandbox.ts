@@ -5,6 +5,8 @@ import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
 import type { SandboxNetwork } from './network.ts'
+import type { ListeningPort } from './publish/listen.ts'
+import type { Published } from './publish/publish.ts'
 import { register } from './running/register.ts'
 
 /** A running plan, and the record of what happens to it. */
@@ -37,11 +39,14 @@ export async function startSandbox(options: {
   signal: AbortSignal
   /** Finds out whether the program is the one that was meant; throws when it is not. */
   verify?: (() => Promise<void>) | undefined
+  /** Told before the program runs, of a plan that publishes ports. */
+  onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
 }): Promise<Sandbox> {
-  const { id, plan, driver, record, verify } = options
+  const { id, plan, driver, record, verify, onPublished } = options
   const registered = register(places(process.env), id)
   let limit: string | undefined
   let network: SandboxNetwork | undefined
+  let published: Published | undefined
   const unrecorded = Promise.withResolvers<void>()
   const wall = await startWall(options, (detail) => (limit ??= detail))
   void endUnrecorded(wall)
@@ -64,7 +69,8 @@ export async function startSandbox(options: {
     }
     try {
       network = await openNetwork()
-      return await driver.start(
+      published = await listenForPorts()
+      const wall = await driver.start(
         plan,
         {
           id,
@@ -73,7 +79,9 @@ export async function startSandbox(options: {
           egress: network?.options,
           beforeProgram: async () => {
             const { command, plan: hash } = tellStart()
-            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command })
+            const ports = published?.ports ?? []
+            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command, published: ports })
+            if (ports.length > 0) onPublished?.(ports)
             await verify?.()
           },
           onActivity: ({ event, ...activity }) => {
@@ -87,7 +95,10 @@ export async function startSandbox(options: {
         },
         signal,
       )
+      await letIn(wall)
+      return wall
     } catch (error) {
+      await published?.close()
       await network?.close()
       registered.remove()
       if (!told) tellStart()
@@ -104,10 +115,12 @@ export async function startSandbox(options: {
     try {
       const exit = await wall.exit
       // The last connections are in the record before the end is.
+      await published?.close()
       await network?.close()
       record({ fact: 'stop', exit })
       return exit
     } finally {
+      await published?.close()
       await network?.close()
       registered.remove()
     }
@@ -116,8 +129,22 @@ export async function startSandbox(options: {
   /** As the guard ends a session whose messages cannot be recorded. */
   async function endUnrecorded(wall: Wall): Promise<void> {
     await unrecorded.promise
-    limit ??= 'what it wanted of the network can no longer be recorded'
+    limit ??= 'its connections can no longer be recorded'
     await wall.stop(0)
+  }
+
+  async function listenForPorts(): Promise<Published | undefined> {
+    if (plan.publish.length === 0) return undefined
+    if (registered.socket === undefined) throw noWayIn()
+    const { publish } = await import('./publish/publish.ts')
+    return publish({ ports: plan.publish, record, onFailure: () => unrecorded.resolve() })
+  }
+
+  async function letIn(wall: Wall): Promise<void> {
+    if (published === undefined) return
+    if (wall.connect !== undefined) return published.attach(wall.connect)
+    await wall.stop(0)
+    throw noWayIn()
   }
 
   async function openNetwork(): Promise<SandboxNetwork | undefined> {
@@ -126,6 +153,16 @@ export async function startSandbox(options: {
     const loaded = await import('./network.ts')
     return loaded.openNetwork({ network: plan.network, channel: registered.socket, record, onFailure })
   }
+}
+
+function noWayIn(): GloveboxError {
+  return new GloveboxError(
+    'HOST_CANNOT',
+    'network.publish: there is no way into this sandbox, so no port of it is reached',
+    {
+      fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
+    },
+  )
 }
 
 function startFact(plan: Plan): StartFact {

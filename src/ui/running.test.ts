@@ -18,6 +18,7 @@ const sandbox: RunningRecord = {
   begun: '1',
   startedMs: 1000,
   socket: '/s',
+  published: [],
 }
 
 const stats: StatsReply = {

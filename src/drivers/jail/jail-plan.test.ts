@@ -20,6 +20,7 @@ function planTo(...network: string[]): Plan {
     deny: [],
     exec: null,
     network: resolveNetwork({ ...noNetwork, allow: network }),
+    publish: [],
     limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
     messageBytes: 1024,
     tools: { allow: ['*'], deny: [] },
