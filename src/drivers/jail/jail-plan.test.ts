@@ -43,6 +43,17 @@ test('a plan with a network is refused where nobody decides about connections', 
   )
 })
 
+test('a plan that publishes ports is refused where nothing leads inside', () => {
+  const plan = { ...planTo(), publish: [{ address: '127.0.0.1', hostPort: 0, port: 3000 }] }
+  assert.throws(
+    () => toJailPlan(plan, options, false),
+    (error) =>
+      error instanceof GloveboxError && error.code === 'HOST_CANNOT' && /^network\.publish/.test(error.message),
+  )
+  const { channel, egress } = toJailPlan(plan, { ...options, socket: '/run/s' }, false)
+  assert.deepEqual([channel, egress], [{ socket: '/run/s' }, null])
+})
+
 test('a plan without a network has no egress', () => {
   assert.equal(toJailPlan(planTo(), options, false).egress, null)
 })

@@ -6,12 +6,14 @@ import { mistake, type Mistake, type Reading } from './reading.ts'
 
 const example = 'such as "8080:3000": port 8080 of this machine leads to port 3000 of the sandbox'
 
+const range = /(?:^|:)\d+-\d+(?:$|[:/])/
+
 /** `3000`, `8080:3000`, `0:3000`, `127.0.0.2:8080:3000`, `[::1]:8080:3000`, `localhost::3000`. */
 export function readPublish(text: string): Reading<PublishedPort> {
   // What is a number by itself is a port, so an address has something else in it.
   const [, host, outside = '', inside] =
     /^(?:(\[[^[\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*):)?(?:(\d{0,9}):)?(\d{1,9})(?:\/tcp)?$/.exec(text) ?? []
-  if (inside === undefined) return notRead(text)
+  if (inside === undefined || range.test(text)) return notRead(text)
   const address = host === undefined ? { value: '127.0.0.1' } : readLoopback(host)
   if (address.mistake !== undefined) return address
   const [port, hostPort] = [Number(inside), Number(outside)]
@@ -28,7 +30,7 @@ export function formatPublished({ address, hostPort, port }: PublishedPort): str
 function notRead(text: string): { readonly mistake: Mistake } {
   if (/\/(udp|sctp)$/i.test(text))
     return mistake('is not TCP, and only TCP is published', 'name a port that is spoken TCP on')
-  if (/\d-\d/.test(text)) return mistake('is a range of ports', 'name each port by itself')
+  if (range.test(text)) return mistake('is a range of ports', 'name each port by itself')
   if ((text.match(/:/g) ?? []).length > 2) {
     return mistake('is not a port to publish', 'an address of version 6 stands in brackets: "[::1]:8080:3000"')
   }
