@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { decide, toEgress, whyNotConnect } from '../../src/policy/network/decide.ts'
 import { maxPorts } from '../../src/policy/network/ports.ts'
 import { readPrivateRange, readResolver } from '../../src/policy/network/resolver.ts'
+import { formatPublished, readPublish } from '../../src/policy/network/publish.ts'
 import { formatRule } from '../../src/policy/network/rule.ts'
 import { noNetwork, readRules, resolveNetwork } from '../../src/policy/network/words.ts'
 import type { Random } from '../guard/random.ts'
@@ -16,6 +17,9 @@ const bits: readonly string[] = [
   '..',
   ':',
   ':443',
+  '8080:3000',
+  '127.0.0.1',
+  'localhost',
   ':80,443',
   ':8000-8010',
   '-',
@@ -81,10 +85,25 @@ export function checkRule(text: string): 'read' | 'refused' {
 }
 
 function checkOthers(text: string): void {
+  checkPublish(text)
   for (const read of [readPrivateRange, readResolver]) {
     const found = read(text)
     if (found.mistake === undefined && isIP(found.value.address) === 0) throw new Error('what is read is no address')
   }
+}
+
+/** What is published is reached on the loopback, and written again it is the same. */
+function checkPublish(text: string): void {
+  const read = readPublish(text)
+  if (read.mistake !== undefined) {
+    const { mistake } = read
+    if (/[^\u{20}-\u{7e}]/u.test(`${mistake.why}${mistake.fix}`)) throw new Error('a message has something of the text')
+    return
+  }
+  const { value } = read
+  if (!/^(127(\.\d{1,3}){3}|::1)$/.test(value.address)) throw new Error(`published on ${value.address}`)
+  if (value.port < 1 || value.port > 65_535 || value.hostPort > 65_535) throw new Error('published on no port')
+  if (!isDeepStrictEqual(readPublish(formatPublished(value)), { value })) throw new Error('it means something else')
 }
 
 /** One rule opens nothing special that it does not name, and what it opens the jail can listen for. */

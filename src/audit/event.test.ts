@@ -75,6 +75,10 @@ test('every kind of fact and of activity has a documented example', () => {
     'egress-fail': true,
     'egress-close': true,
     lookup: true,
+    'publish-open': true,
+    'publish-refuse': true,
+    'publish-fail': true,
+    'publish-close': true,
   }
   assert.deepEqual([...kinds].toSorted(), Object.keys(all).toSorted())
 })

@@ -4,6 +4,7 @@ import { egressEvent } from './egress-event.ts'
 import { entryEndEvent, entryEvent } from './entry-event.ts'
 import { limitEvent, receiptEvent, startEvent, startFailedEvent, stopEvent } from './lifecycle-event.ts'
 import { messageEvent, refusalEvent, serverLogEvent } from './message-event.ts'
+import { publishEvent } from './publish-event.ts'
 import type { Mapped, Origin } from './ocsf.ts'
 import { schemaVersion } from './ocsf.ts'
 
@@ -79,6 +80,11 @@ function mapFact(fact: Fact, origin: Origin): Mapped {
     case 'egress-close':
     case 'lookup':
       return egressEvent(fact, origin)
+    case 'publish-open':
+    case 'publish-refuse':
+    case 'publish-fail':
+    case 'publish-close':
+      return publishEvent(fact, origin)
     default:
       return serverLogEvent(fact, origin)
   }

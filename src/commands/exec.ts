@@ -70,7 +70,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     return
   }
   const { runProgram } = await import('../runtime/run-program.ts')
-  const rest = { driver, verify, receipt: flags.receipt }
+  const rest = { driver, verify, receipt: flags.receipt, json: flags.json === true }
   if (plan.secrets.length === 0) {
     process.exitCode = await runProgram({ plan, ...rest })
     return

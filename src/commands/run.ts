@@ -66,7 +66,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  const rest = { driver, verify, receipt: flags.receipt, requestTimeMs: timeMs }
+  const rest = { driver, verify, receipt: flags.receipt, json: flags.json === true, requestTimeMs: timeMs }
   if (plan.secrets.length === 0) {
     process.exitCode = await runServer({ plan, ...rest })
     return

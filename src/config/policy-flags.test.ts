@@ -57,6 +57,8 @@ test('what is wrong is told with its flag', () => {
     ['--deny-net', '*', /^--deny-net: /],
     ['--allow-private', '8.8.8.0/24', /^--allow-private: "8\.8\.8\.0\/24" is public/],
     ['--resolver', 'dns.example', /^--resolver: /],
+    ['--publish', '0.0.0.0:80:80', /^--publish: "0\.0\.0\.0:80:80" would let other machines/],
+    ['-p', '80:80,80:81', /^--publish: "80:81" is the second/],
     ['--allow-net', 'a\u{1b}[2J.example', /^--allow-net: "a\\u\{1b\}\[2J\.example" /],
   ] as const)
     assert.throws(
@@ -80,13 +82,23 @@ test('each value knows its flag, and `add` writes it under its key', () => {
     '10.0.0.0/8',
     '--resolver',
     '9.9.9.9',
+    '-p',
+    '8080:80,3000',
+    '--publish',
+    '[::1]:8080:80',
   )
   const { sandbox, origins } = mergeLayers([flagsLayer(given, { cwd: '/', env: {} })])
-  const expected = { allow: ['a.example'], deny: ['b.example'], private: ['10.0.0.0/8'], resolvers: ['9.9.9.9'] }
+  const expected = {
+    allow: ['a.example'],
+    deny: ['b.example'],
+    private: ['10.0.0.0/8'],
+    resolvers: ['9.9.9.9'],
+    publish: ['8080:80', '3000', '[::1]:8080:80'],
+  }
   assert.deepEqual({ ...sandbox.network }, expected)
   assert.deepEqual(
     Object.keys(expected).map((key) => origins.get(`network.${key}[0]`)?.where),
-    ['--allow-net', '--deny-net', '--allow-private', '--resolver'],
+    ['--allow-net', '--deny-net', '--allow-private', '--resolver', '--publish'],
   )
   assert.deepEqual(entryOf(['true'], given, { cwd: '/', base: undefined })['sandbox'], { network: expected })
 })

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
-import { resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
+import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
@@ -23,6 +23,7 @@ export interface PolicyFlags {
   readonly denyNet?: readonly string[]
   readonly allowPrivate?: readonly string[]
   readonly resolver?: readonly string[]
+  readonly publish?: readonly string[]
   readonly env?: readonly string[]
   readonly envFile?: readonly string[]
   readonly secret?: readonly string[]
@@ -63,6 +64,11 @@ export function addPolicyFlags(command: Command): Command {
     .option('--deny-net <name[:port]>', 'who may not, whatever allows it; without a port it is every port', ruleList)
     .option('--allow-private <range>', 'where allowed names may live besides the public internet: 10.0.0.0/8', list)
     .option('--resolver <address[:port]>', 'the name server to ask instead of those of the host', list)
+    .option(
+      '-p, --publish <[host:]port>',
+      'a port inside that this machine reaches on 127.0.0.1: 8080:3000, or 3000 for a free one (repeat, or commas)',
+      list,
+    )
     .optionsGroup('Programs and environment:')
     .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
@@ -134,6 +140,7 @@ export const networkFlags: Readonly<Record<NetworkList, string>> = {
   deny: '--deny-net',
   private: '--allow-private',
   resolvers: '--resolver',
+  publish: '--publish',
 }
 
 function networkOf(flags: PolicyFlags): NetworkWords {
@@ -142,9 +149,11 @@ function networkOf(flags: PolicyFlags): NetworkWords {
     deny: flags.denyNet ?? [],
     private: flags.allowPrivate ?? [],
     resolvers: flags.resolver ?? [],
+    publish: flags.publish ?? [],
     limits: {},
   }
-  resolveNetwork(words, { quote: quoted, place: (key) => networkFlags[key] })
+  const tell = { quote: quoted, place: (key: NetworkList) => networkFlags[key] }
+  publishedPorts(words, resolveNetwork(words, tell), tell)
   return words
 }
 

@@ -45,6 +45,16 @@ export interface ResolverAddress {
   readonly port: number
 }
 
+/** A port of the sandbox that this machine reaches; needs no network, and opens none. */
+export interface PublishedPort {
+  /** Of the loopback, canonical: `127.0.0.1`, `::1`. */
+  readonly address: string
+  /** 0: one that is free, which the kernel chooses. */
+  readonly hostPort: number
+  /** Of the sandbox. */
+  readonly port: number
+}
+
 /** For the whole sandbox. */
 export interface NetworkLimits {
   readonly connections: number

@@ -1,7 +1,7 @@
 import type { Control } from '../protocol/controls.ts'
 import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
 import type { Secret } from './secrets.ts'
-import type { Network } from './network.ts'
+import type { Network, PublishedPort } from './network.ts'
 
 /** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
 export interface Plan {
@@ -14,6 +14,8 @@ export interface Plan {
   readonly exec: readonly string[] | null
   /** Whom it may talk to; `null`: nobody. */
   readonly network: Network | null
+  /** Its ports that this machine reaches. */
+  readonly publish: readonly PublishedPort[]
   /** What is put into requests, or exposed: by name, source and host, never by value. */
   readonly secrets: readonly Secret[]
   readonly limits: JailLimits

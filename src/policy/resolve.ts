@@ -3,7 +3,7 @@ import type { JailLimit, JailLimits } from '../protocol/jail-plan.ts'
 import { sandboxEnvironment } from './environment.ts'
 import type { HostFacts } from './host-facts.ts'
 import { planMounts } from './mounts.ts'
-import { readNetwork, resolveNetwork } from './network/words.ts'
+import { publishedPorts, readNetwork, resolveNetwork } from './network/words.ts'
 import type { Network } from './network.ts'
 import { decide } from './network/decide.ts'
 import { requireReachable, type SecretHost } from './secrets.ts'
@@ -46,6 +46,7 @@ export function resolvePlan(
     deny: denied(policy, facts),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
     network,
+    publish: publishedPorts(policy.network, network),
     secrets: policy.secrets,
     limits: planLimits(policy),
     messageBytes: policy.limits.messageBytes ?? defaultsOf(policy).messageBytes,

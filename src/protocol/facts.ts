@@ -18,6 +18,7 @@ export type Fact =
   | EntryFact
   | EntryEndFact
   | EgressFact
+  | PublishFact
 
 export interface StartFact {
   readonly fact: 'start'
@@ -174,6 +175,55 @@ export interface LookupFact {
   readonly rule: string
   /** How many others were refused since the last of these, which came too fast to be recorded one by one. */
   readonly unrecorded: number
+}
+
+/** What became of connections that came from this machine to a port of the sandbox. */
+export type PublishFact = PublishOpenFact | PublishRefuseFact | PublishFailFact | PublishCloseFact
+
+interface PublishAbout {
+  /** Numbers these connections of a sandbox, from 1. */
+  readonly flow: number
+  /** Who connected: an address of the loopback, and a port. */
+  readonly peer: Place
+  /** Where it connected to. */
+  readonly host: Place
+  /** The port inside that this leads to. */
+  readonly port: number
+}
+
+interface Place {
+  readonly address: string
+  readonly port: number
+}
+
+/** Somebody has connected, and is about to be led inside. */
+export interface PublishOpenFact extends PublishAbout {
+  readonly fact: 'publish-open'
+}
+
+/** A connection that is one too many. */
+export interface PublishRefuseFact extends PublishAbout {
+  readonly fact: 'publish-refuse'
+  readonly reason: string
+  /** How many others were refused since the last of these, which came too fast to be recorded one by one. */
+  readonly unrecorded: number
+}
+
+/** It was let in, and nobody took it. */
+export interface PublishFailFact extends PublishAbout {
+  readonly fact: 'publish-fail'
+  /** One sentence; what the inside says is untrusted. */
+  readonly reason: string
+}
+
+export interface PublishCloseFact extends PublishAbout {
+  readonly fact: 'publish-close'
+  /** Bytes that the sandbox sent, and that it was sent. */
+  readonly sent: number
+  readonly received: number
+  readonly ms: number
+  /** `end`: both have said their last; `reset` by the one that connected, `lost` inside, `sandbox-ended`. */
+  readonly reason: 'end' | 'reset' | 'lost' | 'sandbox-ended'
 }
 
 /** Takes a fact and returns when it is in the file; throws when it cannot be written, which fails what was to happen. */

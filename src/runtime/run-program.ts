@@ -2,6 +2,7 @@ import { openAudit } from '../audit/audit-log.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
+import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
@@ -16,6 +17,8 @@ export async function runProgram(options: {
   driver: Driver
   verify: (() => Promise<void>) | undefined
   receipt: string | undefined
+  /** What is told on the way is for programs. */
+  json?: boolean
   /** Those of the plan, with their values; undefined where it has none. */
   secrets?: Secrets | undefined
 }): Promise<number> {
@@ -35,6 +38,10 @@ export async function runProgram(options: {
       signal: starting.signal,
       verify,
       secrets: options.secrets,
+      onPublished: (ports) =>
+        void process.stderr.write(
+          renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
+        ),
     })
     let asked = 0
     forward = (signal) => {

@@ -6,6 +6,7 @@ import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
+import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
 import { clientStreams } from './client-streams.ts'
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly driver: Driver
   readonly verify: (() => Promise<void>) | undefined
   readonly receipt: string | undefined
+  /** What is told on the way is for programs. */
+  readonly json?: boolean
   readonly requestTimeMs: number | undefined
   /** Those of the plan, with their values; undefined where it has none. */
   readonly secrets?: Secrets | undefined
@@ -50,6 +53,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
       signal: interrupted.signal,
       verify,
       secrets: options.secrets,
+      onPublished: (ports) =>
+        void process.stderr.write(
+          renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
+        ),
     })
     giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()

@@ -7,6 +7,8 @@ import type { Driver, Exit, Receipt, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
 import type { SandboxNetwork } from './network.ts'
+import type { ListeningPort } from './publish/listen.ts'
+import type { Published } from './publish/publish.ts'
 import { register } from './running/register.ts'
 
 /** A running plan, and the record of what happens to it. */
@@ -41,8 +43,10 @@ export async function startSandbox(options: {
   verify?: (() => Promise<void>) | undefined
   /** Those of the plan, with their values. */
   secrets?: Secrets | undefined
+  /** Told before the program runs, of a plan that publishes ports. */
+  onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
 }): Promise<Sandbox> {
-  const { id, plan, driver, record, verify, secrets } = options
+  const { id, plan, driver, record, verify, secrets, onPublished } = options
   if (plan.secrets.length > 0 && secrets === undefined) {
     throw new GloveboxError(
       'INTERNAL',
@@ -52,6 +56,7 @@ export async function startSandbox(options: {
   const registered = register(places(process.env), id)
   let limit: string | undefined
   let network: SandboxNetwork | undefined
+  let published: Published | undefined
   const unrecorded = Promise.withResolvers<void>()
   const started = await startWall(options, (detail) => (limit ??= detail))
   const wall = { ...started, receipt: withUnchecked(started.receipt, network?.uncheckedAddresses) }
@@ -75,7 +80,8 @@ export async function startSandbox(options: {
     }
     try {
       network = await openNetwork()
-      return await driver.start(
+      published = await listenForPorts()
+      const wall = await driver.start(
         trusting(plan, network?.trust),
         {
           id,
@@ -84,7 +90,9 @@ export async function startSandbox(options: {
           egress: network?.options,
           beforeProgram: async () => {
             const { command, plan: hash } = tellStart()
-            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command })
+            const ports = published?.ports ?? []
+            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command, published: ports })
+            if (ports.length > 0) onPublished?.(ports)
             await verify?.()
           },
           onActivity: ({ event, ...activity }) => {
@@ -98,7 +106,10 @@ export async function startSandbox(options: {
         },
         signal,
       )
+      await letIn(wall)
+      return wall
     } catch (error) {
+      await published?.close()
       await network?.close()
       registered.remove()
       if (!told) tellStart()
@@ -115,10 +126,12 @@ export async function startSandbox(options: {
     try {
       const exit = await wall.exit
       // The last connections are in the record before the end is.
+      await published?.close()
       await network?.close()
       record({ fact: 'stop', exit })
       return exit
     } finally {
+      await published?.close()
       await network?.close()
       registered.remove()
     }
@@ -127,8 +140,22 @@ export async function startSandbox(options: {
   /** As the guard ends a session whose messages cannot be recorded. */
   async function endUnrecorded(wall: Wall): Promise<void> {
     await unrecorded.promise
-    limit ??= 'what it wanted of the network can no longer be recorded'
+    limit ??= 'its connections can no longer be recorded'
     await wall.stop(0)
+  }
+
+  async function listenForPorts(): Promise<Published | undefined> {
+    if (plan.publish.length === 0) return undefined
+    if (registered.socket === undefined) throw noWayIn()
+    const { publish } = await import('./publish/publish.ts')
+    return publish({ ports: plan.publish, record, onFailure: () => unrecorded.resolve() })
+  }
+
+  async function letIn(wall: Wall): Promise<void> {
+    if (published === undefined) return
+    if (wall.connect !== undefined) return published.attach(wall.connect)
+    await wall.stop(0)
+    throw noWayIn()
   }
 
   async function openNetwork(): Promise<SandboxNetwork | undefined> {
@@ -163,6 +190,16 @@ function withUnchecked(receipt: Receipt, unchecked: string | undefined): Receipt
   if (unchecked === undefined) return receipt
   const enforcements = receipt.enforcements.map((line) => (line.control === 'net' ? { ...line, unchecked } : line))
   return { ...receipt, enforcements }
+}
+
+function noWayIn(): GloveboxError {
+  return new GloveboxError(
+    'HOST_CANNOT',
+    'network.publish: there is no way into this sandbox, so no port of it is reached',
+    {
+      fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
+    },
+  )
 }
 
 function startFact(plan: Plan): StartFact {

@@ -1,5 +1,4 @@
 import { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
 
 /**
  * A socket for HTTP/2 whose writes are done when they are queued, as long as less than `maxBytes` wait.
@@ -9,7 +8,7 @@ import type { Socket } from 'node:net'
  * What can wait here is bounded by the windows that the peer gave us (RFC 9113, 5.2), and for one that gives too much by
  * `maxBytes`, which has to be above what an honest peer gives.
  */
-export function readAhead(socket: Socket, maxBytes: number): Duplex {
+export function readAhead(socket: Duplex, maxBytes: number): Duplex {
   let waiting: (() => void) | undefined
   const room = (): void => {
     if (waiting === undefined || socket.writableLength >= maxBytes) return
@@ -39,7 +38,7 @@ export function readAhead(socket: Socket, maxBytes: number): Duplex {
     if (!stream.push(chunk)) socket.pause()
   })
   socket.once('end', () => stream.push(null))
-  socket.once('error', (error) => stream.destroy(error))
+  socket.once('error', (error: Error) => stream.destroy(error))
   socket.once('close', () => stream.destroy())
   return stream
 }

@@ -37,6 +37,7 @@ export function renderPlan(
   const blocks = [
     commandRows(plan, told),
     networkBlock(plan, told),
+    publishBlock(plan, told),
     secretsBlock(plan, told),
     [[style.bold('files')], ['system', system]],
     rows,
@@ -84,6 +85,16 @@ function networkBlock({ network }: Plan, { policy, origins, style }: Context): s
   if (network === null) return []
   const rows = networkRows(network, policy.network, origins)
   return [[style.bold('network')], ...rows.map(({ label, value, origin }) => [label, value, style.dim(origin)])]
+}
+
+function publishBlock({ publish }: Plan, { origins, style }: Context): string[][] {
+  if (publish.length === 0) return []
+  const rows = publish.map((published, index) => {
+    const { address, hostPort, port } = published
+    const host = `${address.includes(':') ? `[${address}]` : address}:${hostPort === 0 ? '(a free port)' : hostPort}`
+    return ['publish', `${host} → ${port}`, style.dim(originAt(origins, `network.publish[${index}]`))]
+  })
+  return [[style.bold('ports')], ...rows]
 }
 
 /** What they are called, where they come from and go to. Nobody who makes a plan has read one. */

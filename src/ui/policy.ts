@@ -39,6 +39,7 @@ export function policyRows(policy: Policy, origins: Origins): PolicyRow[] {
     ...each('network.deny', network.deny.map(spelledOut)),
     ...each('network.private', network.private),
     ...each('network.resolvers', network.resolvers),
+    ...each('network.publish', network.publish),
     ...networkLimitRows(network, row),
     row('exec', exec === null ? 'any on a read-only mount' : exec.join(' ')),
     ...secrets.map((secret) => row(`secrets.${secret.name}`, describeSecret(secret))),

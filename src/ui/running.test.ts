@@ -18,6 +18,7 @@ const sandbox: RunningRecord = {
   begun: '1',
   startedMs: 1000,
   socket: '/s',
+  published: [],
 }
 
 const stats: StatsReply = {
@@ -48,7 +49,13 @@ test('Running sandboxes are a table for people and a document for programs, with
     'pid',
     'startedMs',
     'channel',
+    'published',
   ])
+  const published = [{ address: '::1', port: 8080, inside: 3000 }]
+  assert.match(
+    renderRunning([{ ...sandbox, published }], { json: false, now: 0, ...plain }),
+    / ports [^]* \[::1\]:8080→3000 /,
+  )
   assert.equal(renderRunning([], { json: false, now: 0, ...plain }), 'no sandbox is running\n')
   assert.deepEqual([119_999, 120_000, 7_200_000, 172_800_000, -5].map(ageOf), ['119 s', '2 min', '2 h', '2 d', '0 s'])
 })

@@ -8,7 +8,7 @@ export function renderRunning(
   { json, stream, now }: { json: boolean; stream: { readonly isTTY?: boolean }; now: number },
 ): string {
   if (json) {
-    const sandboxes = running.map(({ id, server, driver, plan, command, pid, startedMs, socket }) => ({
+    const sandboxes = running.map(({ id, server, driver, plan, command, pid, startedMs, socket, published }) => ({
       id,
       name: server,
       driver,
@@ -17,20 +17,29 @@ export function renderRunning(
       pid,
       startedMs,
       channel: socket !== null,
+      published,
     }))
     return `${JSON.stringify({ schema: 'glovebox/status/1', sandboxes }, null, 2)}\n`
   }
   if (running.length === 0) return 'no sandbox is running\n'
   const style = styleFor(stream, process.env)
-  const rows = running.map(({ id, server, driver, startedMs, pid, command }) => [
+  const hasPorts = running.some(({ published }) => published.length > 0)
+  const rows = running.map(({ id, server, driver, startedMs, pid, command, published }) => [
     untrusted(server),
     id,
     driver,
     ageOf(now - startedMs),
     String(pid),
+    ...(hasPorts ? [published.map(formatPort).join(' ')] : []),
     cut(untrusted(command.join(' '))),
   ])
-  return `${table([['name', 'id', 'driver', 'for', 'pid', 'command'].map(style.bold), ...rows])}\n`
+  const heads = ['name', 'id', 'driver', 'for', 'pid', ...(hasPorts ? ['ports'] : []), 'command']
+  return `${table([heads.map(style.bold), ...rows])}\n`
+}
+
+/** `127.0.0.1:43125→3000`. */
+function formatPort({ address, port, inside }: RunningRecord['published'][number]): string {
+  return untrusted(`${address.includes(':') ? `[${address}]` : address}:${port}→${inside}`)
 }
 
 /** In the largest unit that says something. */

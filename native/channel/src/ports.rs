@@ -1,6 +1,7 @@
 //! Ports: from the host to what listens inside. The connection is made by the seed's child, and so under the
 //! supervisor's eyes, by the rules of the sandbox's own program.
 
+use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
@@ -32,10 +33,23 @@ pub async fn connect(seed: &Rc<Seed>, inbound: &mut Inbound, reply: &Reply) -> R
     };
     // The headers say that it is connected.
     reply.begin()?;
+    // Whether what listens has said its last.
+    let silent = Cell::new(false);
+    let hear = async {
+        receive_until(&connection, 1, reply).await?;
+        silent.set(true);
+        // The call goes on for as long as the host sends, so it cannot tell of this end: an empty message does.
+        reply.send_frame(Chunk::new(1).framed(1, 0)).await
+    };
     let send = async {
         while let Some(message) = inbound.next::<ConnectInput>().await? {
             match message.input {
-                Some(ConnectInputCase::Data(bytes)) => write(&connection, bytes).await?,
+                Some(ConnectInputCase::Data(bytes)) => match connection.write_all(bytes).await {
+                    Ok(()) => {}
+                    // What it has said before is still heard first.
+                    Err(Errno::PIPE | Errno::CONNRESET) if !silent.get() => {}
+                    Err(errno) => return Err(Status::of("send", errno)),
+                },
                 Some(ConnectInputCase::Target(_)) => {
                     return Err(Status::invalid("`target` comes once"))
                 }
@@ -45,7 +59,7 @@ pub async fn connect(seed: &Rc<Seed>, inbound: &mut Inbound, reply: &Reply) -> R
         end(&connection);
         Ok(())
     };
-    both(receive(&connection, 1, reply), send).await.map(drop)
+    both(hear, send).await.map(drop)
 }
 
 async fn tcp(seed: &Rc<Seed>, port: u32) -> Result<Pipe> {
@@ -100,8 +114,20 @@ fn v6(port: u16) -> Vec<u8> {
     address
 }
 
-/// What comes from a socket, until its end.
+/// What comes from a socket, until its end. One that is reset has ended too.
 pub async fn receive(from: &Pipe, field: u32, reply: &Reply) -> Result<()> {
+    match receive_until(from, field, reply).await {
+        Err(status) if status == reset() => Ok(()),
+        done => done,
+    }
+}
+
+fn reset() -> Status {
+    Status::of("receive", Errno::CONNRESET)
+}
+
+/// What comes from a socket, until its end, which a reset is not.
+async fn receive_until(from: &Pipe, field: u32, reply: &Reply) -> Result<()> {
     loop {
         let part = std::future::poll_fn(|context| {
             use std::task::{ready, Poll};
@@ -109,7 +135,7 @@ pub async fn receive(from: &Pipe, field: u32, reply: &Reply) -> Result<()> {
             let room = ready!(reply.poll_room(context, caps::CHUNK))?;
             let mut chunk = Chunk::new(room.saturating_sub(16).clamp(1, caps::CHUNK));
             match ready!(from.poll_bytes(context, chunk.space())) {
-                Ok(0) | Err(Errno::CONNRESET) => Poll::Ready(Ok(None)),
+                Ok(0) => Poll::Ready(Ok(None)),
                 Ok(length) => Poll::Ready(Ok(Some(chunk.framed(field, length)))),
                 Err(errno) => Poll::Ready(Err(Status::of("receive", errno))),
             }

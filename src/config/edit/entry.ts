@@ -74,6 +74,7 @@ function sandboxOf(
       deny: flags.denyNet ?? [],
       private: flags.allowPrivate ?? [],
       resolvers: flags.resolver ?? [],
+      publish: flags.publish ?? [],
     }),
     secrets: secretsOf(flags.secret ?? [], path),
     exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),

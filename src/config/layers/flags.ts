@@ -17,6 +17,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'network.deny': networkFlags.deny,
   'network.private': networkFlags.private,
   'network.resolvers': networkFlags.resolvers,
+  'network.publish': networkFlags.publish,
   exec: '--exec',
   'limits.memory': '--memory',
   'limits.cpus': '--cpus',
@@ -52,14 +53,14 @@ function flagFor(path: KeyPath): string {
 /** What was really given: a policy has a value for everything. */
 export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
   const { filesystem, network, exec, limits, workspace } = policy
-  const { allow, deny, private: ranges, resolvers } = network
+  const { allow, deny, private: ranges, resolvers, publish } = network
   return {
     ...((flags.driver ?? flags.isolation) !== undefined && {
       driver: policy.driver as NonNullable<SandboxConfig['driver']>,
     }),
     ...(workspace !== null && { workspace }),
     filesystem,
-    network: { allow, deny, private: ranges, resolvers },
+    network: { allow, deny, private: ranges, resolvers, publish },
     ...(exec !== null && { exec }),
     ...(flags.secret !== undefined && { secrets: secretsFromFlags(flags.secret) }),
     limits: {

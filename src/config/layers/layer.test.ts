@@ -120,24 +120,42 @@ test('a key that this version cannot honour stops the start, naming the key and 
 
 test('rules of the network grow from layer to layer, and its limits are those of the strongest', () => {
   const merged = mergeLayers([
-    layer('user', { network: { allow: ['a.example', 'preset:npm'], limits: { connections: 8, idle: 1000 } } }),
+    layer('user', {
+      network: { allow: ['a.example', 'preset:npm'], publish: ['3000'], limits: { connections: 8, idle: 1000 } },
+    }),
     layer('project', {
       network: { allow: ['b.example'], deny: ['c.example'], private: ['10.0.0.0/8'], limits: { connections: 16 } },
     }),
-    layer('flag', { network: { allow: ['a.example'], resolvers: ['9.9.9.9'] } }),
+    layer('flag', { network: { allow: ['a.example'], resolvers: ['9.9.9.9'], publish: ['8080:80'] } }),
   ])
   assert.deepEqual(policyOf(merged).network, {
     allow: ['a.example', 'preset:npm', 'b.example'],
     deny: ['c.example'],
     private: ['10.0.0.0/8'],
     resolvers: ['9.9.9.9'],
+    publish: ['3000', '8080:80'],
     limits: { connections: 16, idleMs: 1000 },
   })
   assert.deepEqual(
-    ['allow[0]', 'allow[1]', 'allow[2]', 'deny[0]', 'limits.connections', 'limits.idle'].map(
-      (key) => merged.origins.get(`network.${key}`)?.kind,
-    ),
-    ['flag', 'user', 'project', 'project', 'project', 'user'],
+    [
+      'publish[0]',
+      'publish[1]',
+      'allow[0]',
+      'allow[1]',
+      'allow[2]',
+      'deny[0]',
+      'limits.connections',
+      'limits.idle',
+    ].map((key) => merged.origins.get(`network.${key}`)?.kind),
+    ['user', 'flag', 'flag', 'user', 'project', 'project', 'project', 'user'],
+  )
+})
+
+test('two layers that publish on one port are told, with the place of the second', () => {
+  const publishing = (kind: 'user' | 'project', word: string) => layer(kind, { network: { publish: [word] } })
+  assert.throws(
+    () => policyOf(mergeLayers([publishing('user', '8080:80'), publishing('project', '8080:81')])),
+    /^GloveboxError: project [^]*network\.publish\[1\]: "8080:81" is the second/,
   )
 })
 

@@ -32,6 +32,7 @@ const growing: readonly KeyPath[] = [
   ['network', 'deny'],
   ['network', 'private'],
   ['network', 'resolvers'],
+  ['network', 'publish'],
   ['tools', 'deny'],
   ['allowDegraded'],
 ]

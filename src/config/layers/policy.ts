@@ -1,6 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../../policy/policy.ts'
-import { resolveNetwork, type NetworkList, type NetworkWords } from '../../policy/network/words.ts'
+import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../../policy/network/words.ts'
 import { toSecret } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { NetworkConfig } from '../schema/network.ts'
@@ -62,6 +62,7 @@ function networkOf(network: NetworkConfig, origins: Origins): NetworkWords {
     deny: network.deny ?? [],
     private: network.private ?? [],
     resolvers: network.resolvers ?? [],
+    publish: network.publish ?? [],
     limits: {
       ...(connections !== undefined && { connections }),
       ...(bandwidth !== undefined && { bytesPerSecond: bandwidth }),
@@ -73,7 +74,8 @@ function networkOf(network: NetworkConfig, origins: Origins): NetworkWords {
     const key = spellPath(['network', list, index])
     return `${(origins.get(key) ?? byDefault).where}: ${key}`
   }
-  resolveNetwork(words, { quote: quoted, place })
+  const tell = { quote: quoted, place }
+  publishedPorts(words, resolveNetwork(words, tell), tell)
   return words
 }
 

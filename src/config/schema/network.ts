@@ -1,6 +1,6 @@
 import { defaultNetworkLimits } from '../../policy/network/words.ts'
 import { field, list, table } from './collections.ts'
-import { addressRange, networkRule, resolver } from './rules.ts'
+import { addressRange, networkRule, publishedPort, resolver } from './rules.ts'
 import type { Shape } from './shape.ts'
 import { duration, number, size } from './values.ts'
 
@@ -9,6 +9,7 @@ export interface NetworkConfig {
   readonly deny?: readonly string[]
   readonly private?: readonly string[]
   readonly resolvers?: readonly string[]
+  readonly publish?: readonly string[]
   readonly limits?: NetworkLimitsConfig
 }
 
@@ -52,5 +53,10 @@ export const networkShape: Shape<NetworkConfig> = table<NetworkConfig>({
     [],
   ),
   resolvers: field(list(resolver()), 'Name servers to ask instead of those of the host.', []),
+  publish: field(
+    list(publishedPort()),
+    'Ports of the sandbox that this machine reaches: `PORT`, `HOSTPORT:PORT`, `ADDRESS:HOSTPORT:PORT`; the address is one of the loopback, 127.0.0.1 without one; without a host port, or with 0, one that is free.',
+    [],
+  ),
   limits: field(limitsShape, 'Limits for all connections of the sandbox together.'),
 })

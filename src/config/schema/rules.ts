@@ -1,4 +1,5 @@
 import type { Reading } from '../../policy/network/reading.ts'
+import { readPublish } from '../../policy/network/publish.ts'
 import { presets } from '../../policy/network/presets.ts'
 import { readPrivateRange, readResolver } from '../../policy/network/resolver.ts'
 import { readRule, type Side } from '../../policy/network/rule.ts'
@@ -47,6 +48,11 @@ export function addressRange(): Shape<string> {
 /** The address of a name server, with an optional port. */
 export function resolver(): Shape<string> {
   return told('the address of a name server', readResolver)
+}
+
+/** `[ADDRESS:][HOSTPORT:]PORT`. */
+export function publishedPort(): Shape<string> {
+  return told('a port to publish', readPublish, { examples: ['8080:3000', '0:3000'] })
 }
 
 function told(what: string, read: (value: string) => Reading<unknown>, schema: JsonSchema = {}): Shape<string> {

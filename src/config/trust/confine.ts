@@ -34,6 +34,7 @@ export function requireConfined(
     ...plan.mounts.flatMap((mount) => mountWish(mount, plan, [confinement.directory, ...options.own])),
     ...policy.allowDegraded.map((control) => `to start without the control ${control}`),
     ...networkWishes(plan),
+    ...plan.publish.map((port) => `to publish its port ${port.port} on this machine`),
     ...secretWishes(policy),
     ...limitWishes(policy),
   ]

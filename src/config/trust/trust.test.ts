@@ -63,6 +63,13 @@ test('an unknown project may run its own files in a sandbox', async () => {
   assert.equal(command.cwd, home.project)
 })
 
+test('an unknown project publishes nothing', async () => {
+  project({ sandbox: { network: { publish: ['8080:3000'] } } })
+  await refuses(load(), /wants to publish its port 3000 on this machine/)
+  trust()
+  assert.deepEqual((await plan(await load())).publish, [{ address: '127.0.0.1', hostPort: 8080, port: 3000 }])
+})
+
 test('an unknown project talks to nobody, and a trusted one to whom it names', async () => {
   project({ sandbox: { network: { allow: ['api.example.org', 'preset:npm'] } } })
   await refuses(load(), /wants to connect to api\.example\.org:443 \(and 1 more\)/)

@@ -20,6 +20,7 @@ function planTo(...network: string[]): Plan {
     deny: [],
     exec: null,
     network: resolveNetwork({ ...noNetwork, allow: network }),
+    publish: [],
     limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
     messageBytes: 1024,
     tools: { allow: ['*'], deny: [] },
@@ -40,6 +41,17 @@ test('a plan with a network is refused where nobody decides about connections', 
     () => toJailPlan(planTo('api.example.org'), options, false),
     (error) => error instanceof GloveboxError && error.code === 'HOST_CANNOT' && error.message.startsWith('network'),
   )
+})
+
+test('a plan that publishes ports is refused where nothing leads inside', () => {
+  const plan = { ...planTo(), publish: [{ address: '127.0.0.1', hostPort: 0, port: 3000 }] }
+  assert.throws(
+    () => toJailPlan(plan, options, false),
+    (error) =>
+      error instanceof GloveboxError && error.code === 'HOST_CANNOT' && /^network\.publish/.test(error.message),
+  )
+  const { channel, egress } = toJailPlan(plan, { ...options, socket: '/run/s' }, false)
+  assert.deepEqual([channel, egress], [{ socket: '/run/s' }, null])
 })
 
 test('a plan without a network has no egress', () => {

@@ -13,6 +13,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'deny',
   'exec',
   'network',
+  'publish',
   'secrets',
   'limits',
   'messageBytes',
@@ -34,6 +35,15 @@ export function toJailPlan(
     throw new GloveboxError('HOST_CANNOT', 'network.allow: nobody decides about connections for this start', {
       fix: 'start it without a network list',
     })
+  }
+  if (plan.publish.length > 0 && socket === undefined) {
+    throw new GloveboxError(
+      'HOST_CANNOT',
+      'network.publish: there is no way into this sandbox, so no port of it is reached',
+      {
+        fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
+      },
+    )
   }
   if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
     throw new GloveboxError('HOST_CANNOT', 'secrets: nobody puts them into requests for this start', {

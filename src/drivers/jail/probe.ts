@@ -55,6 +55,7 @@ function probePlan(binary: string, canary: string): Plan {
     deny: [],
     exec: [binary],
     network: null,
+    publish: [],
     secrets: [],
     limits: {
       memory: limit(128 * 1024 ** 2),

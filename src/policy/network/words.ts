@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
-import type { Network, NetworkLimits, NetworkRule } from '../network.ts'
+import type { Network, NetworkLimits, NetworkRule, PublishedPort } from '../network.ts'
 import { countPorts, maxPorts } from './ports.ts'
 import { isPreset, readPreset } from './presets.ts'
+import { resolvePublish } from './publish.ts'
 import type { Mistake, Reading } from './reading.ts'
 import { readPrivateRange, readResolver } from './resolver.ts'
 import { readRule, type Side } from './rule.ts'
@@ -12,11 +13,13 @@ export interface NetworkWords {
   readonly deny: readonly string[]
   readonly private: readonly string[]
   readonly resolvers: readonly string[]
+  /** `[ADDRESS:][HOSTPORT:]PORT`: what this machine reaches inside; no part of the network that the sandbox has. */
+  readonly publish: readonly string[]
   /** What is not there is the default. */
   readonly limits: Partial<NetworkLimits>
 }
 
-export const noNetwork: NetworkWords = { allow: [], deny: [], private: [], resolvers: [], limits: {} }
+export const noNetwork: NetworkWords = { allow: [], deny: [], private: [], resolvers: [], publish: [], limits: {} }
 
 export const defaultNetworkLimits: NetworkLimits = {
   connections: 1024,
@@ -26,7 +29,13 @@ export const defaultNetworkLimits: NetworkLimits = {
 }
 
 /** The lists of words, by their key. */
-export type NetworkList = 'allow' | 'deny' | 'private' | 'resolvers'
+export type NetworkList = 'allow' | 'deny' | 'private' | 'resolvers' | 'publish'
+
+/** How a message shows a word of the user's, and says where it is written. */
+interface Tell {
+  readonly quote: (text: string) => string
+  readonly place: (list: NetworkList, index: number) => string
+}
 
 /**
  * What the words mean; `null` when nothing is allowed, whatever else they say.
@@ -36,12 +45,6 @@ export type NetworkList = 'allow' | 'deny' | 'private' | 'resolvers'
 export function resolveNetwork(words: NetworkWords, tell: Tell = plainly): Network | null {
   const network = readNetwork(words, tell)
   return network.allow.length === 0 ? null : network
-}
-
-/** How a message shows a word of the user's, and says where it is written. */
-interface Tell {
-  readonly quote: (text: string) => string
-  readonly place: (list: NetworkList, index: number) => string
 }
 
 /**
@@ -70,6 +73,14 @@ export function readNetwork(words: NetworkWords, tell: Tell = plainly): Network 
     })
   }
   return network
+}
+
+/**
+ * The ports that the words publish.
+ * @throws GloveboxError POLICY_INVALID naming the word
+ */
+export function publishedPorts(words: NetworkWords, network: Network | null, tell: Tell = plainly): PublishedPort[] {
+  return resolvePublish(words.publish, network, { ...tell, place: (index) => tell.place('publish', index) })
 }
 
 /** The rules that a word of `allow` or `deny` stands for: one, or those of a preset. */

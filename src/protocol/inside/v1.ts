@@ -1530,7 +1530,10 @@ export const filesCalls: Readonly<{
 }
 
 export const portsCalls: Readonly<{
-  /** The first message is `target`; the answer's headers come when it is connected. */
+  /**
+   * The first message is `target`; the answer's headers come when it is connected. An empty `Bytes` says that
+   * nothing more comes from what listens, which may still be sent to; a connection that is reset ends the call (UNAVAILABLE).
+   */
   connect: Call<ConnectInput, Bytes>
 }> = {
   connect: {

@@ -14,6 +14,8 @@ export interface RunningRecord {
   readonly startedMs: number
   /** Where its inside is reached; null where its path would have been too long for a socket. */
   readonly socket: string | null
+  /** Its ports that this machine reaches, and where. */
+  readonly published: readonly { readonly address: string; readonly port: number; readonly inside: number }[]
 }
 
 export const fileName = 'sandbox.json'
@@ -34,5 +36,16 @@ export function parseRecord(text: string): RunningRecord | undefined {
   const command = Array.isArray(record['command']) && record['command'].every((word) => typeof word === 'string')
   const socket = record['socket'] === null || typeof record['socket'] === 'string'
   const sound = record['schema'] === 'glovebox/sandbox/1' && texts && numbers && command && socket
-  return sound ? (value as RunningRecord) : undefined
+  // Of an earlier version: there were none.
+  const { published = [] } = record
+  return sound && arePorts(published) ? ({ ...value, published } as RunningRecord) : undefined
+}
+
+function arePorts(value: unknown): boolean {
+  if (!Array.isArray(value)) return false
+  return value.every((port: unknown) => {
+    if (typeof port !== 'object' || port === null) return false
+    const { address, port: outside, inside } = port as Record<string, unknown>
+    return typeof address === 'string' && Number.isSafeInteger(outside) && Number.isSafeInteger(inside)
+  })
 }

@@ -12,7 +12,7 @@ export interface Registered {
   /** Where the channel's socket belongs; undefined where no socket can be. */
   readonly socket: string | undefined
   /** Tells who it is. */
-  announce(about: { server: string; driver: string; plan: string; command: readonly string[] }): void
+  announce(about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'published'>): void
   /** Takes it away again. Idempotent; synchronous, so that it can be the last thing done. */
   remove(): void
 }

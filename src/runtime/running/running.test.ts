@@ -19,7 +19,7 @@ function placesFor(t: TestContext, name: string = 'glovebox-running-'): Places {
   return placesOf({ GLOVEBOX_HOME: path.join(home, 'home') })
 }
 
-const about = { server: 'files', driver: 'jail', plan: 'ab'.repeat(32), command: ['node', 'x.js'] }
+const about = { server: 'files', driver: 'jail', plan: 'ab'.repeat(32), command: ['node', 'x.js'], published: [] }
 
 const below = (places: Places): string => registryOf(places)
 

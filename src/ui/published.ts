@@ -1,0 +1,14 @@
+import { untrusted } from './untrusted.ts'
+
+/** Where the ports of a sandbox are reached, as told when it starts: a line each for people, one document for programs. */
+export function renderPublished(
+  ports: readonly { readonly address: string; readonly port: number; readonly inside: number }[],
+  { json, sandbox, server }: { readonly json: boolean; readonly sandbox: string; readonly server: string },
+): string {
+  if (json) return `${JSON.stringify({ schema: 'glovebox/published/1', sandbox, name: server, ports })}\n`
+  const lines = ports.map(({ address, port, inside }) => {
+    const host = address.includes(':') ? `[${address}]` : address
+    return `glovebox: http://${host}:${port} → port ${inside} of "${untrusted(server)}"\n`
+  })
+  return lines.join('')
+}
