@@ -37,7 +37,10 @@ function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
       ...ofKind(fact),
       ...actor(fact.process, origin),
     },
-    unmapped: addresses.length > 1 ? { further_addresses: addresses.slice(1) } : {},
+    unmapped: {
+      ...(addresses.length > 1 ? { further_addresses: addresses.slice(1) } : {}),
+      ...(fact.unrecorded === undefined ? {} : { unrecorded: fact.unrecorded }),
+    },
   }
 }
 

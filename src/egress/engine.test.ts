@@ -120,6 +120,18 @@ test('of the addresses of a name only those that it may have are connected to', 
   assert.deepEqual([refusal.rule, refusal.reason], ['network.address', '10.0.0.1 is private'])
 })
 
+test('of a name with thousands of addresses some are tried, in a line that the relay can read', async (t) => {
+  const { port } = await serverOf(t, echo)
+  const many = Array.from({ length: 8000 }, (_, at) => `127.1.${at >> 8}.${at & 0xff}`)
+  const bench = await egressBench(t, { names: { 'many.example': ['127.0.0.1', ...many] } })
+  const program = bench.relay.open(await bench.addressOf('many.example'), port)
+  program.stream.end('x')
+  assert.equal(await said(program), 'x')
+  const asked = bench.relay.heard.find((line) => 'connect' in line)
+  assert.ok(asked !== undefined && JSON.stringify(asked).length < 4096)
+  assert.ok(JSON.stringify(bench.facts[0]).length < 4096)
+})
+
 test('a server that is not there, and a name that is not found, are failures with their reason', async (t) => {
   const { port } = await serverOf(t, echo)
   const bench = await egressBench(t, { names: { 'db.example': ['127.0.0.1'], 'gone.example': [] } })

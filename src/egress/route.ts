@@ -38,9 +38,15 @@ export function createRouter({ rules, lookup, upstream }: RouterOptions): Router
   }
 }
 
+/**
+ * More are not tried. An answer of the DNS may have thousands, and whose it is need not wish us well: all of them in a line
+ * would be more than the relay reads, and in the record of each connection more than a program should be able to write.
+ */
+const maxAddresses = 32
+
 function checked(found: readonly string[], port: number, rule: string, { mayConnect }: Rules): Route {
   const whyNot = new Map(found.map((address) => [address, mayConnect(address, port)]))
-  const addresses = found.filter((address) => whyNot.get(address) === undefined)
+  const addresses = found.filter((address) => whyNot.get(address) === undefined).slice(0, maxAddresses)
   if (addresses.length > 0) return { kind: 'direct', rule, addresses }
   const [reason] = whyNot.values()
   if (reason === undefined) return { kind: 'failed', rule, reason: 'the name has no address' }

@@ -127,6 +127,8 @@ interface EgressAbout {
   readonly name: string | null
   readonly port: number
   readonly rule: string
+  /** Where this is the last of a flood: how many others were not made, since the one before, that have no fact of their own. */
+  readonly unrecorded?: number
 }
 
 /** A connection is about to be made. */

@@ -104,12 +104,23 @@ test('a request of HTTP is known by its first line', () => {
     '': 'more',
     'GET\t/\tHTTP/1.1\r\n': 'http',
     '\0 GET / http/1.1 \r\n': 'http',
-    'AUTH abc': 'other',
+    'AUTH abc\r\n': 'other',
+    // Servers that name themselves by the target take one of any scheme, others take any target and any method.
+    'GET x://evil.example/ HTTP/1.1\r\n': 'http',
+    'GET evil HTTP/1.1\r\n': 'http',
+    [`${'A'.repeat(40)} / HTTP/1.1\r\n`]: 'http',
+    [`GET /${'x'.repeat(13_000)} HTTP/1.1\r\n`]: 'http',
+    'GET x': 'more',
+    // Binary, with letters at its beginning: an anonymous bind of LDAP, a message of MongoDB, AMQP, git.
+    '0\x0c\x02\x01\x01`\x07\x02\x01\x03\x04\x00\x80\x00': 'other',
+    'A\0\0\0h\0\0\0\0\0\0\0\xdd\x07\0\0': 'other',
+    'AMQP\0\0\x09\x01': 'other',
+    '0032git-upload-pack /project.git\0host=a.example\0': 'other',
     'GET /index.html\r\n': 'other',
     'USER h': 'more',
   }
   for (const [text, start] of Object.entries(is)) assert.equal(httpStart(Buffer.from(text, 'latin1')), start, text)
-  assert.equal(httpStart(Buffer.from(`GET /${'x'.repeat(maxFirstBytes)}`)), 'other', 'a line without an end')
+  assert.equal(httpStart(Buffer.from(`GET /${'x'.repeat(maxFirstBytes)}`)), 'more', 'a line without an end')
 })
 
 test('what passes, what is gone through, and what is refused depends on the port and the name', () => {
@@ -136,6 +147,11 @@ test('what passes, what is gone through, and what is refused depends on the port
     ['more', 'network.protocol', 'network.protocol'],
   )
   assert.deepEqual([of(Buffer.from('GE'), 22), of(Buffer.from('GE'), 22, true)], ['more', 'pass'])
+  const endless = Buffer.from(`GET /${'x'.repeat(maxFirstBytes)}`)
+  assert.deepEqual(
+    [of(endless.subarray(0, maxFirstBytes), 22), of(endless.subarray(0, 99), 22)],
+    ['network.protocol', 'more'],
+  )
   const long = Buffer.concat([
     Buffer.from([22, 3, 1]),
     sized(2, Buffer.concat([Buffer.from([1, 0, 0x3f, 0xff]), Buffer.alloc(2 ** 14 - 10)])),

@@ -1,9 +1,8 @@
-/** The names of HTTP's methods are tokens (RFC 9110, 5.6.2); the longest that is registered has 17 letters. */
-const maxMethod = 24
+/** The names of HTTP's methods are tokens (RFC 9110, 5.6.2), of any length: many servers take one that nobody registered. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-/** A request line that is longer is refused by nearly all servers (RFC 9112, 3: at least 8000 bytes should be taken). */
-const maxRequestLine = 12 * 1024
+/** The first words of git's own protocol (gitprotocol-pack(5)), which has no line end; no server takes them for HTTP. */
+const git = /^[0-9a-f]{4}git-[a-z-]+ [^\s\0]+\0host=/
 
 export type HttpStart =
   /** It may still become one. */
@@ -16,10 +15,12 @@ export type HttpStart =
 
 /**
  * Whether a connection begins as HTTP does: `METHOD TARGET HTTP/1.x`. Rather too often than not: whoever sends something
- * that only some servers take for HTTP (empty lines, tabs, RFC 9112, 2.2 and 3) has it read by a parser that refuses it.
+ * that only some servers take for HTTP (empty lines, tabs, RFC 9112, 2.2 and 3; targets of another scheme or of none) has
+ * it read by a parser that refuses it. A line without an end stays undecided, however long: servers differ in how much
+ * they take.
  */
 export function httpStart(bytes: Buffer): HttpStart {
-  const text = bytes.toString('latin1', 0, maxRequestLine)
+  const text = bytes.toString('latin1')
   if (text.startsWith(preface)) return 'http2'
   if (preface.startsWith(text)) return 'more'
   const start = text.replace(/^[\s\0]+/, '')
@@ -27,13 +28,12 @@ export function httpStart(bytes: Buffer): HttpStart {
   // First, so that the same bytes in other pieces are not something else.
   if (!mayBecomeRequest(line)) return 'other'
   if (/HTTP\/\d/i.test(line)) return 'http'
-  const isWhole = line.length < start.length || bytes.length >= maxRequestLine
-  return isWhole ? 'other' : 'more'
+  return line.length < start.length ? 'other' : 'more'
 }
 
-/** Programs of other protocols wait for an answer to what they have sent: they are not kept waiting longer than needed. */
+/** Programs of other protocols wait for an answer to what they have sent: binary ones are not kept waiting for a line's end. */
 function mayBecomeRequest(line: string): boolean {
-  const [method = '', target] = line.split(/[\s\0]+/, 2)
-  if (target === undefined || target === '') return line === '' || (method.length <= maxMethod && token.test(method))
-  return method.length <= maxMethod && token.test(method) && (/^[/*h]/i.test(target) || method === 'CONNECT')
+  const [method = '', target = ''] = line.split(/\s+/, 2)
+  if (line !== '' && !token.test(method)) return false
+  return (target === '' || /^[\u{21}-\u{7e}\u{80}-\u{ff}]/u.test(target)) && !git.test(line)
 }

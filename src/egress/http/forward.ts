@@ -200,6 +200,13 @@ export async function prepare(
     flow.onRefused(checked.to, why)
     return { ...why, status: 403 }
   }
+  if (!flow.secure && 'name' in to && to.port === 443) {
+    // A proxy can be asked for it; connections of the program's own are looked at before (`judgeFirstBytes`).
+    const reason = 'a request in the clear for port 443, which is for TLS'
+    const why = { kind: 'refused', rule: 'network.protocol', reason } as const
+    flow.onRefused(to, why)
+    return { ...why, status: 403 }
+  }
   const headers = endToEnd(pairsOf(rawHeaders)).filter(([name]) => name.toLowerCase() !== 'host')
   const head: RequestHead = { method, path: checked.path, headers, to, secure: flow.secure }
   if (flow.onRequest === undefined) return { head }

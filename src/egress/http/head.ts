@@ -1,5 +1,5 @@
 import type { Target } from '../rules.ts'
-import { isSame, parseAuthority } from './authority.ts'
+import { hostHeader, isSame, parseAuthority } from './authority.ts'
 import { pairsOf, type Header } from './headers.ts'
 
 /** The head of a request, checked: what is sent on is made of this and of nothing else. */
@@ -54,7 +54,11 @@ export function checkHead(raw: RawHead, { origin, secure }: { origin: Target | u
   const to = target.to ?? (origin === undefined ? undefined : named)
   if (to === undefined) return ambiguous('a proxy is asked with the whole address')
   if (origin !== undefined && !isSame(to, origin)) {
-    return { status: 403, rule: 'network.host', reason: `a request for ${host} on a connection to another host` }
+    return {
+      status: 403,
+      rule: 'network.host',
+      reason: `a request for ${hostHeader(to, defaultPort)} on a connection to another host`,
+    }
   }
   return { to, path: target.path }
 }

@@ -99,6 +99,13 @@ test('each request of a connection is checked, and the first that is for another
   assert.ok(refusal?.fact === 'egress-refuse' && refusal.rule === 'network.host')
 })
 
+test('a refused Host is told as it was understood, not as it was written', async (t) => {
+  const { open, port } = await setUp(t, hello)
+  // A soft hyphen, which names do not have (UTS 46).
+  const got = await exchange(await open(), `GET / HTTP/1.1\r\nHost: B.ex\xadample:${port}\r\n\r\n`)
+  assert.ok(got.includes(`a request for b.example:${port} on a connection to another host`), got)
+})
+
 test('what can be read in more than one way is refused, and nothing of it goes out', async (t) => {
   const { open, port, seen } = await setUp(t, hello)
   const host = `Host: a.example:${port}\r\n`

@@ -116,6 +116,24 @@ test('what may not be connected to is refused with its reason, and nobody is con
   assert.equal(connections(), 0)
 })
 
+test('a request in the clear for the port of TLS is refused, by name and by the address that stands for it', async (t) => {
+  const asked: string[] = []
+  const { open, bench } = await setUp(t, {
+    onRequest: async (head) => {
+      asked.push(head.path)
+      return { head }
+    },
+  })
+  const synthetic = await bench.addressOf('a.example')
+  for (const host of ['a.example:443', `${synthetic}:443`]) {
+    const program = open()
+    program.stream.write(`GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    assert.match((await all(program)).toString(), /^HTTP\/1.1 403 [^]*which is for TLS \(network\.protocol\)/)
+  }
+  assert.deepEqual(rules(bench), ['egress-refuse network.protocol', 'egress-refuse network.protocol'])
+  assert.deepEqual(asked, [], 'no secret is put into it')
+})
+
 test('a synthetic address is its name, also to the proxy', async (t) => {
   const { open, port, bench } = await setUp(t)
   const address = await bench.addressOf('a.example')

@@ -2,6 +2,7 @@ import { GloveboxError } from '../../errors.ts'
 import type { EgressFact, Recorder } from '../../protocol/facts.ts'
 import type { Target } from '../rules.ts'
 import type { Asker } from './attribution.ts'
+import { createFlood } from './flood.ts'
 
 /** Why a connection is not made: by a rule, or because it could not be. */
 export interface Refusal {
@@ -51,12 +52,13 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
       onFailure(error)
     }
   }
+  const flood = createFlood(tell, now)
   return {
     refuse(asker, asked, { kind, rule, reason }) {
       const about = { ...aboutOf(++flows, asker, asked), rule, reason }
       const address = asked.at ?? ('address' in asked ? asked.address : null)
-      if (kind === 'refused') tell({ fact: 'egress-refuse', ...about, address })
-      else tell({ fact: 'egress-fail', ...about, addresses: [] })
+      if (kind === 'refused') flood.take({ fact: 'egress-refuse', ...about, address })
+      else flood.take({ fact: 'egress-fail', ...about, addresses: [] })
     },
     open(asker, target, { rule, addresses }) {
       const about = { ...aboutOf(++flows, asker, target), rule }
@@ -88,6 +90,7 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
     },
     close() {
       for (const trip of trips) trip.close({ sent: 0, received: 0, reason: 'sandbox-ended' })
+      flood.end()
       ended = true
     },
   }

@@ -50,6 +50,31 @@ test('a refused name is recorded once a minute, and a flood of them is counted',
   assert.deepEqual(facts.at(-1), { fact: 'lookup', process: null, name: 'last', type: 1, rule: 'r', unrecorded: 151 })
 })
 
+test('refusals that come too fast are counted, and told with the last of them', () => {
+  let now = 0
+  const facts: EgressFact[] = []
+  const book = createBook(
+    (fact) => void facts.push(fact as EgressFact),
+    (error) => assert.fail(String(error)),
+    () => now,
+  )
+  const refuse = (port: number): void =>
+    book.refuse(null, { name: 'a.example', port }, { kind: 'refused', rule: 'r', reason: 'no' })
+  const since = (from: number): unknown[] =>
+    facts.slice(from).map((fact) => ('flow' in fact ? [fact.port, fact.flow, fact.unrecorded] : []))
+  for (let port = 1; port <= 5000; port++) refuse(port)
+  assert.equal(facts.length, 200)
+  now = 1000
+  refuse(6000)
+  assert.deepEqual(since(200), [
+    [5000, 5000, 4799],
+    [6000, 5001, undefined],
+  ])
+  for (let port = 1; port <= 300; port++) refuse(port)
+  book.close()
+  assert.deepEqual(since(401), [[300, 5301, 100]])
+})
+
 test('the first of the ends of a connection is its end, and the end of the sandbox is that of all that are open', () => {
   const facts: EgressFact[] = []
   const book = createBook(

@@ -137,6 +137,8 @@ test('a value with characters that replacement texts know is put in as it is', (
   const secrets = holding({ TOKEN: { from: 'env:T', ...bindings, value: "a$&b$1$'$`c" } })
   const head = sent(secrets, request([['Authorization', secrets.environment()['TOKEN'] ?? '']]))
   assert.deepEqual(header(head, 'authorization'), ["a$&b$1$'$`c"])
+  const credentials = request([['Authorization', basic(`me:${secrets.environment()['TOKEN']}`)]])
+  assert.deepEqual(header(sent(secrets, credentials), 'authorization'), [basic("me:a$&b$1$'$`c")])
 })
 
 test('a value in the headers of an answer is replaced, of whatever secret of that host', () => {

@@ -111,7 +111,7 @@ function fillHeader(
     const credentials = own === 'Authorization' ? credentialsIn(before) : undefined
     if (credentials?.includes(text) === true) {
       times++
-      return [name, basicOf(credentials.replaceAll(text, Buffer.from(value).toString('latin1')))]
+      return [name, basicOf(credentials.replaceAll(text, () => Buffer.from(value).toString('latin1')))]
     }
     if (put.in === 'basic' || !before.includes(text)) return [name, before]
     times++
