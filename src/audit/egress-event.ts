@@ -47,9 +47,9 @@ function messageOf(fact: ConnectionFact, host: string): string {
     case 'egress-open':
       return `connects to ${to}`
     case 'egress-refuse':
-      return `refused ${to}: ${fact.reason}`
+      return `refused ${to}`
     case 'egress-fail':
-      return `cannot connect to ${to}: ${fact.reason}`
+      return `cannot connect to ${to}`
     default:
       return `done with ${to}`
   }

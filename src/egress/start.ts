@@ -30,7 +30,7 @@ export interface EgressOptions {
 /** The network of one sandbox, listening. */
 export interface Egress {
   /** The supervisor's word on what a program does; what is no connection is passed over. */
-  onActivity(activity: Pick<Activity, 'kind' | 'pid' | 'program' | 'address' | 'count' | 'rule'>): void
+  onActivity(activity: Pick<Activity, 'kind' | 'pid' | 'program' | 'address' | 'count' | 'verdict' | 'rule'>): void
   /** What cannot be checked here, for the receipt. */
   readonly uncheckedAddresses: string | undefined
   /** All connections end, and their ends are in the record when this has settled; nothing is recorded after. Idempotent. */
@@ -79,9 +79,13 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   }
 }
 
-/** Datagrams are sent with and without a connect(2) before. */
+/** getaddrinfo(3) connects a datagram socket to each address, to see which it would be sent from: no connection comes of it. */
+const notComing = 'network.egress-datagram'
+
+/** Questions to the resolver are sent with and without a connect(2) before. */
 function tellConnect(engine: Engine, activity: Parameters<Egress['onActivity']>[0]): void {
-  if (activity.kind === 'connect' || activity.kind === 'send') engine.onConnect(activity)
+  const { kind, verdict, rule } = activity
+  if ((kind === 'connect' || kind === 'send') && verdict !== 'denied' && rule !== notComing) engine.onConnect(activity)
 }
 
 function once(act: (error: unknown) => void): (error: unknown) => void {

@@ -25,6 +25,8 @@ export interface Enforcement {
   readonly mechanism: string
   /** Further layers that also stand in the way (`landlock abi 7`). */
   readonly layers: readonly string[]
+  /** What is allowed and cannot be checked here, though the control holds: addresses behind a proxy of the host. */
+  readonly unchecked?: string
   /** What would make it enforceable, when it is not. */
   readonly fix?: string
 }

@@ -24,7 +24,11 @@ export type FromRelay =
   | { readonly id: FlowId; readonly connected: { readonly address: string } }
   /** None of the addresses could be connected to: the errno of the last. The program's connection has been reset. */
   | { readonly id: FlowId; readonly failed: { readonly errno: number } }
-  /** The last line of an id that was opened, whatever became of it. Bytes that programs sent, and that they were sent. */
+  /**
+   * The last line of an id that was opened, whatever became of it. Bytes that programs sent, and that they were sent.
+   * `handed`: what `end` is for a connection that the host carried; `refused`: by `refuse`, or by a line that made no sense
+   * for it any more (a second `connect`, `hand` after bytes went out).
+   */
   | {
       readonly id: FlowId
       readonly closed: {
@@ -54,7 +58,10 @@ export type ToRelay =
   | { readonly id: FlowId; readonly answer: string }
 
 export interface RelayLimits {
-  /** Connections at once; what comes beyond is reset by the relay without asking. */
+  /**
+   * Connections at once; what comes beyond is reset by the relay without asking. Fewer, where the relay may not have six
+   * descriptors for each (RLIMIT_NOFILE, the hard one).
+   */
   readonly connections: number
   /** Both directions of all connections together, a second; `null`: as fast as it goes. */
   readonly bytesPerSecond: number | null

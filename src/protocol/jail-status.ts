@@ -48,7 +48,10 @@ export interface Activity {
    * `recorded`: the kernel's own rules decide; this is only the record.
    */
   readonly verdict: 'allowed' | 'denied' | 'recorded'
-  /** The rule that decided: `network.default-deny`, `loopback`, `unix.own-tmpfs`, `kernel`. */
+  /**
+   * The rule that decided: `network.default-deny`, `loopback`, `unix.own-tmpfs`, `kernel`. `network.egress`: connected as far
+   * as the relay, which asks; `network.resolver`; `network.egress-datagram`: a socket that nothing answers.
+   */
   readonly rule: string
   /** How many equal ones in a row this line stands for: absent for one, more only in a flood of over 1000 a second. */
   readonly count?: number

@@ -3,7 +3,7 @@ import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import type { Plan } from '../policy/plan.ts'
-import type { Driver, Exit, Wall } from '../drivers/driver.ts'
+import type { Driver, Exit, Receipt, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
 import type { SandboxNetwork } from './network.ts'
@@ -53,7 +53,8 @@ export async function startSandbox(options: {
   let limit: string | undefined
   let network: SandboxNetwork | undefined
   const unrecorded = Promise.withResolvers<void>()
-  const wall = await startWall(options, (detail) => (limit ??= detail))
+  const started = await startWall(options, (detail) => (limit ??= detail))
+  const wall = { ...started, receipt: withUnchecked(started.receipt, network?.uncheckedAddresses) }
   void endUnrecorded(wall)
   record({ fact: 'receipt', enforcements: wall.receipt.enforcements, pid: wall.pid })
   // Behind the start, which is measured: what killed processes left is no hurry.
@@ -155,6 +156,13 @@ function trusting(plan: Plan, trust: TrustInside | undefined): Plan {
     mounts: [...mounts, ...trust.mounts],
     command: { ...command, env: { ...trust.env, ...command.env } },
   }
+}
+
+/** The driver knows what the wall holds, and nothing of the way from our own side on. */
+function withUnchecked(receipt: Receipt, unchecked: string | undefined): Receipt {
+  if (unchecked === undefined) return receipt
+  const enforcements = receipt.enforcements.map((line) => (line.control === 'net' ? { ...line, unchecked } : line))
+  return { ...receipt, enforcements }
 }
 
 function startFact(plan: Plan): StartFact {

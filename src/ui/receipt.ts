@@ -10,7 +10,7 @@ export function renderReceipt(receipt: Receipt, style: Style): string {
     line.enforced ? style.good('yes') : style.bad('NO'),
     line.control,
     line.mechanism,
-    style.dim(line.layers.join(', ')),
+    style.dim(line.layers.join(', ')) + (line.unchecked === undefined ? '' : ` ${style.warn(line.unchecked)}`),
   ])
   const about = style.dim(
     `glovebox-inside ${receipt.inside}, kernel ${receipt.kernel}, landlock abi ${receipt.landlockAbi}, seccomp sha256:${receipt.seccomp.slice(0, 16)}, host uid ${receipt.hostUid}`,

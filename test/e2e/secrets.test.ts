@@ -128,12 +128,12 @@ for (const runner of runners()) {
     assert.ok(!typed.stderr.includes(value))
   })
 
-  test(`what would be put into requests is not started while nothing puts it in${as}`, async () => {
+  test(`what is put into requests is a placeholder inside, new for each start${as}`, async () => {
     const env = { ...runner.env, GIVEN: newValue() }
-    const words = ['exec', '--allow-net', 'a.example:80', '--secret', 'T=env:GIVEN@a.example:80', '--', 'env']
-    const { code, stdout, stderr } = await ended(runner, words, env)
-    assert.equal(code, 3, stderr)
-    assert.equal(stdout, '')
+    const words = ['exec', '--allow-net', 'a.example:80', '--secret', 'T=env:GIVEN@a.example:80', '--', 'printenv', 'T']
+    const [one, other] = [await ended(runner, words, env), await ended(runner, words, env)]
+    assert.match(one.stdout, /^glovebox-secret-T-[\da-f]{32}\n$/, one.stderr)
+    assert.notEqual(one.stdout, other.stdout)
   })
 
   test(`a variable that is copied beside its secret is the secret's, and no process that has it dumps core${as}`, async () => {

@@ -9,8 +9,9 @@ use rustix::pipe::{fcntl_setpipe_size, pipe_with, PipeFlags};
 /// Kept for the next; what comes back beyond that is closed.
 const SPARE: usize = 8;
 
-/// More than the 64 KiB of a new pipe is worth a third of the speed, and all that an ordinary user may ask for (pipe(7)).
-pub const CAPACITY: usize = 1 << 20;
+/// More than the 64 KiB of a new pipe, for fewer turns of a busy stream; not the most that there may be, since all pipes of
+/// the user's share a quota (pipe(7), pipe-user-pages-soft).
+pub const CAPACITY: usize = 256 << 10;
 
 pub struct Pipe {
     pub read: OwnedFd,

@@ -4,7 +4,7 @@
  */
 
 /** https://www.iana.org/assignments/dns-parameters */
-export const recordType = { A: 1, PTR: 12, AAAA: 28, OPT: 41, ANY: 255 } as const
+export const recordType = { A: 1, CNAME: 5, PTR: 12, AAAA: 28, OPT: 41, ANY: 255 } as const
 export const responseCode = {
   noError: 0,
   formErr: 1,

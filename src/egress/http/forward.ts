@@ -156,11 +156,30 @@ async function exchange(
     if (incoming.rawTrailers.length > 0) outgoing.addTrailers(asTrailers(incoming.rawTrailers))
   })
   // A server may answer, and close, before it has read all of a body: what counts is whether there is an answer.
-  const sent = changed.body === undefined ? pipeline(incoming, outgoing) : pipeline(incoming, changed.body, outgoing)
-  sent.catch((error: unknown) => {
-    if (error instanceof BodyRefused) flow.onRefused(changed.head.to, error.why)
+  const { body } = changed
+  const sent = body === undefined ? pipeline(incoming, outgoing) : sendThrough(incoming, body, outgoing)
+  const refused = new Promise<never>((_, reject) => {
+    sent.catch((error: unknown) => {
+      if (!(error instanceof BodyRefused)) return
+      flow.onRefused(changed.head.to, error.why)
+      reject(error)
+    })
   })
-  return answered
+  return Promise.race([answered, refused])
+}
+
+/** The program's own end is left open: it is told why its request goes no further. */
+async function sendThrough(incoming: IncomingMessage, body: Transform, outgoing: ClientRequest): Promise<void> {
+  incoming.once('close', () => {
+    if (!incoming.complete) body.destroy(new Error('the program went away'))
+  })
+  body.once('error', () => {
+    incoming.unpipe(body)
+    // What follows is not looked at.
+    incoming.resume()
+  })
+  incoming.pipe(body)
+  await pipeline(body, outgoing)
 }
 
 /** The request as it goes out, or why it does not. */
