@@ -28,7 +28,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
   remove: { summary: 'take a server out of the configuration', load: async () => import('./commands/remove.ts') },
   enable: { summary: 'let a server be started again', load: async () => import('./commands/enable.ts') },
   disable: { summary: 'keep a server from being started', load: async () => import('./commands/disable.ts') },
-  policy: { summary: 'show, check, compare and explain policies', load: async () => import('./commands/policy.ts') },
+  policy: {
+    summary: 'show, check, compare, explain and learn policies',
+    load: async () => import('./commands/policy.ts'),
+  },
   trust: {
     summary: 'look at a project’s configuration and say yes to it',
     load: async () => import('./commands/trust.ts'),

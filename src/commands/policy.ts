@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addPolicyFlags } from '../config/policy-flags.ts'
 import { addStartFlags, type StartFlags } from '../config/start.ts'
 import { registerExplain } from './policy/explain.ts'
+import { registerLearn } from './policy/learn.ts'
 
 interface JsonFlag {
   readonly json?: boolean
@@ -10,11 +11,11 @@ interface JsonFlag {
 export function register(program: Command): void {
   const command = program
     .command('policy')
-    .summary('show, check, compare and explain policies')
+    .summary('show, check, compare, explain and learn policies')
     .description('What a start may do, and what is wrong with what files say about it.')
     .addHelpText(
       'after',
-      '\nExamples:\n  glovebox policy show files\n  glovebox policy check\n  glovebox policy diff files other.json#files\n  glovebox policy explain files\n',
+      '\nExamples:\n  glovebox policy show files\n  glovebox policy check\n  glovebox policy diff files other.json#files\n  glovebox policy explain files\n  glovebox policy learn -- python3 report.py\n',
     )
   const show = command
     .command('show')
@@ -41,6 +42,7 @@ export function register(program: Command): void {
     .exitOverride()
     .action(diff)
   registerExplain(command)
+  registerLearn(command)
 }
 
 async function showPlan(words: string[], flags: StartFlags & JsonFlag): Promise<void> {

@@ -25,6 +25,8 @@ export interface Start {
   readonly policy: Policy
   readonly origins: Origins
   readonly unused: readonly string[]
+  /** Of a configured server: what it is called there, and the file that has it. */
+  readonly server?: { readonly name: string; readonly file: string }
   /** @throws GloveboxError REFUSED when the plan does more than the configuration is trusted with */
   readonly review: (plan: Plan) => void
 }
@@ -55,7 +57,9 @@ export async function startOf(
   const mayBeServer = options.servers && flags.command === undefined && more.length === 0
   if (only !== undefined && mayBeServer) {
     const server = await configured(only, flags, options)
-    if (server !== undefined) return { ...server, name: flags.name ?? server.name }
+    if (server !== undefined) {
+      return { ...server, name: flags.name ?? server.name, server: { name: server.name, file: server.file } }
+    }
   }
   if (flags.config !== undefined) throw await notInFile(only, flags.config, options)
   const { profile, manifest } = flags

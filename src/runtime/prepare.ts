@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { loadDriver } from '../drivers/registry.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { programOf, type LockFlags } from '../packages/program-of.ts'
+import type { HostFacts } from '../policy/host-facts.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { resolvePlan } from '../policy/resolve.ts'
@@ -9,6 +10,8 @@ import { inspectHost } from './inspect/host.ts'
 
 export interface Prepared {
   readonly plan: Plan
+  /** What of this host the plan was made from. */
+  readonly facts: HostFacts
   readonly driver: Driver
   /** To be awaited before anything of the program runs: `startSandbox` does. */
   readonly verify: (() => Promise<void>) | undefined
@@ -38,5 +41,5 @@ export async function prepare(options: {
   const server = options.name ?? name ?? basename(command[0] ?? '')
   const plan = resolvePlan(server, policy, facts, { env: process.env, terminal })
   options.review?.(plan)
-  return { plan, driver: await loadDriver(policy.driver), verify }
+  return { plan, facts, driver: await loadDriver(policy.driver), verify }
 }

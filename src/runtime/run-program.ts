@@ -13,6 +13,8 @@ import { onEndingSignals } from './signals.ts'
 
 /** `exec` alone: a program behind the wall with our own stdio, no guard. Returns the exit code. */
 export async function runProgram(options: {
+  /** Its sandbox's; a new one by default. */
+  id?: string
   plan: Plan
   driver: Driver
   verify: (() => Promise<void>) | undefined
@@ -23,7 +25,7 @@ export async function runProgram(options: {
   secrets?: Secrets | undefined
 }): Promise<number> {
   const { plan, driver, verify } = options
-  const id = newSandboxId()
+  const { id = newSandboxId() } = options
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const starting = new AbortController()
   let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))

@@ -28,7 +28,7 @@ export type Grant =
   | { readonly how: 'add'; readonly key: readonly string[]; readonly value: string }
   /** Out of a list. */
   | { readonly how: 'remove'; readonly key: readonly string[]; readonly value: string }
-  | { readonly how: 'set'; readonly key: readonly string[]; readonly value: string | number }
+  | { readonly how: 'set'; readonly key: readonly string[]; readonly value: string | number | readonly string[] }
 
 export interface Explanation {
   /** What happened, and who it was. */

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { classOf } from '../network/address.ts'
 import { parseIp, withoutMapping } from '../network/ip.ts'
 import { readRule } from '../network/rule.ts'
-import { innermost, learnFiles } from './files.ts'
+import { innermost, learnFiles, throughTop } from './files.ts'
 import type { Item, Learned, NotGiven, View } from './learned.ts'
 import { joinAskers } from './learned.ts'
 import { whySecret } from './secrets.ts'
@@ -52,7 +52,7 @@ function foundOnes(wishes: readonly ProgramWish[], view: View): ProgramWish[] {
   }
   return [...searches.values()].flatMap((tried) => {
     const there = tried.filter(({ path }) => view.fact(path).isExecutable)
-    const seen = there.filter(({ path }) => innermost(path, view.mounts)?.exec === true)
+    const seen = there.filter(({ path }) => innermost(throughTop(path, view), view.mounts)?.exec === true)
     return seen.length > 0 ? seen : there.slice(0, 1)
   })
 }

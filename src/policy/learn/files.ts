@@ -13,6 +13,14 @@ const several = 3
 /** Where a sandbox has files of its own whatever it is shown. */
 const ownPlaces = ['/tmp', '/var/tmp', '/run', sandboxHome] as const
 
+/** Written by the launcher (native/inside, tree/files.rs): the host's would say who is on it, and whom to ask for names. */
+const ownFiles: ReadonlySet<string> = new Set(
+  ['passwd', 'group', 'hosts', 'hostname', 'resolv.conf', 'nsswitch.conf', 'machine-id'].map((name) => `/etc/${name}`),
+)
+
+/** Looked for by the C library in every program, and needed by none: host.conf(5), gai.conf(5), ld.so(8). */
+const ofTheLibrary: ReadonlySet<string> = new Set(['/etc/host.conf', '/etc/gai.conf', '/etc/ld.so.preload'])
+
 export interface LearnedFiles {
   readonly read: readonly Item[]
   readonly write: readonly Item[]
@@ -44,11 +52,12 @@ type Choice = { readonly path: string } | { readonly what: string; readonly why:
 
 /** The path to be given for one that was asked for, why it is not, or undefined where there is nothing to give. */
 function choose(asked: string, access: 'read' | 'write', view: View): Choice {
-  const path = fromStart(asked, view)
-  if (path === undefined || whyReserved(path) !== undefined) return undefined
+  const path = fromStart(asked, access, view)
+  if (whyReserved(path) !== undefined) return undefined
   const fact = view.fact(path)
   if (view.deny.some((denied) => isWithin(path, denied))) return not(path, 'the policy denies it')
-  const mount = innermost(path, view.mounts)
+  if (ownFiles.has(path) || ofTheLibrary.has(path)) return undefined
+  const mount = innermost(throughTop(path, view), view.mounts)
   if (mount !== undefined && (access === 'read' || mount.access === 'write')) return undefined
   if (isOwnPlace(path) && (access === 'write' || fact.kind === 'missing')) return undefined
   if (access === 'write' && mount?.owner === 'system') return undefined
@@ -62,12 +71,25 @@ function choose(asked: string, access: 'read' | 'write', view: View): Choice {
 }
 
 /** A path below the root of a sandbox that was not shown where it was started: what it named was beside it. */
-function fromStart(path: string, { cwd, startedIn, fact }: View): string | undefined {
+function fromStart(path: string, access: 'read' | 'write', { cwd, startedIn, fact }: View): string {
   if (cwd !== '/' || startedIn === '/') return path
   const meant = posix.join(startedIn, path)
-  const isThere = fact(path).kind !== 'missing' || fact(meant).kind === 'missing'
+  if (fact(path).kind !== 'missing') return path
+  const isBeside =
+    fact(meant).kind !== 'missing' ||
+    (access === 'write' &&
+      fact(posix.dirname(path)).kind === 'missing' &&
+      fact(posix.dirname(meant)).kind === 'directory') ||
+    (access === 'write' && posix.dirname(path) === '/')
   // The directory itself: only where it is shown is it where the program starts.
-  return isThere ? path : startedIn
+  return isBeside ? startedIn : path
+}
+
+/** `/lib/x` where `/lib` is a link at the top, which the launcher makes inside as well. */
+export function throughTop(path: string, { fact }: Pick<View, 'fact'>): string {
+  const [, top = '', rest = ''] = /^(\/[^/]+)(.*)$/s.exec(path) ?? []
+  const { real } = fact(top)
+  return real === undefined ? path : `${real}${rest}`
 }
 
 function checked(path: string, asked: string, { fact, home, own }: View): Choice {
@@ -80,6 +102,12 @@ function checked(path: string, asked: string, { fact, home, own }: View): Choice
     return not(path, 'Glovebox keeps its own files there')
   if (fact(path).kind === 'directory' && isWide(real, home)) {
     return not(asked, `${path} is too much to be given by a machine: write down what of it is meant`)
+  }
+  if (fact(path).kind === 'directory' && fact(path).hasSecrets) {
+    return not(
+      asked,
+      `${path} has secrets in it by their names: show it with --read or --write, and hide them with --deny`,
+    )
   }
   return { path }
 }
