@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GloveboxError, messageOf } from '../../errors.ts'
+import { statusOf } from '../../inside/failure.ts'
 import type { PublishedPort } from '../../policy/network.ts'
 import type { PublishCloseFact, Recorder } from '../../protocol/facts.ts'
 import { createBook, type Stay } from './book.ts'
@@ -92,9 +93,11 @@ export async function publish(options: {
       })
       await carry(socket, visited, count)
       stay.close({ ...count, reason: 'end' })
-    } catch {
+    } catch (error) {
       // What happened is in the record; the one that connected sees a reset, as it would of a program that died.
       const isPeers = socket.destroyed || socket.errored !== null
+      // The inside's answer begins before it knows whether somebody listens.
+      if (!isPeers && count.sent === 0 && statusOf(error) !== undefined) stay.fail(messageOf(error))
       stay.close({ ...count, reason: isPeers ? 'reset' : 'lost' })
       socket.resetAndDestroy()
     } finally {
