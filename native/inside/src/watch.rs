@@ -76,7 +76,7 @@ impl<'a> Watch<'a> {
         init: &'a OwnedFd,
         hangup: OwnedFd,
     ) -> Watch<'a> {
-        Watch {
+        let mut watch = Watch {
             owner,
             signals,
             link,
@@ -89,7 +89,21 @@ impl<'a> Watch<'a> {
             pending: VecDeque::new(),
             link_is_open: true,
             owner_is_there: true,
+        };
+        for word in watch.owner.words_so_far() {
+            watch.take(word);
         }
+        watch
+    }
+
+    fn take(&mut self, word: OwnersWord) {
+        self.pending.push_back(match word {
+            OwnersWord::Do(command) => Event::Command(command),
+            OwnersWord::Gone => {
+                self.owner_is_there = false;
+                Event::OwnerGone
+            }
+        });
     }
 
     pub fn add(&mut self, descriptor: OwnedFd, flags: PollFlags, waker: Waker) {
@@ -147,13 +161,7 @@ impl<'a> Watch<'a> {
         }
         if owner {
             for word in self.owner.words() {
-                self.pending.push_back(match word {
-                    OwnersWord::Do(command) => Event::Command(command),
-                    OwnersWord::Gone => {
-                        self.owner_is_there = false;
-                        Event::OwnerGone
-                    }
-                });
+                self.take(word);
             }
         }
         if time {

@@ -323,6 +323,16 @@ fn a_held_program_runs_when_its_owner_says_go_and_once() {
 }
 
 #[test]
+fn a_held_program_runs_when_its_owner_said_go_with_the_plan() {
+    as_everyone(|starter| {
+        let mut plan = plan_for("echo ran");
+        plan["hold"] = json!(true);
+        let jail = Jail::start_before(starter, &[&plan, &json!({ "do": "go" })], |_| {});
+        assert_eq!(jail.finish().stdout, "ran\n");
+    });
+}
+
+#[test]
 fn a_held_program_whose_owner_stops_or_leaves_never_ran() {
     as_everyone(|starter| {
         for leaves in [false, true] {
