@@ -76,7 +76,9 @@ impl<'a> Watch<'a> {
         init: &'a OwnedFd,
         hangup: OwnedFd,
     ) -> Watch<'a> {
-        Watch {
+        // No event of the descriptor's tells of what was read with the plan.
+        let heard = owner.heard();
+        let mut watch = Watch {
             owner,
             signals,
             link,
@@ -89,6 +91,20 @@ impl<'a> Watch<'a> {
             pending: VecDeque::new(),
             link_is_open: true,
             owner_is_there: true,
+        };
+        watch.obey(heard);
+        watch
+    }
+
+    fn obey(&mut self, words: Vec<OwnersWord>) {
+        for word in words {
+            self.pending.push_back(match word {
+                OwnersWord::Do(command) => Event::Command(command),
+                OwnersWord::Gone => {
+                    self.owner_is_there = false;
+                    Event::OwnerGone
+                }
+            });
         }
     }
 
@@ -146,15 +162,8 @@ impl<'a> Watch<'a> {
                 .extend(next_signal(self.signals).map(Event::Signal));
         }
         if owner {
-            for word in self.owner.words() {
-                self.pending.push_back(match word {
-                    OwnersWord::Do(command) => Event::Command(command),
-                    OwnersWord::Gone => {
-                        self.owner_is_there = false;
-                        Event::OwnerGone
-                    }
-                });
-            }
+            let words = self.owner.words();
+            self.obey(words);
         }
         if time {
             self.timer = None;

@@ -323,6 +323,18 @@ fn a_held_program_runs_when_its_owner_says_go_and_once() {
 }
 
 #[test]
+fn an_owner_who_says_go_with_the_plan_is_heard() {
+    as_everyone(|starter| {
+        let mut plan = plan_for("echo ran");
+        plan["hold"] = json!(true);
+        // Both are in the pipe before the launcher reads it: one read has them both.
+        let mut jail = Jail::start(starter, &plan);
+        jail.say(&json!({ "do": "go" }));
+        assert_eq!(jail.finish().stdout, "ran\n");
+    });
+}
+
+#[test]
 fn a_held_program_whose_owner_stops_or_leaves_never_ran() {
     as_everyone(|starter| {
         for leaves in [false, true] {
