@@ -223,8 +223,7 @@ test('a server is read no faster than the program reads', async (t) => {
     return settled
   })
   assert.ok(written < 64 * 2 ** 20, `${written} bytes on the way`)
-  for (const response of waiting) response.end('done')
-  assert.match(await all(program.stream), /done[^]*done[^]*403 [^]*\(network\.limits\.connections\)/)
+  program.stream.destroy()
 })
 
 test('a server is asked before a body is sent that it may not want', async (t) => {
