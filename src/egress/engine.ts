@@ -37,6 +37,8 @@ export interface EngineOptions {
   /** Something could not be recorded: what it was about does not happen, and the sandbox is to be ended. */
   readonly onFailure: (error: unknown) => void
   readonly dial: DialOptions
+  /** As many connections are made here at once: a program's one can ask for several, which the relay does not count. */
+  readonly connections: number
   readonly onRequest?: OnRequest | undefined
   /** For hosts that a secret is bound to. */
   readonly readTls?: ReadTls | undefined
@@ -60,6 +62,7 @@ export function createEngine(options: EngineOptions): Engine {
   const route = createRouter(options)
   const http = createHttpServer()
   const lookups = createLookups(record)
+  let own = 0
   const dialHttp = { ...options.dial, halfOpen: false }
   const stub = createStub({
     names,
@@ -211,19 +214,26 @@ export function createEngine(options: EngineOptions): Engine {
       book.refuse(asker, target, found)
       throw new NotDialed(found)
     }
+    if (own >= options.connections) {
+      book.refuse(asker, target, tooManyConnections)
+      throw new NotDialed(tooManyConnections)
+    }
     const addresses = found.kind === 'direct' ? found.addresses : []
     const trip = book.open(asker, target, { rule: found.rule, addresses })
+    own += 1
     try {
       const socket =
         found.kind === 'proxy'
           ? await (clear ? dialProxy(found.proxy, dialHttp) : throughProxy(found.proxy, target))
           : await dial(addresses, target.port, dialHttp)
       trip.connected(found.kind === 'direct' ? (socket.remoteAddress ?? null) : null)
-      socket.once('close', (failed) =>
-        trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' }),
-      )
+      socket.once('close', (failed) => {
+        own -= 1
+        trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' })
+      })
       return socket
     } catch (error) {
+      own -= 1
       trip.fail(codeOf(error))
       throw new NotDialed({ kind: 'failed', rule: found.rule, reason: `no connection: ${codeOf(error)}` })
     }
@@ -290,6 +300,12 @@ function isHello(first: Buffer): boolean {
 
 /** The supervisor's word for a stream to an address that stands for a name; datagrams to one only ask for a route. */
 const toSyntheticAddress = 'network.egress'
+
+const tooManyConnections: Refusal = {
+  kind: 'refused',
+  rule: 'network.limits.connections',
+  reason: 'there are as many connections as there may be',
+}
 
 const unknownAddress: Refusal = {
   kind: 'refused',

@@ -60,6 +60,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
     record,
     onFailure: once(options.onFailure),
     dial: { connectMs, idleMs: limits.idleMs },
+    connections: limits.connections,
     onRequest: options.onRequest,
     readTls: options.readTls,
   })

@@ -352,6 +352,22 @@ test('what a server says to an upgrade goes through the hook, its status line to
   }
 })
 
+test('one connection of a program’s does not get around the limit by asking for several', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { port, bench } = await setUp(t, (_request, response) => void waiting.push(response), { connections: 1 })
+  const program = bench.relay.open('198.18.0.2', 3128)
+  const ask = (host: string): string => `GET http://${host}:${port}/ HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
+  program.stream.write(ask('a.example') + ask('b.example'))
+  await eventually(() => bench.facts.find((fact) => 'rule' in fact && fact.rule === 'network.limits.connections'))
+  const first = await eventually(() => waiting[0])
+  assert.equal(bench.facts.filter(({ fact }) => fact === 'egress-open').length, 1)
+  first.end('done')
+  assert.match(await all(program.stream), /done[^]*403 [^]*\(network\.limits\.connections\)/)
+  await eventually(() => bench.facts.find(({ fact }) => fact === 'egress-close'))
+  bench.relay.open('198.18.0.2', 3128).stream.write(ask('b.example'))
+  await eventually(() => waiting[1])
+})
+
 test('a program that asks without waiting for answers is cut off', async (t) => {
   const { open, port, bench } = await setUp(t, () => undefined)
   const program = await open()
