@@ -100,6 +100,10 @@ const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
     'egress-fail',
     'egress-close',
     'lookup',
+    'publish-open',
+    'publish-refuse',
+    'publish-fail',
+    'publish-close',
   ],
   verdict: ['allowed', 'denied', 'recorded', 'failed'],
 }

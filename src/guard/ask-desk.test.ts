@@ -12,8 +12,8 @@ interface Scene {
   readonly questions: Question[]
   readonly told: string[]
   /** Answers the question that is open. */
-  answer(found: Found): void
-  pass(ms: number): void
+  readonly answer: (found: Found) => void
+  readonly pass: (ms: number) => void
 }
 
 function scene(options: { keeper?: Keeper; canAsk?: boolean; record?: (fact: Fact) => void } = {}): Scene {

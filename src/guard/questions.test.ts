@@ -16,7 +16,7 @@ const question = {
 interface Scene {
   readonly guard: Guard
   readonly facts: Fact[]
-  say(direction: Direction, message: object): readonly (readonly [string, unknown])[]
+  readonly say: (direction: Direction, message: object) => readonly (readonly [string, unknown])[]
 }
 
 const told = (outputs: readonly Output[]): (readonly [string, unknown])[] =>

@@ -48,21 +48,21 @@ impl Owner {
         }
     }
 
-    /// To be called when the descriptor is readable or hung up; `None` when no whole line is there yet.
-    pub fn words(&mut self) -> Vec<Word> {
-        let alive = matches!(self.fill(), Ok(true));
-        let mut words = self.heard();
-        if !alive {
-            words.push(Word::Gone);
+    /// What came with the plan: the descriptor is not readable for it again.
+    pub fn words_so_far(&mut self) -> Vec<Word> {
+        let mut words = Vec::new();
+        while let Some(line) = self.take_line() {
+            words.push(Command::parse(&line).map_or(Word::Gone, Word::Do));
         }
         words
     }
 
-    /// What came with the plan and was read with it: the descriptor does not become readable for it again.
-    pub fn heard(&mut self) -> Vec<Word> {
-        let mut words = Vec::new();
-        while let Some(line) = self.take_line() {
-            words.push(Command::parse(&line).map_or(Word::Gone, Word::Do));
+    /// To be called when the descriptor is readable or hung up; none when no whole line is there yet.
+    pub fn words(&mut self) -> Vec<Word> {
+        let alive = matches!(self.fill(), Ok(true));
+        let mut words = self.words_so_far();
+        if !alive {
+            words.push(Word::Gone);
         }
         words
     }
@@ -123,7 +123,7 @@ mod tests {
     fn commands_in_the_same_write_as_the_plan_are_kept() {
         let mut owner = owner_who_said(&[&line_of(SMALL), "{\"do\":\"stop\"}\n{\"do\""]);
         assert_eq!(owner.plan().map(|plan| plan.id), Ok("true".to_owned()));
-        assert_eq!(owner.heard(), [Word::Do(Command::Stop)]);
+        assert_eq!(owner.words_so_far(), [Word::Do(Command::Stop)]);
         assert_eq!(owner.words(), [Word::Gone]);
     }
 

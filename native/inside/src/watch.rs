@@ -76,8 +76,6 @@ impl<'a> Watch<'a> {
         init: &'a OwnedFd,
         hangup: OwnedFd,
     ) -> Watch<'a> {
-        // No event of the descriptor's tells of what was read with the plan.
-        let heard = owner.heard();
         let mut watch = Watch {
             owner,
             signals,
@@ -92,20 +90,20 @@ impl<'a> Watch<'a> {
             link_is_open: true,
             owner_is_there: true,
         };
-        watch.obey(heard);
+        for word in watch.owner.words_so_far() {
+            watch.take(word);
+        }
         watch
     }
 
-    fn obey(&mut self, words: Vec<OwnersWord>) {
-        for word in words {
-            self.pending.push_back(match word {
-                OwnersWord::Do(command) => Event::Command(command),
-                OwnersWord::Gone => {
-                    self.owner_is_there = false;
-                    Event::OwnerGone
-                }
-            });
-        }
+    fn take(&mut self, word: OwnersWord) {
+        self.pending.push_back(match word {
+            OwnersWord::Do(command) => Event::Command(command),
+            OwnersWord::Gone => {
+                self.owner_is_there = false;
+                Event::OwnerGone
+            }
+        });
     }
 
     pub fn add(&mut self, descriptor: OwnedFd, flags: PollFlags, waker: Waker) {
@@ -162,8 +160,9 @@ impl<'a> Watch<'a> {
                 .extend(next_signal(self.signals).map(Event::Signal));
         }
         if owner {
-            let words = self.owner.words();
-            self.obey(words);
+            for word in self.owner.words() {
+                self.take(word);
+            }
         }
         if time {
             self.timer = None;

@@ -323,13 +323,11 @@ fn a_held_program_runs_when_its_owner_says_go_and_once() {
 }
 
 #[test]
-fn an_owner_who_says_go_with_the_plan_is_heard() {
+fn a_held_program_runs_when_its_owner_said_go_with_the_plan() {
     as_everyone(|starter| {
         let mut plan = plan_for("echo ran");
         plan["hold"] = json!(true);
-        // Both are in the pipe before the launcher reads it: one read has them both.
-        let mut jail = Jail::start(starter, &plan);
-        jail.say(&json!({ "do": "go" }));
+        let jail = Jail::start_before(starter, &[&plan, &json!({ "do": "go" })], |_| {});
         assert_eq!(jail.finish().stdout, "ran\n");
     });
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Writable } from 'node:stream'
 import { eventually } from '../../support/eventually.ts'
 import { runners, type Runner } from '../../support/as-user.ts'
 import { startWorld, type World } from '../../support/world/world.ts'
+import type { Report } from '../support/attack.ts'
 import { attacksBinary } from '../support/binaries.ts'
 import { attackerOf, flagsOf, openBox, wordsOf, type Box } from './box.ts'
 import { allowedName, pieces, server4, tokenOf, zone, type EgressCase } from './case.ts'
@@ -38,11 +39,11 @@ const floods: readonly Flood[] = [
   { how: 'half', what: '2,000 half requests', port: 80, count: 2000, held: 900, pieces: pieces(request('/')) },
   {
     how: 'slow',
-    what: '1,000 requests whose answers nobody reads',
+    what: '500 requests for much that nobody reads',
     port: 8080,
-    count: 1000,
-    held: 900,
-    pieces: pieces(request('/')),
+    count: 500,
+    held: 400,
+    pieces: pieces(request('/much')),
   },
   {
     how: 'half',
@@ -92,13 +93,17 @@ type Open = (cases: readonly EgressCase[], more?: readonly string[]) => Box
 
 /** So many requests of another sandbox are made while one floods, at least. */
 const meanwhile = 20
+const tries = 10
 
 function floodTests(open: Open): void {
   for (const { how, what, ...args } of floods) {
     test(`${what} do not disturb another sandbox`, async (t) => {
       const to = args.port === 3128 ? { host: '198.18.0.2' } : { name: allowedName }
       const flood = { title: '', id: 'flood', attack: 'egress-flood', args: { ...to, ...args, how, seconds: 120 } }
-      const [bad, good] = [open([flood, asking], ['--open-files', '1024']), open(Array<EgressCase>(5000).fill(asking))]
+      const [bad, good] = [
+        open([flood, ...Array<EgressCase>(tries).fill(asking)], ['--open-files', '1024']),
+        open(Array<EgressCase>(5000).fill(asking)),
+      ]
       await good.step()
       let over = false
       const flooding = bad.step().finally(() => (over = true))
@@ -117,8 +122,10 @@ function floodTests(open: Open): void {
       )
       // A request takes some milliseconds; a machine of two processors that is flooded from inside has others to serve too.
       assert.ok((times.at(-1) ?? 0) < 2000, `one took ${times.at(-1)} ms`)
-      const after = await bad.step()
-      assert.match(after.effect, /^reached/, `its own network did not recover: ${JSON.stringify(after.calls)}`)
+      // Its own network has what it left behind to get rid of first: some seconds, by the patience of the attacker.
+      const after: Report[] = []
+      while (after.length < tries && !after.at(-1)?.effect.startsWith('reached')) after.push(await bad.step())
+      assert.match(after.at(-1)?.effect ?? '', /^reached/, `its own network did not recover: ${JSON.stringify(after)}`)
       for (const box of [bad, good]) box.child.kill('SIGTERM')
     })
   }
@@ -140,8 +147,9 @@ function lossTests(open: Open, world: () => World, runner: Runner): void {
     await world().passed()
     const relay = await eventually(() => relayBelow(box.child.pid ?? -1))
     process.kill(relay, 'SIGKILL')
-    await eventually(() => (existsSync(`/proc/${relay}/fd`) ? undefined : true))
+    await eventually(() => (isRunning(relay) ? undefined : true))
     const report = await box.step()
+    assert.ok(report.attempted && report.reason === null, JSON.stringify(report))
     assert.equal(report.effect, 'none', JSON.stringify(report.calls))
     const passed = await world().passed()
     assert.deepEqual(
@@ -154,7 +162,7 @@ function lossTests(open: Open, world: () => World, runner: Runner): void {
 
   test('the socket on which the host waits for the relay cannot be connected to from inside', async () => {
     const box = open([{ title: '', id: 'link', attack: 'egress-socket-files', args: {} }])
-    const pattern = path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes/*/egress')
+    const pattern = path.join(runner.env['XDG_RUNTIME_DIR'] ?? '', 'glovebox/sandboxes-*/*/egress')
     const made = await eventually(() => {
       const found = globSync(pattern)
       return found.length > 0 && relayBelow(box.child.pid ?? -1) !== undefined ? found : undefined
@@ -177,6 +185,11 @@ function relayBelow(owner: number): number | undefined {
   const parents = new Map(about.map(({ pid, parent }) => [pid, parent]))
   const isBelow = (pid: number): boolean => pid === owner || (pid > 1 && isBelow(parents.get(pid) ?? 0))
   return about.find(({ pid, name }) => name === 'glovebox-relay' && isBelow(pid))?.pid
+}
+
+/** Neither gone nor waiting to be asked how it ended (proc_pid_stat(5)). */
+function isRunning(pid: number): boolean {
+  return /^\d+ \(.*\) [^ZX]/s.test(read(`/proc/${pid}/stat`))
 }
 
 function read(file: string): string {

@@ -16,6 +16,8 @@ interface Begin {
 const tcpPorts = [22, 25, 443, 853, 5432, 5433, 8443] as const
 const httpPorts = [80, 8080] as const
 const udpPorts = [80, 123, 443, 1900, 5353, 5355, 8080] as const
+/** More than the buffers of a connection hold that nobody reads. */
+const much = 'x'.repeat(512 * 1024)
 const token = /gbx-[a-z0-9-]+/
 
 process.once('message', (begin: Begin) => void start(begin))
@@ -91,6 +93,7 @@ function http(text: string): string | undefined {
   const body = found === undefined ? 'served\n' : `REACHED ${found}\n`
   if (/^GET \S*\/redirect/.test(text))
     return `HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/meta-data/\r\nContent-Length: 0\r\n\r\n`
+  if (/^GET \S*\/much /.test(text)) return `HTTP/1.1 200 OK\r\nContent-Length: ${much.length}\r\n\r\n${much}`
   return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 }
 

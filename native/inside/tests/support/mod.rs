@@ -163,10 +163,25 @@ impl Jail {
     }
 
     pub fn start_with(starter: Starter, plan: &Value, change: impl FnOnce(&mut Command)) -> Jail {
-        let (plan_ours, plan_theirs) = UnixStream::pair().expect("a socket pair");
+        let mut jail = Jail::start_before(starter, &[], change);
+        jail.say(plan);
+        jail
+    }
+
+    /// All of this is there before the launcher is.
+    pub fn start_before(
+        starter: Starter,
+        lines: &[&Value],
+        change: impl FnOnce(&mut Command),
+    ) -> Jail {
+        let (mut plan_ours, plan_theirs) = UnixStream::pair().expect("a socket pair");
         let (status_ours, status_theirs) = UnixStream::pair().expect("a socket pair");
         let plan_theirs: OwnedFd = plan_theirs.into();
         let status_theirs: OwnedFd = status_theirs.into();
+        for line in lines {
+            let said = plan_ours.write_all(format!("{line}\n").as_bytes());
+            said.expect("room in the socket");
+        }
         let mut command = Command::new(binary());
         command
             .args(["jail", "--plan-fd", "3", "--status-fd", "4"])
@@ -197,13 +212,11 @@ impl Jail {
         }
         let child = command.spawn().expect("the launcher starts");
         drop((plan_theirs, status_theirs));
-        let mut jail = Jail {
+        Jail {
             child,
             plan: Some(plan_ours),
             status: Some(BufReader::new(status_ours)),
-        };
-        jail.say(plan);
-        jail
+        }
     }
 
     /// One line on the plan descriptor. A launcher that is gone already tells by its exit.
