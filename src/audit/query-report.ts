@@ -93,6 +93,8 @@ const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
     'server-log',
     'entry',
     'entry-end',
+    'ask',
+    'ask-answer',
     'egress-open',
     'egress-refuse',
     'egress-fail',

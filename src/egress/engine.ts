@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import type { Recorder } from '../protocol/facts.ts'
 import type { Activity } from '../protocol/jail-status.ts'
 import { synthetic } from '../policy/network.ts'
+import { defaultDeny, mayAsk } from '../policy/network/decide.ts'
 import { withPort } from './address.ts'
 import { dial, type DialOptions } from './connect/dial.ts'
 import { createStreamIncoming, type Reply } from './connect/stream-incoming.ts'
@@ -40,6 +41,8 @@ export interface EngineOptions {
   /** As many connections are made here at once: a program's one can ask for several, which the relay does not count. */
   readonly connections: number
   readonly onRequest?: OnRequest | undefined
+  /** Told of a connection to a name that no rule has, before it is decided; it is decided when this has settled. */
+  readonly ask?: ((wish: { name: string; port: number; process: Asker | null }) => Promise<unknown>) | undefined
   /** For hosts that a secret is bound to. */
   readonly readTls?: ReadTls | undefined
 }
@@ -106,6 +109,7 @@ export function createEngine(options: EngineOptions): Engine {
     }
     const target = meant(asked)
     if (target === undefined) return refuse(asked, unknownAddress)
+    await askAbout(target, asker)
     const decision = rules.decide(target)
     if (decision.allowed && target.port === 80 && 'name' in target) {
       return serveHttp(incoming, await incoming.hand(), target, asker)
@@ -134,6 +138,13 @@ export function createEngine(options: EngineOptions): Engine {
     if (ended.how === 'handed' && isTls) await serveTls(carried, ended.stream, target, asker)
     else if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
     else carried.refuse()
+  }
+
+  /** The connection waits, its first bytes too, and nothing else does. */
+  async function askAbout(target: Target, process: Asker | null): Promise<void> {
+    if (options.ask === undefined || !('name' in target)) return
+    const { allowed, rule } = rules.decide(target)
+    if (!allowed && rule === defaultDeny && mayAsk(target.name)) await options.ask({ ...target, process })
   }
 
   function serveHttp(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): void {
@@ -209,6 +220,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** A connection of the host's own, for requests that are forwarded; `clear`: they are not encrypted. */
   async function dialFor(target: Target, asker: Asker | null, clear: boolean = true): Promise<Duplex> {
+    await askAbout(target, asker)
     const found = await route(target, { clear })
     if (found.kind === 'refused' || found.kind === 'failed') {
       book.refuse(asker, target, found)
