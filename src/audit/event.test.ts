@@ -70,6 +70,8 @@ test('every kind of fact and of activity has a documented example', () => {
     'server-log': true,
     entry: true,
     'entry-end': true,
+    ask: true,
+    'ask-answer': true,
     'egress-open': true,
     'egress-refuse': true,
     'egress-fail': true,

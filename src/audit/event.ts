@@ -1,5 +1,6 @@
 import type { Fact } from '../protocol/facts.ts'
 import { activityEvent } from './activity-event.ts'
+import { askAnswerEvent, askEvent } from './ask-event.ts'
 import { egressEvent } from './egress-event.ts'
 import { entryEndEvent, entryEvent } from './entry-event.ts'
 import { limitEvent, receiptEvent, startEvent, startFailedEvent, stopEvent } from './lifecycle-event.ts'
@@ -74,6 +75,10 @@ function mapFact(fact: Fact, origin: Origin): Mapped {
       return entryEvent(fact, origin)
     case 'entry-end':
       return entryEndEvent(fact, origin)
+    case 'ask':
+      return askEvent(fact, origin)
+    case 'ask-answer':
+      return askAnswerEvent(fact, origin)
     case 'egress-open':
     case 'egress-refuse':
     case 'egress-fail':

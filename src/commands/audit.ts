@@ -38,7 +38,7 @@ export function register(program: Command): void {
     .option('--sandbox <id>', 'one sandbox')
     .option(
       '--kind <kind>',
-      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry, entry-end, egress-open, egress-refuse, egress-fail, egress-close or lookup',
+      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry, entry-end, egress-open, egress-refuse, egress-fail, egress-close, lookup, publish-open, publish-refuse, publish-fail, publish-close, ask or ask-answer',
     )
     .option('--verdict <verdict>', 'allowed, denied, recorded or failed')
     .option('--denied', 'the same as --verdict denied')

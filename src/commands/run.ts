@@ -66,7 +66,8 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     return
   }
   const { runServer } = await import('../runtime/run-server.ts')
-  const rest = { driver, verify, receipt: flags.receipt, json: flags.json === true, requestTimeMs: timeMs }
+  const keeper = plan.network?.ask === true && start.server !== undefined ? await keeperOf(start.server) : undefined
+  const rest = { keeper, driver, verify, receipt: flags.receipt, json: flags.json === true, requestTimeMs: timeMs }
   if (plan.secrets.length === 0) {
     process.exitCode = await runServer({ plan, ...rest })
     return
@@ -74,4 +75,12 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   const { withSecrets } = await import('../runtime/open-secrets.ts')
   const host = { env: process.env, cwd: start.cwd }
   process.exitCode = await withSecrets(plan, host, (opened) => runServer({ ...opened, ...rest }))
+}
+
+async function keeperOf({ name, file, scope }: { name: string; file: string; scope: 'project' | 'user' | 'file' }) {
+  const [{ keeperFor }, { places }] = await Promise.all([
+    import('../config/keep-rule.ts'),
+    import('../system/places.ts'),
+  ])
+  return keeperFor({ name, target: { kind: scope, path: file } }, places(process.env))
 }

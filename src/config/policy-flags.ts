@@ -23,6 +23,7 @@ export interface PolicyFlags {
   readonly denyNet?: readonly string[]
   readonly allowPrivate?: readonly string[]
   readonly resolver?: readonly string[]
+  readonly ask?: boolean
   readonly publish?: readonly string[]
   readonly env?: readonly string[]
   readonly envFile?: readonly string[]
@@ -69,6 +70,7 @@ export function addPolicyFlags(command: Command): Command {
       'a port inside that this machine reaches on 127.0.0.1: 8080:3000, or 3000 for a free one (repeat, or commas)',
       list,
     )
+    .option('--ask', 'run: ask in the client about names that no rule has, where the client can')
     .optionsGroup('Programs and environment:')
     .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
@@ -151,6 +153,7 @@ function networkOf(flags: PolicyFlags): NetworkWords {
     resolvers: flags.resolver ?? [],
     publish: flags.publish ?? [],
     limits: {},
+    ...(flags.ask === true && { ask: true }),
   }
   const tell = { quote: quoted, place: (key: NetworkList) => networkFlags[key] }
   publishedPorts(words, resolveNetwork(words, tell), tell)

@@ -26,7 +26,7 @@ export interface Start {
   readonly origins: Origins
   readonly unused: readonly string[]
   /** Of a configured server: what it is called there, and the file that has it. */
-  readonly server?: { readonly name: string; readonly file: string }
+  readonly server?: { readonly name: string; readonly file: string; readonly scope: 'project' | 'user' | 'file' }
   /** @throws GloveboxError REFUSED when the plan does more than the configuration is trusted with */
   readonly review: (plan: Plan) => void
 }
@@ -58,7 +58,11 @@ export async function startOf(
   if (only !== undefined && mayBeServer) {
     const server = await configured(only, flags, options)
     if (server !== undefined) {
-      return { ...server, name: flags.name ?? server.name, server: { name: server.name, file: server.file } }
+      return {
+        ...server,
+        name: flags.name ?? server.name,
+        server: { name: server.name, file: server.file, scope: server.scope },
+      }
     }
   }
   if (flags.config !== undefined) throw await notInFile(only, flags.config, options)

@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import type { Recorder } from '../protocol/facts.ts'
 import type { Activity } from '../protocol/jail-status.ts'
 import { synthetic } from '../policy/network.ts'
+import { defaultDeny, mayAsk } from '../policy/network/decide.ts'
 import { withPort } from './address.ts'
 import { dial, type DialOptions } from './connect/dial.ts'
 import { createStreamIncoming, type Reply } from './connect/stream-incoming.ts'
@@ -37,7 +38,11 @@ export interface EngineOptions {
   /** Something could not be recorded: what it was about does not happen, and the sandbox is to be ended. */
   readonly onFailure: (error: unknown) => void
   readonly dial: DialOptions
+  /** As many connections are made here at once: a program's one can ask for several, which the relay does not count. */
+  readonly connections: number
   readonly onRequest?: OnRequest | undefined
+  /** Told of a connection to a name that no rule has, before it is decided; it is decided when this has settled. */
+  readonly ask?: ((wish: { name: string; port: number; process: Asker | null }) => Promise<unknown>) | undefined
   /** For hosts that a secret is bound to. */
   readonly readTls?: ReadTls | undefined
 }
@@ -60,6 +65,7 @@ export function createEngine(options: EngineOptions): Engine {
   const route = createRouter(options)
   const http = createHttpServer()
   const lookups = createLookups(record)
+  let own = 0
   const dialHttp = { ...options.dial, halfOpen: false }
   const stub = createStub({
     names,
@@ -103,6 +109,7 @@ export function createEngine(options: EngineOptions): Engine {
     }
     const target = meant(asked)
     if (target === undefined) return refuse(asked, unknownAddress)
+    await askAbout(target, asker)
     const decision = rules.decide(target)
     if (decision.allowed && target.port === 80 && 'name' in target) {
       return serveHttp(incoming, await incoming.hand(), target, asker)
@@ -131,6 +138,13 @@ export function createEngine(options: EngineOptions): Engine {
     if (ended.how === 'handed' && isTls) await serveTls(carried, ended.stream, target, asker)
     else if (ended.how === 'handed') serveHttp(carried, ended.stream, target, asker)
     else carried.refuse()
+  }
+
+  /** The connection waits, its first bytes too, and nothing else does. */
+  async function askAbout(target: Target, process: Asker | null): Promise<void> {
+    if (options.ask === undefined || !('name' in target)) return
+    const { allowed, rule } = rules.decide(target)
+    if (!allowed && rule === defaultDeny && mayAsk(target.name)) await options.ask({ ...target, process })
   }
 
   function serveHttp(incoming: Incoming, stream: Duplex, target: Target, asker: Asker | null): void {
@@ -206,24 +220,32 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** A connection of the host's own, for requests that are forwarded; `clear`: they are not encrypted. */
   async function dialFor(target: Target, asker: Asker | null, clear: boolean = true): Promise<Duplex> {
+    await askAbout(target, asker)
     const found = await route(target, { clear })
     if (found.kind === 'refused' || found.kind === 'failed') {
       book.refuse(asker, target, found)
       throw new NotDialed(found)
     }
+    if (own >= options.connections) {
+      book.refuse(asker, target, tooManyConnections)
+      throw new NotDialed(tooManyConnections)
+    }
     const addresses = found.kind === 'direct' ? found.addresses : []
     const trip = book.open(asker, target, { rule: found.rule, addresses })
+    own += 1
     try {
       const socket =
         found.kind === 'proxy'
           ? await (clear ? dialProxy(found.proxy, dialHttp) : throughProxy(found.proxy, target))
           : await dial(addresses, target.port, dialHttp)
       trip.connected(found.kind === 'direct' ? (socket.remoteAddress ?? null) : null)
-      socket.once('close', (failed) =>
-        trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' }),
-      )
+      socket.once('close', (failed) => {
+        own -= 1
+        trip.close({ sent: socket.bytesWritten, received: socket.bytesRead, reason: failed ? 'reset' : 'end' })
+      })
       return socket
     } catch (error) {
+      own -= 1
       trip.fail(codeOf(error))
       throw new NotDialed({ kind: 'failed', rule: found.rule, reason: `no connection: ${codeOf(error)}` })
     }
@@ -290,6 +312,12 @@ function isHello(first: Buffer): boolean {
 
 /** The supervisor's word for a stream to an address that stands for a name; datagrams to one only ask for a route. */
 const toSyntheticAddress = 'network.egress'
+
+const tooManyConnections: Refusal = {
+  kind: 'refused',
+  rule: 'network.limits.connections',
+  reason: 'there are as many connections as there may be',
+}
 
 const unknownAddress: Refusal = {
   kind: 'refused',

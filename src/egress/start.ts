@@ -1,7 +1,7 @@
 import type { Recorder } from '../protocol/facts.ts'
 import type { Activity } from '../protocol/jail-status.ts'
 import type { Network } from '../policy/network.ts'
-import { createEngine, type Engine } from './engine.ts'
+import { createEngine, type Engine, type EngineOptions } from './engine.ts'
 import type { OnRequest } from './http/forward.ts'
 import { listenForRelay } from './link/relay-link.ts'
 import { hostLookup } from './lookup/host-lookup.ts'
@@ -24,6 +24,7 @@ export interface EgressOptions {
   /** The host's, for its proxies. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly onRequest?: OnRequest | undefined
+  readonly ask?: EngineOptions['ask']
   readonly readTls?: ReadTls | undefined
 }
 
@@ -60,7 +61,9 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
     record,
     onFailure: once(options.onFailure),
     dial: { connectMs, idleMs: limits.idleMs },
+    connections: limits.connections,
     onRequest: options.onRequest,
+    ask: options.ask,
     readTls: options.readTls,
   })
   const link = await listenForRelay({

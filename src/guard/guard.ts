@@ -13,6 +13,8 @@ import type { LineRuling } from './lines.ts'
 import { createLogRecorder } from './log-lines.ts'
 import { createOutputs } from './outputs.ts'
 import type { Output } from './outputs.ts'
+import { createQuestions, type OnAnswer, type Question } from './questions.ts'
+import type { Id } from './ids.ts'
 import { createRefusalRecorder, createTokenBucket } from './rate.ts'
 import type { Clock } from './rate.ts'
 import { receiverOf } from './session.ts'
@@ -48,6 +50,12 @@ export interface Guard {
   msToDeadline(): number | undefined
   /** Whether a message of the server's has passed: one that never speaks is perhaps no MCP server. */
   serverSpoke(): boolean
+  /** Whether the client has said that it shows questions, and may be sent one now. */
+  canAsk(): boolean
+  /** A question of ours to the person at the client; its answer never reaches the server. */
+  ask(question: Question, onAnswer: OnAnswer): { readonly id: Id; readonly outputs: readonly Output[] }
+  /** It is no longer waited for. */
+  withdraw(id: Id, reason: string): readonly Output[]
   /** How long to read nothing from that side, because it sends faster than the cap. */
   pauseMs(direction: Direction): number
 }
@@ -66,6 +74,7 @@ export function createGuard(options: GuardOptions): Guard {
     scan,
     tools,
     filterTools: createToolListFilter(tools, scan, limits),
+    questions: createQuestions(),
     asked: bothWays(() => createLedger(limits.outstanding)),
     protocolVersion: undefined,
     deadline: (method) =>
@@ -120,6 +129,20 @@ export function createGuard(options: GuardOptions): Guard {
     },
 
     serverSpoke: () => spoke,
+
+    canAsk: () => gone === undefined && session.questions.canAsk(session.protocolVersion),
+
+    ask(question, onAnswer) {
+      const { id, frame } = session.questions.open(question, onAnswer)
+      outputs.add('client', frame)
+      return { id, outputs: outputs.take() }
+    },
+
+    withdraw(id, reason) {
+      session.questions.withdraw(id)
+      outputs.add('client', cancelledFrame(id, reason))
+      return outputs.take()
+    },
 
     pauseMs: (direction) => rates[direction].debtMs(),
   }

@@ -18,6 +18,9 @@ export function ruleNotification(session: Session, message: Message<Notification
   switch (envelope.method) {
     case 'notifications/cancelled':
       return ruleCancelled(session, message, params)
+    case 'notifications/initialized':
+      if (direction === 'client-to-server') session.questions.ready()
+      return 'forward'
     case 'notifications/progress':
       return ruleProgress(session, message, params)
     case 'tools/call':

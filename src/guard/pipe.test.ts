@@ -264,3 +264,26 @@ describe('the pipe', () => {
     )
   })
 })
+
+describe('a question of our own', () => {
+  const question = { message: 'May it?', choices: [{ value: 'once', title: 'Once' }] }
+
+  it('is no when nobody answers in time, and the client is told', async () => {
+    const { pipe, clientOut } = attach()
+    const lines = createInterface({ input: clientOut })[Symbol.asyncIterator]()
+    assert.deepEqual(await pipe.ask(question, 1), { how: 'time' })
+    const sent = [await lines.next(), await lines.next()].map(({ value }) => JSON.parse(String(value)))
+    assert.deepEqual(
+      sent.map(({ method }) => method),
+      ['elicitation/create', 'notifications/cancelled'],
+    )
+    assert.equal(sent[1].params.requestId, sent[0].id)
+  })
+
+  it('is no when the client leaves', async () => {
+    const { pipe, clientIn } = attach()
+    const asked = pipe.ask(question, 60_000)
+    clientIn.end()
+    assert.deepEqual(await asked, { how: 'client' })
+  })
+})

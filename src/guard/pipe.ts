@@ -2,7 +2,9 @@ import type { Readable, Writable } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import type { Direction } from '../protocol/facts.ts'
 import type { Side } from './answers.ts'
+import type { AskChannel } from './ask-desk.ts'
 import type { Guard } from './guard.ts'
+import type { Id } from './ids.ts'
 import type { Output } from './outputs.ts'
 
 export interface PipeStreams {
@@ -27,6 +29,8 @@ export interface GuardPipe {
    * reason, and what is read from then on is thrown away.
    */
   readonly ended: Promise<PipeEnd>
+  /** Puts a question to the person at the client, and waits for so long. */
+  readonly ask: AskChannel['put']
   /** The server's output has come to its end and was handed on. */
   readonly serverEnded: Promise<void>
   /**
@@ -59,6 +63,27 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
   return {
     ended: ended.promise,
     serverEnded: serverEnded.promise,
+    ask: async (question, timeMs) =>
+      new Promise((resolve) => {
+        let id: Id | undefined
+        const over = (found: Awaited<ReturnType<AskChannel['put']>>): void => {
+          clearTimeout(patience)
+          resolve(found)
+        }
+        const patience = setTimeout(() => {
+          run(() => (id === undefined ? [] : guard.withdraw(id, 'Nobody answered in time.')))
+          over({ how: 'time' })
+        }, timeMs)
+        run(() => {
+          const asked = guard.ask(question, (choice) => over({ choice }))
+          id = asked.id
+          return asked.outputs
+        })
+        void ended.promise.then(
+          () => over({ how: 'client' }),
+          () => over({ how: 'client' }),
+        )
+      }),
     async serverGone(reason, graceMs = 2000) {
       clearTimeout(timer)
       deliver(guard.serverGone(reason))

@@ -29,6 +29,10 @@ export function ruleRequest(session: Session, message: Message<RequestEnvelope>)
       const version = params.get('protocolVersion')
       if (version === undefined || !isString(bytes, version))
         return badParams('The params of initialize must have a protocolVersion that is a string.')
+      const capabilities = params.get('capabilities')
+      if (capabilities !== undefined) {
+        session.questions.announced(bytes.toString('utf8', capabilities.start, capabilities.end))
+      }
     }
     if (method === 'tools/call') return ruleCall(session, message, params, () => open(session, message, progressToken))
   }
@@ -69,6 +73,7 @@ export function ruleCall(
 
 function open(session: Session, message: Message<RequestEnvelope>, progressToken: Id | undefined): Refusal | undefined {
   const { id, method } = message.envelope
+  if (session.questions.has(id)) return refusal('duplicate-id', 'This is the id of a question of Glovebox’s own.')
   const outcome = session.asked[message.direction].open({
     id,
     method,

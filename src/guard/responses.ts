@@ -17,6 +17,7 @@ export function ruleResponse(session: Session, message: Message<ResultEnvelope |
   const { direction, bytes, span, envelope } = message
   // The peer could not read the id of what it got: there is no request to settle, and the error may explain a lot.
   if (envelope.id === undefined) return 'forward'
+  if (direction === 'client-to-server' && session.questions.settle(envelope.id, resultText(message))) return 'drop'
   const asked = session.asked[opposite(direction)]
   const request = asked.get(envelope.id)
   if (request === undefined) {
@@ -37,6 +38,11 @@ export function ruleResponse(session: Session, message: Message<ResultEnvelope |
     return 'drop'
   }
   return ruling
+}
+
+/** JSON of a result; undefined for an error, which is no answer to a question of ours. */
+function resultText({ bytes, envelope }: Message<ResultEnvelope | ErrorEnvelope>): string | undefined {
+  return envelope.kind === 'error' ? undefined : bytes.toString('utf8', envelope.result.start, envelope.result.end)
 }
 
 function ruleResult(session: Session, message: Message<ResultEnvelope>, request: Pending): Ruling {

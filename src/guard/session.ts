@@ -4,6 +4,7 @@ import type { Id } from './ids.ts'
 import type { JsonScanner, Span } from './json-scan.ts'
 import type { Ledger } from './ledger.ts'
 import type { GuardLimits } from './limits.ts'
+import type { Questions } from './questions.ts'
 import type { Refusal } from './refusal.ts'
 import type { ToolListFilter } from './tool-list.ts'
 import type { ToolRules } from './tool-rules.ts'
@@ -14,6 +15,8 @@ export interface Session {
   readonly scan: JsonScanner
   readonly tools: ToolRules
   readonly filterTools: ToolListFilter
+  /** Our own, to the person at the client. */
+  readonly questions: Questions
   /** Requests by the direction in which they went. */
   readonly asked: Readonly<Record<Direction, Ledger>>
   /** The version that the server named in its answer to `initialize`; absent before, and in the stateless era. */

@@ -8,6 +8,8 @@ export interface Network {
   /** Whom to ask for addresses, `ADDRESS[:PORT]`; empty: the way this host does it. */
   readonly resolvers: readonly ResolverAddress[]
   readonly limits: NetworkLimits
+  /** A person is asked about names that no rule has, where a client can show the question. */
+  readonly ask?: true
 }
 
 export interface NetworkRule {

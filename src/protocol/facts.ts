@@ -17,6 +17,8 @@ export type Fact =
   | ServerLogFact
   | EntryFact
   | EntryEndFact
+  | AskFact
+  | AskAnswerFact
   | EgressFact
   | PublishFact
 
@@ -113,6 +115,27 @@ export interface EntryEndFact {
   readonly code: number
   /** In words, with nothing of the sandbox's. */
   readonly how: string
+}
+
+/** A person is asked, in the client, about a connection that no rule allows. */
+export interface AskFact {
+  readonly fact: 'ask'
+  /** Numbers the questions of a sandbox, from 1. */
+  readonly question: number
+  readonly process: { readonly pid: number; readonly program: string } | null
+  readonly name: string
+  readonly port: number
+}
+
+/** What came of the question, before it takes effect. */
+export interface AskAnswerFact {
+  readonly fact: 'ask-answer'
+  readonly question: number
+  readonly name: string
+  readonly port: number
+  readonly answer: 'once' | 'always' | 'no'
+  /** Who answered: `person`; `time`, when nobody did within it; `client`, which could not show it, or left. */
+  readonly by: 'person' | 'time' | 'client'
 }
 
 /** What became of connections to the outside, and of questions for names that nobody may connect to. */

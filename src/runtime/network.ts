@@ -7,7 +7,8 @@ import type { ReadTls } from '../egress/tls/read-tls.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import { GloveboxError } from '../errors.ts'
 import type { Network } from '../policy/network.ts'
-import { learningRules, rulesOf, toEgress } from '../policy/network/decide.ts'
+import type { AskDesk } from '../guard/ask-desk.ts'
+import { askingRules, learningRules, rulesOf, toEgress, type Rules } from '../policy/network/decide.ts'
 import { defaultPort } from '../policy/network/ports.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
@@ -30,6 +31,8 @@ export async function openNetwork(options: {
   readonly onFailure: (error: unknown) => void
   readonly sandbox: string
   readonly secrets: Secrets | undefined
+  /** Who asks about names that no rule has; undefined where nobody is there to be asked. */
+  readonly desk: AskDesk | undefined
 }): Promise<SandboxNetwork> {
   const { network, mode, channel, record, onFailure } = options
   if (channel === undefined) {
@@ -44,10 +47,12 @@ export async function openNetwork(options: {
   })
   const { tcpPorts, addresses } = toEgress(network)
   // The launcher listens on one at least; what is asked for on any other is known from the supervisor.
-  const ports = mode === 'learn' ? [...new Set([...tcpPorts, defaultPort])] : tcpPorts
+  const ports = mode === 'learn' || network.ask === true ? [...new Set([...tcpPorts, defaultPort, 80])] : tcpPorts
+  const desk = network.ask === true && mode !== 'learn' ? options.desk : undefined
   const egress = await startEgress({
     network,
-    rules: mode === 'learn' ? learningRules(network) : rulesOf(network),
+    rules: rulesFor(network, mode, desk),
+    ask: desk && ((wish) => desk.ask(wish)),
     ports,
     socket,
     record,
@@ -56,6 +61,11 @@ export async function openNetwork(options: {
     ...withSecrets,
   })
   return { ...egress, trust, options: { socket, tcpPorts: ports, addresses } }
+}
+
+function rulesFor(network: Network, mode: Plan['mode'], desk: AskDesk | undefined): Rules {
+  if (mode === 'learn') return learningRules(network)
+  return desk === undefined ? rulesOf(network) : askingRules(network, (name, port) => desk.granted(name, port))
 }
 
 /** What of the network is there for secrets alone, and loaded only for them. */

@@ -2,6 +2,7 @@ import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import { GloveboxError } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
+import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
 import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
@@ -28,6 +29,8 @@ export interface ServerOptions {
   /** What is told on the way is for programs. */
   readonly json?: boolean
   readonly requestTimeMs: number | undefined
+  /** Where an "always" is written down; undefined for a command that no configuration has. */
+  readonly keeper?: Keeper | undefined
   /** Those of the plan, with their values; undefined where it has none. */
   readonly secrets?: Secrets | undefined
 }
@@ -44,7 +47,9 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   try {
     const record = recorderFor(audit.record, options.secrets)
+    const desk = await deskFor(options, record)
     const sandbox = await startSandbox({
+      desk,
       id,
       plan,
       driver,
@@ -60,7 +65,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     })
     giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
     staySmall()
-    return await converse(sandbox, record, options, interrupted.signal)
+    return await converse(sandbox, record, { ...options, desk }, interrupted.signal)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
     throw error
@@ -70,11 +75,19 @@ export async function runServer(options: ServerOptions): Promise<number> {
   }
 }
 
+/** Where a policy has people asked. */
+async function deskFor({ plan, keeper }: ServerOptions, record: Recorder): Promise<AskDesk | undefined> {
+  if (plan.network?.ask !== true) return undefined
+  const { createAskDesk } = await import('../guard/ask-desk.ts')
+  const tell = (line: string): void => void process.stderr.write(`glovebox: ${line}\n`)
+  return createAskDesk({ server: plan.server, record, keeper, tell })
+}
+
 /** From the first message to the last process. Whatever happens in between, nothing of the sandbox is left at the end. */
 async function converse(
   sandbox: Sandbox,
   record: Recorder,
-  options: ServerOptions,
+  options: ServerOptions & { readonly desk: AskDesk | undefined },
   interrupted: AbortSignal,
 ): Promise<number> {
   const client = clientStreams()
@@ -104,7 +117,7 @@ async function converse(
 async function attach(
   sandbox: Sandbox,
   record: Recorder,
-  { plan, requestTimeMs, secrets }: ServerOptions,
+  { plan, requestTimeMs, secrets, desk }: ServerOptions & { readonly desk: AskDesk | undefined },
   client: ReturnType<typeof clientStreams>,
 ): Promise<{ pipe: GuardPipe; spoke: () => boolean }> {
   // Loaded while the server starts, which takes longer.
@@ -125,7 +138,9 @@ async function attach(
   stderr.once('end', () => log.end())
   const guard = createGuard({ record, tools: plan.tools, limits: { messageBytes: plan.messageBytes }, requestTimeMs })
   const streams = { clientIn: client.input, clientOut: client.output, serverIn: stdio.stdin, serverOut: stdio.stdout }
-  return { pipe: attachGuard(guard, streams), spoke: () => guard.serverSpoke() }
+  const pipe = attachGuard(guard, streams)
+  desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
+  return { pipe, spoke: () => guard.serverSpoke() }
 }
 
 function interruption(signal: AbortSignal): Promise<'interrupted'> {

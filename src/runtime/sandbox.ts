@@ -1,4 +1,5 @@
 import { GloveboxError, messageOf } from '../errors.ts'
+import type { AskDesk } from '../guard/ask-desk.ts'
 import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
@@ -43,6 +44,8 @@ export async function startSandbox(options: {
   verify?: (() => Promise<void>) | undefined
   /** Those of the plan, with their values. */
   secrets?: Secrets | undefined
+  /** Who asks about names that no rule of the plan has. */
+  desk?: AskDesk | undefined
   /** Told before the program runs, of a plan that publishes ports. */
   onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
 }): Promise<Sandbox> {
@@ -170,6 +173,7 @@ export async function startSandbox(options: {
       onFailure,
       sandbox: id,
       secrets,
+      desk: options.desk,
     })
   }
 }

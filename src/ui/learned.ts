@@ -81,7 +81,7 @@ function who(askers: Askers): string {
 
 /** The same for a command line. */
 export function flagsOf({ read, write, exec, connect }: Learned): string[] {
-  const flags = (flag: string, items: readonly Item[]): string[] => items.flatMap(({ value }) => [flag, value])
+  const flags = (flag: string, items: readonly Item[]): string[] => items.map(({ value }) => `${flag}=${value}`)
   return [
     ...flags('--read', read),
     ...flags('--write', write),

@@ -37,6 +37,9 @@ export function networkRows(network: Network, words: NetworkWords, origins: Orig
       value: formatResolver(resolver),
       origin: originOf('resolvers', index),
     })),
+    ...(network.ask === true
+      ? [{ label: 'ask', value: 'yes', origin: untrusted(origins.get('network.ask')?.where ?? 'default') }]
+      : []),
     ...limitRows(network.limits, origins),
   ]
 }

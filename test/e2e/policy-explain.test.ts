@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { ordinaryUser } from '../support/as-user.ts'
 import { glovebox } from '../support/mcp-client.ts'
 
+/** The examples of docs/learning.md that have a past: what they show is what is looked at here. */
 const runner = ordinaryUser()
 const cli = (args: readonly string[], input: string = '') => {
   const [program, ...words] = glovebox(runner, args)

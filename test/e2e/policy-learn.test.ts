@@ -8,6 +8,7 @@ import { ordinaryUser } from '../support/as-user.ts'
 import { loopbackResolver, type LoopbackResolver } from '../support/loopback-resolver.ts'
 import { start, type Ended } from '../support/mcp-client.ts'
 
+/** The examples of docs/learning.md that have a past: what they show is what is looked at here. */
 const runner = ordinaryUser()
 const web = createServer((_request, response) => response.end('the page'))
 let resolver: LoopbackResolver
@@ -75,10 +76,10 @@ test('a command is run until it asks for nothing new; under what was learned it 
   assert.equal(learned.exitCode, 0)
   assert.ok(learned.rounds.length > 2, 'it stopped at what it was refused, and went on')
   assert.deepEqual(learned.flags, [
-    ...['--read', `${files}/in/notes.txt`],
-    ...['--write', `${files}/out`],
-    ...['--allow-net', `files.test:${port}`],
-    ...['--exec', `${files}/tool`],
+    `--read=${files}/in/notes.txt`,
+    `--write=${files}/out`,
+    `--allow-net=files.test:${port}`,
+    `--exec=${files}/tool`,
   ])
   assert.deepEqual(
     learned.notGiven.map(({ what }: { what: string }) => what),

@@ -29,6 +29,7 @@ export interface BenchOptions {
   readonly mayConnect?: Rules['mayConnect']
   readonly env?: Readonly<Record<string, string>>
   readonly onRequest?: OnRequest
+  readonly connections?: number
   /** Throws for what cannot be recorded. */
   readonly record?: (fact: Fact) => void
 }
@@ -61,6 +62,7 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
     },
     onFailure: (error) => void failures.push(error),
     dial: { connectMs: 2000, idleMs: 60_000 },
+    connections: options.connections ?? 100,
     onRequest: options.onRequest,
   })
   const limits = { connections: 100, bytesPerSecond: null, bytes: null, idleMs: 60_000, connectMs: 2000 }

@@ -70,7 +70,7 @@ async function apply(
   if (remedy === null)
     throw new GloveboxError('REFUSED', 'there is nothing to apply: no line allows this', { fix: notes[0] })
   if (!remedy.applies) {
-    throw new GloveboxError('REFUSED', `a person has to write this one: ${remedy.flag ?? remedy.grant.value}`, {
+    throw new GloveboxError('REFUSED', `a person has to write this one: ${remedy.flag ?? String(remedy.grant.value)}`, {
       fix: notes[0],
     })
   }

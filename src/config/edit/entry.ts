@@ -75,6 +75,7 @@ function sandboxOf(
       private: flags.allowPrivate ?? [],
       resolvers: flags.resolver ?? [],
       publish: flags.publish ?? [],
+      ask: flags.ask,
     }),
     secrets: secretsOf(flags.secret ?? [], path),
     exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),

@@ -68,9 +68,13 @@ function begun({ key, value }: Grant, { exec, tools }: Inherited): readonly Plai
   if (word === 'tools.allow') return tools
   if (word !== 'exec') return []
   if (exec !== null) return exec
-  throw new GloveboxError('USAGE', `its configuration lets it execute every program that it is shown, ${value} too`, {
-    fix: 'the list was one of --exec flags: add it there',
-  })
+  throw new GloveboxError(
+    'USAGE',
+    `its configuration lets it execute every program that it is shown, ${String(value)} too`,
+    {
+      fix: 'the list was one of --exec flags: add it there',
+    },
+  )
 }
 
 function valueAt(root: Plain, path: readonly string[]): Plain | undefined {

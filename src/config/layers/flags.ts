@@ -18,6 +18,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'network.private': networkFlags.private,
   'network.resolvers': networkFlags.resolvers,
   'network.publish': networkFlags.publish,
+  'network.ask': '--ask',
   exec: '--exec',
   'limits.memory': '--memory',
   'limits.cpus': '--cpus',
@@ -60,7 +61,7 @@ export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
     }),
     ...(workspace !== null && { workspace }),
     filesystem,
-    network: { allow, deny, private: ranges, resolvers, publish },
+    network: { allow, deny, private: ranges, resolvers, publish, ...(network.ask === true && { ask: true }) },
     ...(exec !== null && { exec }),
     ...(flags.secret !== undefined && { secrets: secretsFromFlags(flags.secret) }),
     limits: {

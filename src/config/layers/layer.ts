@@ -50,6 +50,7 @@ const single: readonly KeyPath[] = [
   ['group'],
   ['template'],
   ['pool'],
+  ['network', 'ask'],
   ['network', 'limits', 'connections'],
   ['network', 'limits', 'bandwidth'],
   ['network', 'limits', 'bytes'],

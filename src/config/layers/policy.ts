@@ -40,7 +40,7 @@ export function unusedKeys(sandbox: SandboxConfig): string[] {
     ...(sandbox.template === undefined ? [] : ['template']),
     ...(sandbox.pool === undefined ? [] : ['pool']),
     ...(sandbox.limits?.idle === undefined ? [] : ['limits.idle']),
-    ...(sandbox.network?.allow?.length ? [] : unusedOfNetwork(sandbox.network ?? {})),
+    ...(sandbox.network?.allow?.length || sandbox.network?.ask === true ? [] : unusedOfNetwork(sandbox.network ?? {})),
   ]
 }
 
@@ -63,6 +63,7 @@ function networkOf(network: NetworkConfig, origins: Origins): NetworkWords {
     private: network.private ?? [],
     resolvers: network.resolvers ?? [],
     publish: network.publish ?? [],
+    ...(network.ask === true && { ask: true }),
     limits: {
       ...(connections !== undefined && { connections }),
       ...(bandwidth !== undefined && { bytesPerSecond: bandwidth }),

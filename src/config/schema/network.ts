@@ -2,7 +2,7 @@ import { defaultNetworkLimits } from '../../policy/network/words.ts'
 import { field, list, table } from './collections.ts'
 import { addressRange, networkRule, publishedPort, resolver } from './rules.ts'
 import type { Shape } from './shape.ts'
-import { duration, number, size } from './values.ts'
+import { duration, flag, number, size } from './values.ts'
 
 export interface NetworkConfig {
   readonly allow?: readonly string[]
@@ -11,6 +11,7 @@ export interface NetworkConfig {
   readonly resolvers?: readonly string[]
   readonly publish?: readonly string[]
   readonly limits?: NetworkLimitsConfig
+  readonly ask?: boolean
 }
 
 /** Bytes and milliseconds: the units are read already. */
@@ -57,6 +58,11 @@ export const networkShape: Shape<NetworkConfig> = table<NetworkConfig>({
     list(publishedPort()),
     'Ports of the sandbox that this machine reaches: `PORT`, `HOSTPORT:PORT`, `ADDRESS:HOSTPORT:PORT`; the address is one of the loopback, 127.0.0.1 without one; without a host port, or with 0, one that is free.',
     [],
+  ),
+  ask: field(
+    flag(),
+    'Ask the person at the client about names that no rule has, where the client can: once, always, no.',
+    false,
   ),
   limits: field(limitsShape, 'Limits for all connections of the sandbox together.'),
 })

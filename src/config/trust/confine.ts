@@ -81,7 +81,8 @@ function isForeignPackage({ why, source }: PlanMount, { command }: Plan, allowed
 
 /** What it reads is the project's alone, and yet not for everybody; and its connections come from where this machine is. */
 function networkWishes({ network }: Plan): string[] {
-  return [...new Set((network?.allow ?? []).map((rule) => `to connect to ${formatRule(rule)}`))]
+  const rules = (network?.allow ?? []).map((rule) => `to connect to ${formatRule(rule)}`)
+  return [...new Set(rules), ...(network?.ask === true ? ['to ask in your client for connections'] : [])]
 }
 
 /** A secret of its user's, and to run a command outside of every sandbox to get it. */

@@ -48,7 +48,7 @@ test('a plan that publishes ports is refused where nothing leads inside', () => 
   assert.throws(
     () => toJailPlan(plan, options, false),
     (error) =>
-      error instanceof GloveboxError && error.code === 'HOST_CANNOT' && /^network\.publish/.test(error.message),
+      error instanceof GloveboxError && error.code === 'HOST_CANNOT' && error.message.startsWith('network.publish'),
   )
   const { channel, egress } = toJailPlan(plan, { ...options, socket: '/run/s' }, false)
   assert.deepEqual([channel, egress], [{ socket: '/run/s' }, null])

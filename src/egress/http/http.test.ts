@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createHash, randomBytes } from 'node:crypto'
+import { PassThrough } from 'node:stream'
 import { test, type TestContext } from 'node:test'
 import { egressBench, type BenchOptions, type EgressBench } from '../../../test/support/egress.ts'
 import { eventually } from '../../../test/support/eventually.ts'
@@ -313,6 +314,60 @@ test('a hook sees each request as it would go out, may change it, and may refuse
   assert.ok(bench.facts.some((fact) => fact.fact === 'egress-refuse' && fact.rule === 'secrets.TOKEN'))
 })
 
+test('whatever of a request is refused before it is looked at is in the record', async (t) => {
+  const { open, port, seen, bench } = await setUp(t, hello)
+  const host = `Host: a.example:${port}\r\n`
+  const upgrade = `GET / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc`
+  const cases: [string, RegExp][] = [
+    [`CONNECT a.example:${port} HTTP/1.1\r\n${host}\r\n`, /^HTTP\/1.1 405 /],
+    [`GET / HTTP/1.1\r\n${host}Expect: a-miracle\r\n\r\n`, /^HTTP\/1.1 417 /],
+    [upgrade, /^HTTP\/1.1 403 /],
+  ]
+  for (const [text, answer] of cases) {
+    const before = bench.facts.filter(({ fact }) => fact === 'egress-refuse').length
+    assert.match(await exchange(await open(), text), answer)
+    assert.equal(bench.facts.filter(({ fact }) => fact === 'egress-refuse').length, before + 1, text)
+  }
+  assert.deepEqual(seen, [])
+})
+
+test('what a server says to an upgrade goes through the hook, its status line too', async (t) => {
+  const { open, port, server } = await setUp(t, hello, {
+    onRequest: async (head) => ({
+      head,
+      answer: {
+        headers: (headers) => headers.map(([name, text]) => [name, text.replaceAll('value', '*****')]),
+        body: () => new PassThrough(),
+      },
+    }),
+  })
+  server.on('upgrade', (request: IncomingMessage, socket) => {
+    const how = request.url === '/no' ? '426 value\r\nContent-Length: 0' : '101 value\r\nUpgrade: websocket'
+    socket.end(`HTTP/1.1 ${how}\r\nConnection: Upgrade\r\nX: value\r\n\r\n`)
+  })
+  for (const path of ['/no', '/yes']) {
+    const head = `GET ${path} HTTP/1.1\r\nHost: a.example:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+    const got = await exchange(await open(), head)
+    assert.match(got, /^HTTP\/1.1 \d+ \*{5}\r\n[^]*X: \*{5}\r\n/)
+  }
+})
+
+test('one connection of a program’s does not get around the limit by asking for several', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { port, bench } = await setUp(t, (_request, response) => void waiting.push(response), { connections: 1 })
+  const program = bench.relay.open('198.18.0.2', 3128)
+  const ask = (host: string): string => `GET http://${host}:${port}/ HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
+  program.stream.write(ask('a.example') + ask('b.example'))
+  await eventually(() => bench.facts.find((fact) => 'rule' in fact && fact.rule === 'network.limits.connections'))
+  const first = await eventually(() => waiting[0])
+  assert.equal(bench.facts.filter(({ fact }) => fact === 'egress-open').length, 1)
+  first.end('done')
+  assert.match(await all(program.stream), /done[^]*403 [^]*\(network\.limits\.connections\)/)
+  await eventually(() => bench.facts.find(({ fact }) => fact === 'egress-close'))
+  bench.relay.open('198.18.0.2', 3128).stream.write(ask('b.example'))
+  await eventually(() => waiting[1])
+})
+
 test('a program that asks without waiting for answers is cut off', async (t) => {
   const { open, port, bench } = await setUp(t, () => undefined)
   const program = await open()
@@ -320,4 +375,5 @@ test('a program that asks without waiting for answers is cut off', async (t) => 
   program.stream.write(`GET / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`.repeat(1000))
   assert.equal(await program.over, 'reset')
   assert.ok(bench.facts.filter(({ fact }) => fact === 'egress-open').length <= 33)
+  assert.equal(bench.facts.filter(({ fact }) => fact === 'egress-refuse').length, 1)
 })

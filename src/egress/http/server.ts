@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createAgents, forward, NotDialed, refuse, type Agents, type HttpFlow } from './forward.ts'
-import { refusalMessage } from './refusal.ts'
+import { refusalBody, refusalMessage } from './refusal.ts'
 import { forwardUpgrade } from './upgrade.ts'
 
 /** Serves programs that speak HTTP/1, over whatever carries their bytes. */
@@ -47,7 +47,7 @@ export function createHttpServer(): HttpServer {
     if (connection.closing) return undefined
     connection.outstanding += 1
     if (connection.outstanding > maxOutstanding) {
-      connection.closing = true
+      connection.flow.onRefused(connection.flow.origin, tooMany)
       return void request.socket.destroy()
     }
     response.once('close', () => (connection.outstanding -= 1))
@@ -58,9 +58,12 @@ export function createHttpServer(): HttpServer {
   server.on('request', handle)
   // The server is asked whether it wants the body, and its answer is passed on.
   server.on('checkContinue', handle)
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
-    refuse(response, 417, { kind: 'refused', rule: 'network.protocol', reason: 'an expectation that nobody knows' }),
-  )
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const { flow, closing = true } = served.get(request.socket) ?? {}
+    if (closing) return void response.destroy()
+    flow?.onRefused(flow.origin, unknownExpectation)
+    return refuse(response, 417, unknownExpectation)
+  })
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const connection = served.get(stream)
     if (connection === undefined || connection.closing) return void stream.destroy()
@@ -69,10 +72,11 @@ export function createHttpServer(): HttpServer {
     return undefined
   })
   server.on('connect', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const { onConnect, closing = true } = served.get(stream) ?? {}
+    const { flow, onConnect, closing = true } = served.get(stream) ?? {}
     if (closing) return void stream.destroy()
     if (onConnect !== undefined) return onConnect(request, stream, head)
-    return void stream.end(refusalMessage(405, 'glovebox refused this: CONNECT is for proxies (network.protocol)\n'))
+    flow?.onRefused(flow.origin, noProxy)
+    return void stream.end(refusalMessage(405, refusalBody(noProxy)))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
     const flow = served.get(stream)?.flow
@@ -115,6 +119,12 @@ export function createHttpServer(): HttpServer {
 }
 
 const programGone = { kind: 'failed', rule: 'network', reason: 'the program has gone' } as const
+
+const refused = (reason: string) => ({ kind: 'refused', rule: 'network.protocol', reason }) as const
+
+const tooMany = refused('too many HTTP requests that do not wait for an answer')
+const unknownExpectation = refused('an expectation that nobody knows')
+const noProxy = refused('CONNECT is for proxies')
 
 const malformed = {
   kind: 'refused',

@@ -18,7 +18,7 @@ export async function forwardUpgrade(
 ): Promise<void> {
   inside.on('error', () => inside.destroy())
   try {
-    const outcome = hasBody(incoming) ? withBody : await prepare(flow, incoming)
+    const outcome = hasBody(incoming) ? refusedBody(flow) : await prepare(flow, incoming)
     if ('kind' in outcome) return end(inside, outcome.status, refusalBody(outcome))
     const hop: Header[] = isWebSocket(incoming) ? upgrade : []
     const outgoing = startRequest(flow, { ...agents, kept: agents.fresh }, outcome.head, 'none', hop)
@@ -29,10 +29,10 @@ export async function forwardUpgrade(
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
     })
-    const seen = (headers: Header[]): readonly Header[] => outcome.answer?.headers(headers) ?? headers
+    const seen: Seen = (headers) => outcome.answer?.headers(headers) ?? headers
     if (!('outside' in found)) return await passAnswer(found, inside, outcome.answer)
     const { response, outside, head } = found
-    inside.write(headOf(response, [...hop, ...seen(endToEnd(pairsOf(response.rawHeaders)))]))
+    inside.write(headOf(response, seen, [...hop, ...seen(endToEnd(pairsOf(response.rawHeaders)))]))
     if (head.length > 0) outside.unshift(head)
     await join(inside, outside)
   } catch (error) {
@@ -67,24 +67,34 @@ const withBody = {
   rule: 'network.protocol',
   reason: 'a request for an upgrade that has a body',
 } as const
+
+function refusedBody(flow: HttpFlow): typeof withBody {
+  flow.onRefused(flow.origin, withBody)
+  return withBody
+}
+
 const noAnswer = { kind: 'failed', rule: 'network', reason: 'the server did not answer' } as const
 
 /** The server does not agree: its answer ends with the connection. */
 async function passAnswer(response: IncomingMessage, inside: Duplex, through: Through | undefined): Promise<void> {
   const all = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
-  const headers = through?.headers(all) ?? all
+  const seen: Seen = (headers) => through?.headers(headers) ?? headers
   const body = through === undefined ? response : response.pipe(through.body())
   inside.resume()
-  inside.write(headOf(response, [...headers, ['Connection', 'close']]))
+  inside.write(headOf(response, seen, [...seen(all), ['Connection', 'close']]))
   for await (const chunk of body as AsyncIterable<Buffer>) {
     if (!inside.write(chunk)) await new Promise((resolve) => inside.once('drain', resolve).once('close', resolve))
   }
   inside.end()
 }
 
-function headOf({ statusCode = 502, statusMessage }: IncomingMessage, headers: readonly Header[]): string {
+/** What of an answer the program gets to see; the phrase of the status line stands under no name. */
+type Seen = (headers: readonly Header[]) => readonly Header[]
+
+function headOf({ statusCode = 502, statusMessage }: IncomingMessage, seen: Seen, headers: readonly Header[]): string {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${statusCode} ${statusMessage ?? STATUS_CODES[statusCode] ?? ''}\r\n${lines.join('')}\r\n`
+  const [[, phrase] = []] = seen([['', statusMessage ?? STATUS_CODES[statusCode] ?? '']])
+  return `HTTP/1.1 ${statusCode} ${phrase}\r\n${lines.join('')}\r\n`
 }
 
 function end(inside: Duplex, status: number, body: string): void {

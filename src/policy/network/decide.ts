@@ -2,6 +2,7 @@ import type { Network, NetworkRule, RuleHost } from '../network.ts'
 import { classOf, type Classified } from './address.ts'
 import { formatIp, isSingle, parseIp, rangeHas, withoutMapping, type Ip } from './ip.ts'
 import { hasPort, hasPortBeside } from './ports.ts'
+import { readRule } from './rule.ts'
 
 /** What somebody wants to connect to. */
 export type Target =
@@ -106,6 +107,33 @@ export function learningRules(network: Network): Rules {
       return decision.rule === defaultDeny ? { allowed: true, rule: 'network.learn' } : decision
     },
   }
+}
+
+/**
+ * Where a person is asked: names are answered, so that it is the connection that waits for the person and no lookup, which
+ * programs give up after seconds; and what the person allowed is allowed.
+ */
+export function askingRules(network: Network, isGranted: (name: string, port: number) => boolean): Rules {
+  const { decide, ...rules } = learningRules(network)
+  return {
+    ...rules,
+    decide: (target) => {
+      const decision = decide(target)
+      const granted = decision.rule === defaultDeny && 'name' in target && isGranted(target.name, target.port)
+      return granted ? { allowed: true, rule: 'network.ask' } : decision
+    },
+  }
+}
+
+/**
+ * Whether a person is asked about a name at all. Names that are never public (one label; RFC 6761, 6762, 8375, and what
+ * ICANN keeps for private use) are none that a click should open.
+ */
+export function mayAsk(name: string): boolean {
+  if (!name.includes('.') || name.length > 253 || readRule(name, 'allow').mistake !== undefined) return false
+  return !/(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|private|test|invalid|onion|home\.arpa|arpa)$/.test(
+    name,
+  )
 }
 
 export function rulesOf(network: Network): Rules {

@@ -17,6 +17,8 @@ export interface NetworkWords {
   readonly publish: readonly string[]
   /** What is not there is the default. */
   readonly limits: Partial<NetworkLimits>
+  /** Whether a person is asked about names that no rule has; absent: nobody is. */
+  readonly ask?: boolean
 }
 
 export const noNetwork: NetworkWords = { allow: [], deny: [], private: [], resolvers: [], publish: [], limits: {} }
@@ -38,13 +40,13 @@ interface Tell {
 }
 
 /**
- * What the words mean; `null` when nothing is allowed, whatever else they say.
+ * What the words mean; `null` when nothing is allowed and nobody is asked, whatever else they say.
  * `quote` shows a word of the user's in a message, `place` says where it is written.
  * @throws GloveboxError POLICY_INVALID naming the word
  */
 export function resolveNetwork(words: NetworkWords, tell: Tell = plainly): Network | null {
   const network = readNetwork(words, tell)
-  return network.allow.length === 0 ? null : network
+  return network.allow.length === 0 && network.ask === undefined ? null : network
 }
 
 /**
@@ -65,6 +67,7 @@ export function readNetwork(words: NetworkWords, tell: Tell = plainly): Network 
     private: each('private', readPrivateRange),
     resolvers: each('resolvers', readResolver),
     limits: { ...defaultNetworkLimits, ...words.limits },
+    ...(words.ask === true && { ask: true as const }),
   }
   const ports = countPorts(allow.flatMap((rule) => rule.ports))
   if (ports > maxPorts) {

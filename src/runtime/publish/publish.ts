@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GloveboxError, messageOf } from '../../errors.ts'
+import { statusOf } from '../../inside/failure.ts'
 import type { PublishedPort } from '../../policy/network.ts'
 import type { PublishCloseFact, Recorder } from '../../protocol/facts.ts'
 import { createBook, type Stay } from './book.ts'
@@ -67,15 +68,15 @@ export async function publish(options: {
     socket.on('error', () => undefined)
     const { remoteAddress, remotePort } = socket
     // It has gone already.
-    if (isClosed || remoteAddress === undefined || remotePort === undefined) return void socket.resetAndDestroy()
+    if (isClosed || remoteAddress === undefined || remotePort === undefined) return drop(socket)
     const visit = { peer: { address: remoteAddress, port: remotePort }, host: { address, port }, port: inside }
     if (visits.size >= maxVisits) {
       book.refuse(visit, `${maxVisits} connections are open already`)
-      socket.resetAndDestroy()
+      drop(socket)
       return
     }
     const stay = book.open(visit)
-    if (stay === undefined) socket.resetAndDestroy()
+    if (stay === undefined) drop(socket)
     else void serve(socket, inside, stay)
   }
 
@@ -83,7 +84,7 @@ export async function publish(options: {
     const count: Carried = { sent: 0, received: 0 }
     visits.set(socket, (reason) => {
       stay.close({ ...count, reason })
-      socket.resetAndDestroy()
+      drop(socket)
     })
     try {
       const visited = await (await attached.promise).open(port).catch((error: unknown) => {
@@ -92,13 +93,24 @@ export async function publish(options: {
       })
       await carry(socket, visited, count)
       stay.close({ ...count, reason: 'end' })
-    } catch {
+    } catch (error) {
       // What happened is in the record; the one that connected sees a reset, as it would of a program that died.
       const isPeers = socket.destroyed || socket.errored !== null
+      // The inside's answer begins before it knows whether somebody listens.
+      if (!isPeers && count.sent === 0 && statusOf(error) !== undefined) stay.fail(messageOf(error))
       stay.close({ ...count, reason: isPeers ? 'reset' : 'lost' })
-      socket.resetAndDestroy()
+      drop(socket)
     } finally {
       visits.delete(socket)
     }
   }
+}
+
+/**
+ * As of a program that died: with a reset. One that was told of our end already cannot be reset any more (uv_tcp_close_reset
+ * fails with EINVAL while a shutdown is under way, and Node then keeps the socket).
+ */
+function drop(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
