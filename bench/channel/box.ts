@@ -27,7 +27,7 @@ export async function box(glovebox: readonly string[], env: NodeJS.ProcessEnv): 
   await once(child.stdout, 'data')
   const status = spawnSync(program, [...args, 'status', '--json'], { env: own, encoding: 'utf8' })
   const [sandbox] = (JSON.parse(status.stdout) as { sandboxes: { id: string }[] }).sandboxes
-  const [socket] = globSync(path.join(home, 'runtime/sandboxes', `${sandbox?.id}.*`, 'channel'))
+  const [socket] = globSync(path.join(home, 'runtime/sandboxes-*', `${sandbox?.id}.*`, 'channel'))
   if (socket === undefined) throw new Error('the sandbox has no channel')
   return {
     name: 'bench',

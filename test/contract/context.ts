@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { Driver, Exit, Wall } from '../../src/drivers/driver.ts'
+import type { Network } from '../../src/policy/network.ts'
 import type { Plan } from '../../src/policy/plan.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { defaultPolicy } from '../../src/policy/policy.ts'
 import { resolvePlan } from '../../src/policy/resolve.ts'
 import type { Activity, JailLimitHit } from '../../src/protocol/jail-status.ts'
 import { inspectHost } from '../../src/runtime/inspect/host.ts'
+import { openNetwork, type SandboxNetwork } from '../../src/runtime/network.ts'
 
 /** A driver under test, with the few things that each case does with it. */
 export interface Contract {
@@ -48,16 +52,21 @@ export function createContract(driver: Driver): Contract {
     const activities: Activity[] = []
     const limits: JailLimitHit[] = []
     const id = `gbx-test-${randomBytes(6).toString('hex')}`
+    const network = plan.network === null ? undefined : await openNetworkOf(plan, plan.network, id)
     const options = {
       id,
       stdio: 'pipe',
       socket: undefined,
-      egress: undefined,
-      onActivity: (activity: Activity) => void activities.push(activity),
+      egress: network?.options,
+      onActivity: (activity: Activity) => {
+        activities.push(activity)
+        network?.onActivity(activity)
+      },
       onLimit: (hit: JailLimitHit) => void limits.push(hit),
     } as const
     const wall = await driver.start(plan, options, signal)
     walls.add(wall)
+    void wall.exit.finally(() => network?.close())
     if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
     return { id, wall, stdio: wall.stdio, activities, limits }
   }
@@ -77,6 +86,24 @@ export function createContract(driver: Driver): Contract {
   }
 
   return { driver, plan, start, run, stopAll }
+}
+
+/** As a running sandbox has it, with nowhere to write the record to. */
+async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string): Promise<SandboxNetwork> {
+  const directory = mkdtempSync('/tmp/gbx-net-')
+  const record = (): void => undefined
+  const onFailure = (error: unknown): void => {
+    throw error
+  }
+  const channel = path.join(directory, 'channel')
+  const opened = await openNetwork({ network, mode, channel, record, onFailure, sandbox, secrets: undefined })
+  return {
+    ...opened,
+    async close() {
+      await opened.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
 }
 
 /** Resolves with all that came once it has the text; rejects at the end of the stream. */

@@ -4,6 +4,7 @@ import { commandCases } from './cases/command.ts'
 import { endCases } from './cases/ends.ts'
 import { isolationCases } from './cases/isolation.ts'
 import { limitCases } from './cases/limits.ts'
+import { networkCases } from './cases/network.ts'
 import { ownerCases } from './cases/owner.ts'
 import { receiptCases } from './cases/receipt.ts'
 import { startCases } from './cases/starting.ts'
@@ -21,5 +22,6 @@ export function testDriver(driver: Driver): void {
   suite('receipt', () => receiptCases(contract))
   suite('limits', () => limitCases(contract))
   suite('isolation', () => isolationCases(contract))
+  suite('network', () => networkCases(contract))
   suite('owner', () => ownerCases(contract))
 }

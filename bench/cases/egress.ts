@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import path from 'node:path'
+import { startResolver } from '../../test/support/world/resolver.ts'
+import { atMostAbove, type Figure, type Options, type Way } from '../case.ts'
+import { root } from '../machine.ts'
+import { summarize } from '../stats.ts'
+
+const name = 'server.test'
+const streamBytes = 512 * 1024 ** 2
+const sandboxes = 20
+
+interface Ports {
+  readonly first: number
+  readonly stream: number
+  readonly http: number
+}
+
+/** One program with a network, that does what it is told and says how long it took. */
+interface Talker extends Disposable {
+  ask(line: string): Promise<unknown>
+}
+
+/** The network of a sandbox against the loopback without one: the same program, the same server. */
+export async function egress({ glovebox, env, runs }: Options): Promise<Figure[]> {
+  using peer = started([process.execPath, path.join(root, 'bench/egress-peer.mjs')], env)
+  const ports = (await peer.ask('')) as Ports
+  await using resolver = await startResolver({ zone: { [name]: { a: ['127.0.0.1'] } } })
+  const client = path.join(root, 'bench/egress-client.mjs')
+  const words = (host: string): string[] => [process.execPath, client, host, ...Object.values(ports).map(String)]
+  const flags = [
+    ...['--allow-net', `${name}:${Object.values(ports).join(',')}`],
+    ...['--allow-private', '127.0.0.0/8', '--resolver', `127.0.0.1:${resolver.port}`, '--read', client],
+    // What is measured is the way without a proxy of programs that know none.
+    ...['HTTP_PROXY', 'http_proxy'].flatMap((variable) => ['--env', `${variable}=`]),
+  ]
+  const inSandbox = (): Talker => started([...glovebox, 'exec', ...flags, '--', ...words(name)], env)
+  using bare = started(words('127.0.0.1'), env)
+  using walled = inSandbox()
+  const both = { 'loopback without a sandbox': bare, 'an allowed name in a sandbox': walled }
+  const figures = [await firstByte(both, runs), await throughput(both, Math.ceil(runs / 20))]
+  const lookup = await inTurns({ 'in a sandbox': walled }, 'lookup', runs)
+  const looked: Figure = { name: 'getaddrinfo of an allowed name', unit: 'ms', ways: lookup, target: undefined }
+  return [
+    ...figures,
+    looked,
+    ...(await manyRequests({ bare: () => started(words('127.0.0.1'), env), inSandbox }, runs)),
+  ]
+}
+
+async function firstByte(both: Readonly<Record<string, Talker>>, runs: number): Promise<Figure> {
+  const ways = await inTurns(both, 'first', runs * 5)
+  const [base, way] = ways
+  const target = base && way && atMostAbove(base, way, 0.3, 'at most 0.3 ms over direct loopback, checks included')
+  return { name: 'connect and first byte', unit: 'ms', ways, target }
+}
+
+async function throughput(both: Readonly<Record<string, Talker>>, runs: number): Promise<Figure> {
+  const ways = await inTurns(both, `stream ${streamBytes}`, runs)
+  const [base = Infinity, way = Infinity] = ways.map(({ summary }) => summary.median)
+  return {
+    name: '512 MiB on one stream',
+    unit: 'ms',
+    ways,
+    target: { words: 'at least 0.7 of direct loopback', met: base / way >= 0.7 },
+  }
+}
+
+/** All at the same time; first without sandboxes, which says what of it this machine can do. */
+async function manyRequests(
+  { bare, inSandbox }: Readonly<Record<'bare' | 'inSandbox', () => Talker>>,
+  runs: number,
+): Promise<Figure[]> {
+  const seconds = Math.max(1, Math.ceil(runs / 40))
+  const without = await askedBy(bare, seconds)
+  const within = await askedBy(inSandbox, seconds)
+  const ways = (take: (asked: Asked) => readonly number[]): [Way, Way] => [
+    { name: 'without sandboxes', summary: summarize(take(without)) },
+    { name: 'in sandboxes', summary: summarize(take(within)) },
+  ]
+  const [error] = within.errors
+  const wrong = error === undefined ? 'no error' : `${within.errors.length} errors, such as "${error}"`
+  return [
+    {
+      name: `requests of each of ${sandboxes} programs that ask 100 times a second, for ${seconds} s; ${wrong}`,
+      unit: 'per second',
+      ways: ways(({ rates }) => rates),
+      // The last ones are under way when their second is over.
+      target: {
+        words: 'each at least 95 a second, without an error',
+        met: within.errors.length === 0 && Math.min(...within.rates) >= 95,
+      },
+    },
+    { name: 'one of these requests', unit: 'ms', ways: ways(({ times }) => times), target: undefined },
+  ]
+}
+
+interface Asked {
+  readonly rates: readonly number[]
+  readonly times: readonly number[]
+  readonly errors: readonly string[]
+}
+
+async function askedBy(start: () => Talker, seconds: number): Promise<Asked> {
+  const all = Array.from({ length: sandboxes }, start)
+  try {
+    // Each a little first, so that all are up and warm.
+    await Promise.all(all.map(async (talker) => talker.ask('requests 1')))
+    const told = (await Promise.all(all.map(async (talker) => talker.ask(`requests ${seconds}`)))) as {
+      times: number[]
+      errors: string[]
+      ms: number
+    }[]
+    return {
+      rates: told.map(({ times, ms }) => times.length / (ms / 1000)),
+      times: told.flatMap(({ times }) => times),
+      errors: told.flatMap(({ errors }) => errors),
+    }
+  } finally {
+    for (const talker of all) talker[Symbol.dispose]()
+  }
+}
+
+async function inTurns(talkers: Readonly<Record<string, Talker>>, line: string, runs: number): Promise<Way[]> {
+  const times = Object.fromEntries(Object.keys(talkers).map((way) => [way, [] as number[]]))
+  for (let round = -Math.min(20, runs); round < runs; round++) {
+    for (const [way, talker] of Object.entries(talkers)) {
+      const ms = (await talker.ask(line)) as number
+      if (round >= 0) times[way]?.push(ms)
+    }
+  }
+  return Object.entries(times).map(([way, values]) => ({ name: way, summary: summarize(values) }))
+}
+
+function started([program = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Talker {
+  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const ended = once(child, 'exit')
+  return {
+    async ask(line) {
+      if (line !== '') child.stdin.write(`${line}\n`)
+      const next = await Promise.race([lines.next(), ended.then(() => undefined)])
+      if (next === undefined || next.done === true) throw new Error(`${program} ${args.join(' ')} ended`)
+      return JSON.parse(next.value)
+    },
+    [Symbol.dispose]: () => void child.kill(),
+  }
+}
