@@ -66,7 +66,8 @@ export function createContract(driver: Driver): Contract {
     } as const
     const wall = await driver.start(plan, options, signal)
     walls.add(wall)
-    void wall.exit.finally(() => network?.close())
+    const close = async (): Promise<void> => network?.close()
+    void wall.exit.then(close, close)
     if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
     return { id, wall, stdio: wall.stdio, activities, limits }
   }
@@ -96,7 +97,16 @@ async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string):
     throw error
   }
   const channel = path.join(directory, 'channel')
-  const opened = await openNetwork({ network, mode, channel, record, onFailure, sandbox, secrets: undefined })
+  const opened = await openNetwork({
+    network,
+    mode,
+    channel,
+    record,
+    onFailure,
+    sandbox,
+    secrets: undefined,
+    desk: undefined,
+  })
   return {
     ...opened,
     async close() {

@@ -10,7 +10,7 @@ export function openProxy(addressOf: (name: string) => string | undefined): Serv
     client.on('error', () => client.destroy())
     client.once('data', (first) => {
       const asked = first[0] === 5 ? undefined : first[0] === 4 ? socks4(first) : http(first)
-      if (asked === undefined) return void greet(client, addressOf)
+      if (asked === undefined) return greet(client, addressOf)
       void carry(client, asked, addressOf)
     })
   })

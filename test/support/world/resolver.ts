@@ -46,7 +46,7 @@ export async function startResolver(options: ResolverOptions): Promise<TestResol
   })
   await new Promise<void>((resolve) => void socket.bind(port, address, resolve))
   return {
-    port: (socket.address() as AddressInfo).port,
+    port: socket.address().port,
     asked,
     async [Symbol.asyncDispose]() {
       await new Promise<void>((resolve) => void socket.close(resolve))
