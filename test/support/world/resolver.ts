@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
-import type { AddressInfo } from 'node:net'
 
 /** What a name is answered with. */
 export interface Records {
