@@ -96,7 +96,16 @@ async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string):
     throw error
   }
   const channel = path.join(directory, 'channel')
-  const opened = await openNetwork({ network, mode, channel, record, onFailure, sandbox, secrets: undefined })
+  const opened = await openNetwork({
+    network,
+    mode,
+    channel,
+    record,
+    onFailure,
+    sandbox,
+    secrets: undefined,
+    desk: undefined,
+  })
   return {
     ...opened,
     async close() {
