@@ -30,8 +30,14 @@ export async function egress({ glovebox, env, runs }: Options): Promise<Figure[]
   const client = path.join(root, 'bench/egress-client.mjs')
   const words = (host: string): string[] => [process.execPath, client, host, ...Object.values(ports).map(String)]
   const flags = [
-    ...['--allow-net', `${name}:${Object.values(ports).join(',')}`],
-    ...['--allow-private', '127.0.0.0/8', '--resolver', `127.0.0.1:${resolver.port}`, '--read', client],
+    '--allow-net',
+    `${name}:${Object.values(ports).join(',')}`,
+    '--allow-private',
+    '127.0.0.0/8',
+    '--resolver',
+    `127.0.0.1:${resolver.port}`,
+    '--read',
+    client,
     // What is measured is the way without a proxy of programs that know none.
     ...['HTTP_PROXY', 'http_proxy'].flatMap((variable) => ['--env', `${variable}=`]),
   ]

@@ -66,7 +66,8 @@ export function createContract(driver: Driver): Contract {
     } as const
     const wall = await driver.start(plan, options, signal)
     walls.add(wall)
-    void wall.exit.finally(() => network?.close())
+    const closeNetwork = async (): Promise<void> => network?.close()
+    void wall.exit.then(closeNetwork, closeNetwork)
     if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
     return { id, wall, stdio: wall.stdio, activities, limits }
   }

@@ -34,9 +34,9 @@ export function networkCases({ plan, run, start }: Contract): void {
     readonly servers: NetServers
     readonly directory: string
     /** A plan that lets a program talk to the server on this port. */
-    to(port: number, command: readonly string[], policy?: Partial<Policy>): Plan
+    readonly to: (port: number, command: readonly string[], policy?: Partial<Policy>) => Plan
     /** Runs it, and gives what it said; fails when it failed. */
-    said(port: number, command: readonly string[], policy?: Partial<Policy>): Promise<string>
+    readonly said: (port: number, command: readonly string[], policy?: Partial<Policy>) => Promise<string>
   }
 
   const withServers = (title: string, body: (box: Box) => Promise<void>, skip: string | false = false): void =>

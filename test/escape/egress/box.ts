@@ -49,7 +49,10 @@ export function flagsOf(
   driver: string,
 ): string[] {
   return [
-    ...['--driver', driver, '--resolver', resolver],
+    '--driver',
+    driver,
+    '--resolver',
+    resolver,
     ...allow.flatMap((rule) => ['--allow-net', rule]),
     ...ranges.flatMap((range) => ['--allow-private', range]),
     ...(secrets?.flags ?? []).flatMap((secret) => ['--secret', secret]),

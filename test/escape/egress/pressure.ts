@@ -101,14 +101,14 @@ function floodTests(open: Open): void {
       const to = args.port === 3128 ? { host: '198.18.0.2' } : { name: allowedName }
       const flood = { title: '', id: 'flood', attack: 'egress-flood', args: { ...to, ...args, how, seconds: 120 } }
       const [bad, good] = [
-        open([flood, ...Array<EgressCase>(tries).fill(asking)], ['--open-files', '1024']),
-        open(Array<EgressCase>(5000).fill(asking)),
+        open([flood, ...Array.from({ length: tries }, () => asking)], ['--open-files', '1024']),
+        open(Array.from({ length: 5000 }, () => asking)),
       ]
       await good.step()
-      let over = false
-      const flooding = bad.step().finally(() => (over = true))
+      const over = new AbortController()
+      const flooding = bad.step().finally(() => over.abort())
       const times: number[] = []
-      while (!over || times.length < meanwhile) {
+      while (!over.signal.aborted || times.length < meanwhile) {
         const begun = performance.now()
         const { effect, calls } = await good.step()
         times.push(performance.now() - begun)

@@ -10,8 +10,8 @@ export function openProxy(addressOf: (name: string) => string | undefined): Serv
     client.on('error', () => client.destroy())
     client.once('data', (first) => {
       const asked = first[0] === 5 ? undefined : first[0] === 4 ? socks4(first) : http(first)
-      if (asked === undefined) return void greet(client, addressOf)
-      void carry(client, asked, addressOf)
+      if (asked === undefined) return greet(client, addressOf)
+      return void carry(client, asked, addressOf)
     })
   })
 }

@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
-import type { AddressInfo } from 'node:net'
 
 /** What a name is answered with. */
 export interface Records {
@@ -46,7 +45,7 @@ export async function startResolver(options: ResolverOptions): Promise<TestResol
   })
   await new Promise<void>((resolve) => void socket.bind(port, address, resolve))
   return {
-    port: (socket.address() as AddressInfo).port,
+    port: socket.address().port,
     asked,
     async [Symbol.asyncDispose]() {
       await new Promise<void>((resolve) => void socket.close(resolve))

@@ -145,7 +145,7 @@ function onPortOf<T>(piece: T, port: number, id: string): T | string {
 }
 
 /** A few of all by the other way: on any port but 80 what it is, is found out by its first bytes. */
-const foundOut = [
+const foundOut: ReadonlySet<string> = new Set([
   'host-other',
   'host-twice',
   'keep-alive',
@@ -155,8 +155,8 @@ const foundOut = [
   'h2-preface',
   'h2-split',
   'split-host',
-]
-const byFirstBytes = [...hosts, ...smuggling, ...versions].filter(({ id }) => foundOut.includes(id))
+])
+const byFirstBytes = [...hosts, ...smuggling, ...versions].filter(({ id }) => foundOut.has(id))
 
 const redirect: readonly EgressCase[] = [
   {
