@@ -66,8 +66,8 @@ export function createContract(driver: Driver): Contract {
     } as const
     const wall = await driver.start(plan, options, signal)
     walls.add(wall)
-    const closeNetwork = async (): Promise<void> => network?.close()
-    void wall.exit.then(closeNetwork, closeNetwork)
+    const close = async (): Promise<void> => network?.close()
+    void wall.exit.then(close, close)
     if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
     return { id, wall, stdio: wall.stdio, activities, limits }
   }

@@ -11,7 +11,7 @@ export function openProxy(addressOf: (name: string) => string | undefined): Serv
     client.once('data', (first) => {
       const asked = first[0] === 5 ? undefined : first[0] === 4 ? socks4(first) : http(first)
       if (asked === undefined) return greet(client, addressOf)
-      return void carry(client, asked, addressOf)
+      void carry(client, asked, addressOf)
     })
   })
 }
