@@ -45,7 +45,7 @@ export function wordsOf(cases: readonly EgressCase[], how: 'step' | 'run' = 'ste
 
 /** The policy flags of a room. */
 export function flagsOf(
-  { allow, private: ranges = [] }: Pick<EgressRoom, 'allow' | 'private'>,
+  { allow, private: ranges = [], secrets }: Pick<EgressRoom, 'allow' | 'private' | 'secrets'>,
   driver: string,
 ): string[] {
   return [
@@ -55,6 +55,7 @@ export function flagsOf(
     resolver,
     ...allow.flatMap((rule) => ['--allow-net', rule]),
     ...ranges.flatMap((range) => ['--allow-private', range]),
+    ...(secrets?.flags ?? []).flatMap((secret) => ['--secret', secret]),
   ]
 }
 
@@ -65,9 +66,11 @@ export interface BoxOptions {
   readonly words: readonly string[]
   /** Policy flags; undefined: on the host, without a sandbox. */
   readonly flags: readonly string[] | undefined
+  /** Beside the runner's own. */
+  readonly env?: Readonly<Record<string, string>> | undefined
 }
 
-export function openBox({ world, runner, attacker, words, flags }: BoxOptions): Box {
+export function openBox({ world, runner, attacker, words, flags, env }: BoxOptions): Box {
   const command =
     flags === undefined ? [attacker, ...words] : glovebox(runner, ['exec', ...flags, '--', attacker, ...words])
   const [program = '', ...args] = command
@@ -75,6 +78,7 @@ export function openBox({ world, runner, attacker, words, flags }: BoxOptions): 
   // The one that starts it is the suite's own: who it becomes is told in the words.
   const child = runner.spawn(file, rest, {
     ...(process.getuid?.() === 0 ? { uid: 0, gid: 0 } : {}),
+    env: { ...runner.env, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let stderr = ''

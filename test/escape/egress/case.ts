@@ -29,6 +29,8 @@ export interface EgressRoom {
   readonly name: string
   readonly allow: readonly string[]
   readonly private?: readonly string[]
+  /** `--secret`, and the environment from which they come. */
+  readonly secrets?: { readonly flags: readonly string[]; readonly env: Readonly<Record<string, string>> }
   readonly zone: Zone
   /** Where the allowed names live, as far as they may be connected to. */
   readonly servers: readonly string[]
@@ -56,7 +58,12 @@ export const zone: Zone = {
 export const tokenOf = (id: string): string => `gbx-${id}`
 
 /** Of a conversation. */
-export type Piece = string | Buffer | Repeated | typeof answer | typeof gone
+export type Piece = string | Buffer | Repeated | Given | typeof answer | typeof gone
+
+/** What the sandbox's environment has, in some shape. */
+interface Given {
+  readonly variable: string
+}
 
 interface Repeated {
   readonly text: string
@@ -69,6 +76,7 @@ export function pieces(...all: readonly Piece[]): string {
     .map((piece) => {
       if (piece === answer) return '?'
       if (piece === gone) return '+'
+      if (typeof piece === 'object' && 'variable' in piece) return `%${piece.variable}`
       if (typeof piece === 'object' && 'times' in piece) return `${hex(piece.text)}*${piece.times}`
       return hex(piece)
     })

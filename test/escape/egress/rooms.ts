@@ -2,6 +2,7 @@ import { allowedName, server4, server6, zone, type EgressRoom } from './case.ts'
 import { addressCases } from './cases/addresses.ts'
 import { helloCases } from './cases/hellos.ts'
 import { questionCases, rebindingRoom } from './cases/names.ts'
+import { placeholderRoom } from './cases/placeholders.ts'
 import { proxyCases } from './cases/proxies.ts'
 import { addressRoom, privateRoom } from './cases/ranges.ts'
 import { requestCases } from './cases/requests.ts'
@@ -32,4 +33,5 @@ export const egressRooms: readonly EgressRoom[] = [
   rebindingRoom,
   addressRoom,
   privateRoom,
+  placeholderRoom,
 ]

@@ -32,7 +32,8 @@ function judge(driver: string, room: EgressRoom, runner: Runner): void {
     const world = await startWorld(attacksBinary(runner), room.zone)
     try {
       const attacker = attackerOf(runner)
-      const box = openBox({ world, runner, attacker, words: wordsOf(room.cases), flags: flagsOf(room, driver) })
+      const flags = flagsOf(room, driver)
+      const box = openBox({ world, runner, attacker, words: wordsOf(room.cases), flags, env: room.secrets?.env })
       for (const { id } of room.cases) made.set(id, { report: await box.step(), passed: await world.passed() })
       const { code, stderr } = await box.end()
       late = await world.passed()
@@ -72,7 +73,7 @@ function judgeControls(room: EgressRoom): void {
     const world = await startWorld(attacksBinary(runner), room.zone, { open: true })
     try {
       const attacker = attackerOf(runner)
-      const box = openBox({ world, runner, attacker, words: wordsOf(proven), flags: undefined })
+      const box = openBox({ world, runner, attacker, words: wordsOf(proven), flags: undefined, env: room.secrets?.env })
       for (const { id } of proven) made.set(id, { report: await box.step(), passed: await world.passed() })
       await box.end()
     } finally {

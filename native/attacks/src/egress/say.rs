@@ -14,7 +14,7 @@ pub const ATTACKS: &[Attack] = &[
     ("egress-transports", transports),
 ];
 
-/// `host` or `name`, `port`, `by` (how it connects), `pieces` in hex (`58*1000` is a thousand times the same), with `?` where an answer is waited for and `+` where
+/// `host` or `name`, `port`, `by` (how it connects), `pieces` in hex (`58*1000` is a thousand times the same, `%NAME` what the environment has), with `?` where an answer is waited for and `+` where
 /// the pieces before must have gone; `end`: then it says that it has said all. The effect is an answer of the suite's listeners.
 fn say(args: &Args, trace: &mut Trace) -> Outcome {
     let to = match target(args, trace) {
@@ -67,10 +67,49 @@ fn say(args: &Args, trace: &mut Trace) -> Outcome {
 }
 
 fn repeated(piece: &str) -> Option<Vec<u8>> {
+    if let Some(about) = piece.strip_prefix('%') {
+        return variable(about);
+    }
     match piece.split_once('*') {
         Some((hex, times)) => Some(unhex(hex)?.repeat(times.parse().ok()?)),
         None => unhex(piece),
     }
+}
+
+/// What the environment has, in one of the shapes in which it could be got out: `NAME`, `NAME/b64`, `NAME/hex`, or one half.
+fn variable(about: &str) -> Option<Vec<u8>> {
+    let (name, shape) = about.split_once('/').unwrap_or((about, ""));
+    let value = std::env::var(name).ok()?.into_bytes();
+    let half = value.len() / 2;
+    Some(match shape {
+        "b64" => base64(&value),
+        "hex" => value
+            .iter()
+            .flat_map(|byte| format!("{byte:02x}").into_bytes())
+            .collect(),
+        "percent" => value
+            .iter()
+            .flat_map(|byte| format!("%{byte:02x}").into_bytes())
+            .collect(),
+        "first" => value[..half].to_vec(),
+        "second" => value[half..].to_vec(),
+        _ => value,
+    })
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::new();
+    for part in bytes.chunks(3) {
+        let all = (0..3).fold(0u32, |all, at| {
+            all << 8 | u32::from(part.get(at).copied().unwrap_or(0))
+        });
+        for at in 0..4 {
+            let digit = DIGITS[(all >> (18 - 6 * at)) as usize & 63];
+            out.push(if at <= part.len() { digit } else { b'=' });
+        }
+    }
+    out
 }
 
 fn connected(trace: &mut Trace, to: &Address, by: &str) -> Res<i32> {
@@ -203,4 +242,16 @@ fn transports(args: &Args, trace: &mut Trace) -> Outcome {
         }
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_has_its_padding() {
+        let all = ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes()));
+        let texts = all.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert_eq!(texts, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+    }
 }
