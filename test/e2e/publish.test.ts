@@ -103,6 +103,7 @@ for (const runner of runners()) {
   const as = ` (${runner.name})`
   const options = { timeout: 60_000 }
 
+  // The example of docs/network.md.
   test(
     `a server inside is reached by HTTP, one by one, fifty at once, and with 20 MiB both ways${as}`,
     options,
