@@ -25,7 +25,10 @@ before(async () => {
 })
 after(async () => registry[Symbol.asyncDispose]())
 
-async function start(home: PackageHome, line: string, told: string[] = []): Promise<ResolvedCommand> {
+/** What would be started, verified as a start would. */
+type Verified = Omit<ResolvedCommand, 'verify'>
+
+async function start(home: PackageHome, line: string, told: string[] = []): Promise<Verified> {
   const found = await resolveCommand(line.split(' '), {
     places: home.places,
     env: home.env,
@@ -33,10 +36,12 @@ async function start(home: PackageHome, line: string, told: string[] = []): Prom
     progress: (text) => told.push(text),
   })
   assert.ok(found, `${line} is a package command`)
-  return found
+  const { verify, ...verified } = found
+  await verify?.()
+  return verified
 }
 
-function run({ command }: ResolvedCommand): unknown {
+function run({ command }: Verified): unknown {
   const [file = '', ...args] = command
   const { stdout, stderr, status } = spawnSync(file, args, { encoding: 'utf8', env: {} })
   assert.equal(status, 0, stderr)
@@ -53,7 +58,7 @@ async function refusal(work: Promise<unknown>): Promise<GloveboxError> {
   return error
 }
 
-const treeOf = (found: ResolvedCommand): string =>
+const treeOf = (found: Verified): string =>
   (found.command.find((word) => word.includes('/tree/')) ?? '').replace(/\/tree\/.*/, '/tree')
 
 test('npx of a package installs it once, and later starts ask no registry and give the same command', async () => {

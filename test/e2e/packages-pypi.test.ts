@@ -58,21 +58,28 @@ before(async () => {
 })
 after(async () => index[Symbol.asyncDispose]())
 
+/** What would be started, verified as a start would. */
+type Verified = Omit<ResolvedCommand, 'verify'>
+
 async function start(
   home: PackageHome,
   line: string,
   told: string[] = [],
   from = index,
-): Promise<ResolvedCommand | undefined> {
-  return resolveCommand(line.split(' '), {
+): Promise<Verified | undefined> {
+  const found = await resolveCommand(line.split(' '), {
     places: home.places,
     env: { ...home.env, PIP_INDEX_URL: from.url },
     cwd: home.cwd,
     progress: (text) => told.push(text),
   })
+  if (found === undefined) return undefined
+  const { verify, ...verified } = found
+  await verify?.()
+  return verified
 }
 
-function run(found: ResolvedCommand | undefined): unknown {
+function run(found: Verified | undefined): unknown {
   const [file = '', ...args] = found?.command ?? []
   const { stdout, stderr, status } = spawnSync(file, args, { encoding: 'utf8', env: {} })
   assert.equal(status, 0, stderr)
@@ -88,7 +95,7 @@ async function refusal(work: Promise<unknown>): Promise<GloveboxError> {
   return error
 }
 
-const treeOf = (found: ResolvedCommand | undefined): string => (found?.command[0] ?? '').replace(/\/bin\/python$/, '')
+const treeOf = (found: Verified | undefined): string => (found?.command[0] ?? '').replace(/\/bin\/python$/, '')
 
 test('uvx of a package installs it once, with hashes, and later starts ask no index', { skip }, async () => {
   using home = packageHome('http://127.0.0.1:9/')
