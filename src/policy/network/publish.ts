@@ -6,10 +6,14 @@ import { mistake, type Mistake, type Reading } from './reading.ts'
 
 const example = 'such as "8080:3000": port 8080 of this machine leads to port 3000 of the sandbox'
 
+/** More than any of them has, and little enough for an expression that tries each way to read it. */
+const longest = 80
+
 const range = /(?:^|:)\d+-\d+(?:$|[:/])/
 
 /** `3000`, `8080:3000`, `0:3000`, `127.0.0.2:8080:3000`, `[::1]:8080:3000`, `localhost::3000`. */
 export function readPublish(text: string): Reading<PublishedPort> {
+  if (text.length > longest) return notRead(text)
   // What is a number by itself is a port, so an address has something else in it.
   const [, host, outside = '', inside] =
     /^(?:(\[[^[\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*):)?(?:(\d{0,9}):)?(\d{1,9})(?:\/tcp)?$/.exec(text) ?? []
