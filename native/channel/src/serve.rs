@@ -220,6 +220,8 @@ fn is_long(call: Call) -> bool {
             | Call::FilesTarOut
             | Call::PortsConnect
             | Call::EgressAccept
+            | Call::GuestStart
+            | Call::GuestAccept
     )
 }
 
@@ -281,6 +283,12 @@ impl Peer {
             Call::MachineSetClock | Call::MachineReseed | Call::MachinePowerOff => {
                 machine::call(&*self.offer.machine, call, inbound).await?;
                 reply.send(&Empty {}).await
+            }
+            Call::GuestIdentify | Call::GuestMountGiven | Call::GuestStart | Call::GuestAccept => {
+                Err(Status::new(
+                    Code::Unimplemented,
+                    "this inside is no machine of its own",
+                ))
             }
         }
     }

@@ -249,7 +249,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
     bytes.to_vec()
 }
 
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 22] = [
     "Hello/Hello",
     "Exec/Exec",
     "Exec/Signal",
@@ -267,6 +267,10 @@ const CALLS: [&str; 18] = [
     "Machine/SetClock",
     "Machine/Reseed",
     "Machine/PowerOff",
+    "Guest/Identify",
+    "Guest/MountGiven",
+    "Guest/Start",
+    "Guest/Accept",
     "None/Such",
 ];
 
