@@ -45,33 +45,49 @@ export const consoleBytes: number = 64 * 1024
 export function commandLine(options: CommandLine): string[] {
   const { shape, files, start } = options
   return [
-    ...['-nodefaults', '-no-user-config', '-display', 'none'],
-    // What ends a guest pauses it, so that its console can still be read; we end it then.
-    ...['-action', 'reboot=shutdown,shutdown=pause,panic=shutdown'],
-    ...machine(options),
-    ...['-smp', String(shape.vcpus), '-m', `${shape.memoryBytes / 1024 ** 2}M`],
-    ...['-object', memory(options)],
-    ...drive('root', files.root),
-    ...drive('given', files.given),
-    ...['-device', 'virtio-serial-device'],
-    ...['-chardev', `socket,id=channel,fd=${descriptors.channel}`],
-    ...['-device', `virtserialport,chardev=channel,name=${channelName}`],
-    ...['-chardev', `ringbuf,id=${consoleName},size=${consoleBytes}`, '-serial', `chardev:${consoleName}`],
-    ...['-chardev', `socket,id=monitor,fd=${descriptors.monitor}`, '-mon', 'chardev=monitor,mode=control'],
-    ...['-sandbox', sandbox(options)],
-    ...(start === 'boot'
-      ? ['-kernel', files.kernel, '-initrd', files.initrd, '-append', kernelArguments(options).join(' ')]
-      : // Its memory has the kernel already: nothing is loaded that would only be overwritten.
-        ['-incoming', 'defer']),
+    '-nodefaults',
+    '-no-user-config',
+    ...words([
+      ['-display', 'none'],
+      // What ends a guest pauses it, so that its console can still be read; we end it then.
+      ['-action', 'reboot=shutdown,shutdown=pause,panic=shutdown'],
+      ['-machine', `${machineType(options)},memory-backend=memory`],
+      ['-accel', accelerator(options)],
+      ['-cpu', cpuModel(options.accelerator)],
+      ['-smp', String(shape.vcpus)],
+      ['-m', `${shape.memoryBytes / 1024 ** 2}M`],
+      ['-object', memory(options)],
+      ...drive('root', files.root),
+      ...drive('given', files.given),
+      ['-device', 'virtio-serial-device'],
+      ['-chardev', `socket,id=channel,fd=${descriptors.channel}`],
+      ['-device', `virtserialport,chardev=channel,name=${channelName}`],
+      ['-chardev', `ringbuf,id=${consoleName},size=${consoleBytes}`],
+      ['-serial', `chardev:${consoleName}`],
+      ['-chardev', `socket,id=monitor,fd=${descriptors.monitor}`],
+      ['-mon', 'chardev=monitor,mode=control'],
+      ['-sandbox', sandbox(options)],
+      // A clone's memory has the kernel already: nothing is loaded that would only be overwritten.
+      ...(start === 'clone' ? [['-incoming', 'defer'] as const] : kernel(options)),
+    ]),
   ]
 }
 
-function machine({ architecture, accelerator }: CommandLine): string[] {
-  const type =
-    architecture === 'x64' ? 'microvm,rtc=off,x-option-roms=off,isa-serial=on,acpi=on,pcie=off' : 'virt,gic-version=max'
+type Option = readonly [name: string, value: string]
+
+function words(options: readonly Option[]): string[] {
+  return options.flat()
+}
+
+function machineType({ architecture }: CommandLine): string {
+  return architecture === 'x64'
+    ? 'microvm,rtc=off,x-option-roms=off,isa-serial=on,acpi=on,pcie=off'
+    : 'virt,gic-version=max'
+}
+
+function accelerator({ accelerator }: CommandLine): string {
   // The translator's cache is what most of an emulator's memory goes to; by default it may become a gigabyte.
-  const accel = accelerator === 'tcg' ? 'tcg,tb-size=64' : accelerator
-  return ['-machine', `${type},memory-backend=memory`, '-accel', accel, '-cpu', cpuModel(accelerator)]
+  return accelerator === 'tcg' ? 'tcg,tb-size=64' : accelerator
 }
 
 /** Part of a template's key: a state is only taken up by the CPU that it was made on. */
@@ -85,15 +101,23 @@ function memory({ files, shape, start, readOnlyMemory }: CommandLine): string {
   return readOnlyMemory ? `${base},share=off,readonly=on,rom=off` : `${base},share=off`
 }
 
-function drive(id: string, file: string): string[] {
+function drive(id: string, file: string): Option[] {
   return [
-    ...['-blockdev', `driver=raw,node-name=${id},read-only=on,file.driver=file,file.filename=${file}`],
-    ...['-device', `virtio-blk-device,drive=${id}`],
+    ['-blockdev', `driver=raw,node-name=${id},read-only=on,file.driver=file,file.filename=${file}`],
+    ['-device', `virtio-blk-device,drive=${id}`],
   ]
 }
 
 function sandbox({ denySpawn }: CommandLine): string {
   return `on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny,spawn=${denySpawn ? 'deny' : 'allow'}`
+}
+
+function kernel(options: CommandLine): Option[] {
+  return [
+    ['-kernel', options.files.kernel],
+    ['-initrd', options.files.initrd],
+    ['-append', kernelArguments(options).join(' ')],
+  ]
 }
 
 function kernelArguments({ architecture, accelerator, tscKhz }: CommandLine): string[] {

@@ -80,7 +80,8 @@ function capability(name: string): Readonly<Record<string, unknown>> {
 }
 
 /** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
-async function freeze({ qmp, migrated, kill, ended }: QemuMachine): Promise<void> {
+async function freeze(machine: QemuMachine): Promise<void> {
+  const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
   })
@@ -90,7 +91,7 @@ async function freeze({ qmp, migrated, kill, ended }: QemuMachine): Promise<void
     qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
   ])
   const status = await Promise.race([migrated, gone])
-  await kill()
+  await machine.kill()
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
 }
 

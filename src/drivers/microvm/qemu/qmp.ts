@@ -44,16 +44,17 @@ export function openQmp(stream: Duplex, onEvent: (name: string, data: Message) =
     else answer.reject(failed(describe(message['error'])))
   }
 
-  const closed = readLines(stream, maxLineBytes, take)
-    .catch((error: unknown) => {
+  const follow = async (): Promise<void> => {
+    try {
+      await readLines(stream, maxLineBytes, take)
+    } catch (error) {
       complaints = `${complaints}${messageOf(error)}\n`.slice(-maxComplaints)
       stream.destroy()
-    })
-    .then(() => {
-      end = failed(complaints.trim() === '' ? 'it ended' : complaints.trim())
-      for (const answer of waiting.values()) answer.reject(end)
-      waiting.clear()
-    })
+    }
+    end = failed(complaints.trim() === '' ? 'it ended' : complaints.trim())
+    for (const answer of waiting.values()) answer.reject(end)
+    waiting.clear()
+  }
   // Told to whoever waits for an answer.
   stream.on('error', () => undefined)
 
@@ -75,7 +76,7 @@ export function openQmp(stream: Duplex, onEvent: (name: string, data: Message) =
   }
   // Without it QEMU takes no other command.
   execute('qmp_capabilities').catch(() => undefined) // what follows fails for the same reason, and says so
-  return { execute, complaints: () => complaints, closed }
+  return { execute, complaints: () => complaints, closed: follow() }
 }
 
 /** Undefined for what is no message: QEMU's complaints come on the same descriptor. */
