@@ -46,6 +46,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what npx and uvx servers are pinned to and started from',
     load: async () => import('./commands/package.ts'),
   },
+  image: { summary: 'what virtual machines start from', load: async () => import('./commands/image.ts') },
   doctor: {
     summary: 'find out what this machine can enforce, by doing it',
     load: async () => import('./commands/doctor.ts'),
