@@ -41,6 +41,7 @@ pub enum Call {
     GuestIdentify,
     GuestMountGiven,
     GuestStart,
+    GuestCommand,
     GuestAccept,
 }
 
@@ -68,6 +69,7 @@ impl Call {
             "/glovebox.inside.v1.Guest/Identify" => Call::GuestIdentify,
             "/glovebox.inside.v1.Guest/MountGiven" => Call::GuestMountGiven,
             "/glovebox.inside.v1.Guest/Start" => Call::GuestStart,
+            "/glovebox.inside.v1.Guest/Command" => Call::GuestCommand,
             "/glovebox.inside.v1.Guest/Accept" => Call::GuestAccept,
             _ => return None,
         })
@@ -1291,6 +1293,34 @@ impl Message for GuestInput {
             3 => self.input = Some(GuestInputCase::Stdin(reader.bytes(layout)?)),
             4 => self.input = Some(GuestInputCase::StdinEnd(reader.message(layout)?)),
             5 => self.input = Some(GuestInputCase::Resize(reader.message(layout)?)),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestCommand {
+    pub id: String,
+    pub command: bytes::Bytes,
+}
+
+impl Message for GuestCommand {
+    fn encode(&self, out: &mut BytesMut) {
+        if !self.id.is_empty() {
+            let value = &self.id;
+            message::put_bytes(1, value.as_bytes(), out);
+        }
+        if !self.command.is_empty() {
+            let value = &self.command;
+            message::put_bytes(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.id = reader.string(layout)?,
+            2 => self.command = reader.bytes(layout)?,
             _ => reader.skip(layout)?,
         }
         Ok(())

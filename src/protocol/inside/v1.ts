@@ -1457,7 +1457,7 @@ export function decodeIdentifyRequest(bytes: Uint8Array): IdentifyRequest {
 export interface GuestInput {
   readonly input: 
     | { readonly case: 'start'; readonly value: GuestStart }
-    /** Lines for the launcher's plan descriptor, `{"do":"go"}` for instance. */
+    /** Lines for the launcher's plan descriptor, `{"do":"go"}` for instance. They stand in line behind stdin. */
     | { readonly case: 'command'; readonly value: Uint8Array }
     | { readonly case: 'stdin'; readonly value: Uint8Array }
     /** Nothing more comes on stdin. */
@@ -1517,6 +1517,39 @@ export function decodeGuestInput(bytes: Uint8Array): GuestInput {
     }
   }
   return { input }
+}
+
+export interface GuestCommand {
+  readonly id: string
+  readonly command: Uint8Array
+}
+
+export function encodeGuestCommand(message: GuestCommand): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.id !== '') writer.tag(1, WireType.LengthDelimited).string(message.id)
+  if (message.command.length > 0) writer.tag(2, WireType.LengthDelimited).bytes(message.command)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestCommand */
+export function decodeGuestCommand(bytes: Uint8Array): GuestCommand {
+  const reader = new BinaryReader(bytes)
+  let id: string = ''
+  let command: Uint8Array = new Uint8Array()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        id = reader.string(true)
+        break
+      case 18:
+        command = reader.bytes()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { id, command }
 }
 
 export interface GuestStart {
@@ -1920,6 +1953,11 @@ export const guestCalls: Readonly<{
    */
   start: Call<GuestInput, GuestOutput>
   /**
+   * Lines for a launcher's plan descriptor past whatever is in line for its stdin. NOT_FOUND when no call of any connection
+   * runs one with that plan's ID.
+   */
+  command: Call<GuestCommand, Empty>
+  /**
    * The host offers to take one connection that somebody in the machine makes to the Unix socket at `path`, which the first
    * offer for it makes (mode 0600), and which goes with the host's connection. The first message is `path`. The first answer is
    * an empty `Bytes` when somebody has connected; then bytes flow. A later empty `Bytes` says that this direction has ended;
@@ -1947,6 +1985,13 @@ export const guestCalls: Readonly<{
     decode: decodeGuestOutput,
     streamsIn: true,
     streamsOut: true,
+  },
+  command: {
+    path: '/glovebox.inside.v1.Guest/Command',
+    encode: encodeGuestCommand,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
   },
   accept: {
     path: '/glovebox.inside.v1.Guest/Accept',
