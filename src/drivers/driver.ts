@@ -39,8 +39,11 @@ export interface Driver {
   readonly name: DriverName
   /** Finds out by starting something; never by looking at a file. */
   probe(signal: AbortSignal): Promise<Support>
-  /** The receipt of a start with default limits that is over at once: the short form of `probe`. */
-  tryOut(signal: AbortSignal): Promise<Receipt>
+  /**
+   * The receipt of a start with default limits that is over at once: the short form of `probe`. Undefined for a driver that
+   * cannot say anything within some milliseconds.
+   */
+  readonly tryOut: ((signal: AbortSignal) => Promise<Receipt>) | undefined
   /** Starts exactly this plan, or throws a GloveboxError. Never a weaker one. */
   start(plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall>
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { Driver, Exit, Wall } from '../../src/drivers/driver.ts'
+import { withDriverDefaults } from '../../src/drivers/registry.ts'
 import type { Network } from '../../src/policy/network.ts'
 import type { Plan } from '../../src/policy/plan.ts'
 import type { Policy } from '../../src/policy/policy.ts'
@@ -43,7 +44,7 @@ export function createContract(driver: Driver): Contract {
   const walls = new Set<Wall>()
 
   const plan = (command: readonly string[], policy: Partial<Policy> = {}): Plan => {
-    const whole = { ...defaultPolicy, driver: driver.name, ...policy }
+    const whole = withDriverDefaults({ ...defaultPolicy, driver: driver.name, ...policy })
     const facts = inspectHost(whole, command, process.env, process.cwd())
     return resolvePlan('contract', whole, facts, { env: process.env, terminal: false })
   }
