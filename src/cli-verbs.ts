@@ -24,6 +24,13 @@ export const verbs: Readonly<Record<string, Verb>> = {
   stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
   launch: { summary: 'start a server that goes on without you', load: async () => import('./commands/launch.ts') },
   stop: { summary: 'end launched servers', load: async () => import('./commands/stop.ts') },
+  call: { summary: 'call a tool of a server', load: async () => import('./commands/call.ts') },
+  tools: { summary: 'the tools of a server', load: async () => import('./commands/tools.ts') },
+  logs: { summary: 'what a launched server logs', load: async () => import('./commands/logs.ts') },
+  test: {
+    summary: 'start a server once, and tell how long each stage takes',
+    load: async () => import('./commands/test.ts'),
+  },
   daemon: { summary: 'the process that owns launched servers', load: async () => import('./commands/daemon.ts') },
   add: { summary: 'add a server to the configuration', load: async () => import('./commands/add.ts') },
   list: { summary: 'the configured servers', load: async () => import('./commands/list.ts') },

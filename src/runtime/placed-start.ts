@@ -1,6 +1,7 @@
 import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
 import { explainMissing, startOf, type StartFlags } from '../config/start.ts'
 import type { Driver } from '../drivers/driver.ts'
+import { loadDriver } from '../drivers/registry.ts'
 import type { LockFlags } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -11,6 +12,8 @@ import { prepare } from './prepare.ts'
 export interface PlacedStart {
   readonly plan: Plan
   readonly driver: Driver
+  /** Of another plan of this start. */
+  readonly driverOf: (plan: Plan) => Promise<Driver>
   readonly verify: (() => Promise<void>) | undefined
   readonly placement: Placement
   /** Plans of the tools that run in a fresh sandbox. */
@@ -45,6 +48,7 @@ export async function placedStart(
   return {
     plan,
     driver,
+    driverOf: async (other) => loadDriver(other.driver),
     verify,
     placement: addPlacement(placement, flags),
     each: Object.fromEntries(plans),

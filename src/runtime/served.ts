@@ -54,6 +54,8 @@ export interface ServeOptions {
   /** A start that is not wanted any more. */
   readonly signal: AbortSignal
   readonly onStderr: (chunk: Buffer) => void
+  /** Its program runs, and is about to be spoken to. */
+  readonly onStarted?: () => void
   /** Not the one that its name means: it waits in a pool, or is there for one call. */
   readonly spare?: boolean
 }
@@ -77,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
 }
 
 async function start(
-  { plan, driver, verify, requestTimeMs, env, signal, onStderr, spare }: ServeOptions,
+  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStarted, spare }: ServeOptions,
   secrets: Parameters<typeof recorderFor>[1],
 ): Promise<Served> {
   const id = newSandboxId()
@@ -95,6 +97,7 @@ async function start(
     throw error
   }
   const sandboxMs = performance.now() - from
+  onStarted?.()
   const startedMs = Date.now()
   const connection = createMcpConnection()
   const ended = Promise.withResolvers<ServedEnd>()
