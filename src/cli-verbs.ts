@@ -23,6 +23,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   ps: { summary: 'the same as status', alias: true, load: async () => import('./commands/status.ts') },
   stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
   launch: { summary: 'start a server that goes on without you', load: async () => import('./commands/launch.ts') },
+  'launch-many': { summary: 'many sandboxes at once, measured', load: async () => import('./commands/launch-many.ts') },
   stop: { summary: 'end launched servers', load: async () => import('./commands/stop.ts') },
   call: { summary: 'call a tool of a server', load: async () => import('./commands/call.ts') },
   tools: { summary: 'the tools of a server', load: async () => import('./commands/tools.ts') },

@@ -31,7 +31,7 @@ export async function testServer(words: readonly string[], flags: PlacedFlags): 
   }
   try {
     const isOwn = words.length === 0 && flags.command === undefined
-    const start = await placedStart(isOwn ? ownServer() : words, isOwn ? { name: 'test', ...flags } : flags, {
+    const start = await placedStart(isOwn ? ownServer() : words, isOwn ? { name: 'glovebox-test', ...flags } : flags, {
       cwd: process.cwd(),
       env: process.env,
     })
