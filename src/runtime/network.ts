@@ -33,6 +33,8 @@ export async function openNetwork(options: {
   readonly secrets: Secrets | undefined
   /** Who asks about names that no rule has; undefined where nobody is there to be asked. */
   readonly desk: AskDesk | undefined
+  /** Whose variables name a proxy. */
+  readonly env: NodeJS.ProcessEnv
 }): Promise<SandboxNetwork> {
   const { network, mode, channel, record, onFailure } = options
   if (channel === undefined) {
@@ -57,7 +59,7 @@ export async function openNetwork(options: {
     socket,
     record,
     onFailure,
-    env: process.env,
+    env: options.env,
     ...withSecrets,
   })
   return { ...egress, trust, options: { socket, tcpPorts: ports, addresses } }

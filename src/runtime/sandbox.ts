@@ -21,6 +21,8 @@ export interface Sandbox {
   readonly exit: Promise<Exit>
   /** Why it was ended, in words for the client, when a limit did it. */
   readonly endedBy: () => string | undefined
+  /** One that was started as a spare is found by its name from now on. */
+  readonly announce: () => void
 }
 
 /** A fresh sandbox id: names its audit file, its cgroup, its hostname. */
@@ -46,6 +48,10 @@ export async function startSandbox(options: {
   secrets?: Secrets | undefined
   /** Who asks about names that no rule of the plan has. */
   desk?: AskDesk | undefined
+  /** Whose variables count for the way to the outside (proxies); ours by default. */
+  env?: NodeJS.ProcessEnv | undefined
+  /** Not the one that its name means, as long as it is not announced. */
+  spare?: boolean | undefined
   /** Told before the program runs, of a plan that publishes ports. */
   onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
 }): Promise<Sandbox> {
@@ -60,6 +66,7 @@ export async function startSandbox(options: {
   let limit: string | undefined
   let network: SandboxNetwork | undefined
   let published: Published | undefined
+  let about: StartFact | undefined
   const unrecorded = Promise.withResolvers<void>()
   const started = await startWall(options, (detail) => (limit ??= detail))
   const wall = { ...started, receipt: withUnchecked(started.receipt, network?.uncheckedAddresses) }
@@ -68,7 +75,21 @@ export async function startSandbox(options: {
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
   const exit = untilEnded(wall)
-  return { id, plan, wall, exit, endedBy: () => limit }
+  return { id, plan, wall, exit, endedBy: () => limit, announce: () => announce(false) }
+
+  function announce(spare: boolean): void {
+    if (about === undefined) return
+    const { command, plan: hash } = about
+    const ports = published?.ports ?? []
+    registered.announce({
+      server: plan.server,
+      driver: plan.driver,
+      plan: hash,
+      command,
+      published: ports,
+      ...(spare && { spare }),
+    })
+  }
 
   async function startWall(
     { stdio, signal }: { stdio: 'pipe' | 'inherit'; signal: AbortSignal },
@@ -76,10 +97,10 @@ export async function startSandbox(options: {
   ): Promise<Wall> {
     let told = false
     const tellStart = (): StartFact => {
-      const about = startFact(plan)
+      const fact = startFact(plan)
       told = true
-      record(about)
-      return about
+      record(fact)
+      return fact
     }
     try {
       network = await openNetwork()
@@ -92,9 +113,9 @@ export async function startSandbox(options: {
           socket: registered.socket,
           egress: network?.options,
           beforeProgram: async () => {
-            const { command, plan: hash } = tellStart()
+            about = tellStart()
             const ports = published?.ports ?? []
-            registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command, published: ports })
+            announce(options.spare === true)
             if (ports.length > 0) onPublished?.(ports)
             await verify?.()
           },
@@ -174,6 +195,7 @@ export async function startSandbox(options: {
       sandbox: id,
       secrets,
       desk: options.desk,
+      env: options.env ?? process.env,
     })
   }
 }

@@ -107,6 +107,7 @@ async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string):
     sandbox,
     secrets: undefined,
     desk: undefined,
+    env: process.env,
   })
   return {
     ...opened,
