@@ -7,6 +7,7 @@ import { startJail } from './start.ts'
 export function createJailDriver(env: NodeJS.ProcessEnv): Driver {
   return {
     name: 'jail',
+    dials: 'relay',
     probe: (signal) => probeJail(findInside(env), signal),
     tryOut: (signal) => tryOutJail(findInside(env), signal),
     start: async (plan, options, signal) => startJail(findInside(env), plan, options, signal),
