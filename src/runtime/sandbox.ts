@@ -189,6 +189,7 @@ export async function startSandbox(options: {
     return loaded.openNetwork({
       network: plan.network,
       mode: plan.mode,
+      dials: driver.dials,
       channel: registered.socket,
       record,
       onFailure,
