@@ -22,6 +22,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
   status: { summary: 'the sandboxes that run now', load: async () => import('./commands/status.ts') },
   ps: { summary: 'the same as status', alias: true, load: async () => import('./commands/status.ts') },
   stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
+  workspace: {
+    summary: 'copies of workspaces, and what was there before their changes were taken over',
+    load: async () => import('./commands/workspace.ts'),
+  },
   add: { summary: 'add a server to the configuration', load: async () => import('./commands/add.ts') },
   list: { summary: 'the configured servers', load: async () => import('./commands/list.ts') },
   show: { summary: 'one configured server with its whole policy', load: async () => import('./commands/show.ts') },

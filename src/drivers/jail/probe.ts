@@ -52,6 +52,7 @@ function probePlan(binary: string, canary: string): Plan {
         why: 'self-check',
       },
     ],
+    workspace: null,
     deny: [],
     exec: [binary],
     network: null,
