@@ -17,6 +17,7 @@ function planTo(...network: string[]): Plan {
     driver: 'jail',
     command: { path: '/usr/bin/node', argv: ['node'], cwd: '/', env: {} },
     mounts: [],
+    workspace: null,
     deny: [],
     exec: null,
     network: resolveNetwork({ ...noNetwork, allow: network }),
