@@ -34,6 +34,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'network',
   'publish',
   'secrets',
+  'workspace',
   'limits',
   'messageBytes',
   'tools',
@@ -103,7 +104,12 @@ export function toGuestPlan(
   return {
     schema: 'glovebox/jail-plan/1',
     id,
-    command: { ...plan.command, path: programIn(plan, isThere), cwd: isOfSystem(cwd, plan) && !isThere(cwd) ? '/' : cwd, terminal },
+    command: {
+      ...plan.command,
+      path: programIn(plan, isThere),
+      cwd: isOfSystem(cwd, plan) && !isThere(cwd) ? '/' : cwd,
+      terminal,
+    },
     mounts: [...system.map(systemMount), ...given.map(givenMount)].toSorted((a, b) => depth(a) - depth(b)),
     // What is neither there nor given cannot be seen, and could not be masked.
     deny: plan.deny.filter(isThere),
