@@ -1,24 +1,7 @@
-# Run by mmdebstrap when all packages are installed: $1 is the root filesystem.
+# Run by mmdebstrap when all packages are installed, after kernel.sh: $1 is the root filesystem.
 set -eu
 root=$1
 out=$GLOVEBOX_OUT
-
-# ── the kernel: downloaded and unpacked, never installed ──
-kernel=$(APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-cache --no-recommends --no-suggests depends "$GLOVEBOX_KERNEL" | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-[ -n "$kernel" ] || { echo "E: $GLOVEBOX_KERNEL depends on no kernel" >&2; exit 1; }
-mkdir -p "$GLOVEBOX_DOWNLOADS/kernel" "$out/kernel"
-cd "$GLOVEBOX_DOWNLOADS/kernel"
-# Where there is the same file already, apt compares its hash and downloads nothing.
-APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download -q -o APT::Sandbox::User=root "$kernel"
-newest=$(ls -t "${kernel}"_*.deb | head -n 1)
-for each in *.deb; do [ "$each" = "$newest" ] || rm -f "$each"; done
-dpkg-deb -x "$newest" "$out/kernel"
-dpkg-deb -f "$newest" Package Version Architecture > "$out/kernel.control"
-cd /
-
-# ── downloads of versions that nobody asks for any more ──
-APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get autoclean -q
-umount "$root/var/cache/apt/archives" "$root/var/lib/apt/lists"
 
 dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Package}\t${Version}\t${Architecture}\n' > "$out/packages"
 

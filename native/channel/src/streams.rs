@@ -69,7 +69,7 @@ fn pipes() -> std::result::Result<Streams, Errno> {
 
 fn terminal(size: &TerminalSize) -> std::result::Result<Streams, Errno> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let master = open("/dev/pts/ptmx", flags, Mode::empty())?;
+    let master = open("/dev/ptmx", flags, Mode::empty())?;
     unlockpt(&master)?;
     tcsetwinsize(&master, of(size))?;
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;

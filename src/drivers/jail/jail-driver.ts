@@ -9,6 +9,7 @@ export function createJailDriver(env: NodeJS.ProcessEnv): Driver {
   const candidate = (): Candidate => ({ name: 'jail', start, binary: findInside(env), memoryBytes: 128 * 1024 ** 2 })
   return {
     name: 'jail',
+    dials: 'relay',
     probe: (signal) => probeDriver(candidate(), signal),
     tryOut: (signal) => tryOutDriver(candidate(), signal),
     start,

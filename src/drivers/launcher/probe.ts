@@ -58,6 +58,7 @@ function probePlan({ name, binary, memoryBytes }: Candidate, canary: string): Pl
         why: 'self-check',
       },
     ],
+    workspace: null,
     deny: [],
     exec: [binary],
     network: null,

@@ -11,6 +11,8 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     startMicrovm(await findMicrovmHost(env), plan, options, signal)
   return {
     name: 'microvm',
+    // A guest has no network device.
+    dials: 'host',
     probe: async (signal) => probe(env, start, signal),
     // The first machine on a host is booted for seconds.
     tryOut: undefined,

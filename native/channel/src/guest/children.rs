@@ -44,7 +44,7 @@ impl Children {
     }
 
     /// Whoever has ended by now.
-    fn reap(&self) {
+    pub fn reap(&self) {
         while let Ok((pid @ 1.., status)) = wait(-1, libc::WNOHANG) {
             if let Some(kept) = self.0.borrow_mut().get_mut(&pid) {
                 *kept = Some(status);

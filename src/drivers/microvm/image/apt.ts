@@ -36,7 +36,7 @@ function hostCodename(): string | undefined {
 }
 
 /** What the administrator of this host has set about how archives are reached (apt.conf(5), "THE ACQUIRE GROUP"). */
-async function reachability(env: NodeJS.ProcessEnv): Promise<string[]> {
+export async function reachability(env: NodeJS.ProcessEnv): Promise<string[]> {
   const run = await runTool({ file: 'apt-config', args: ['dump', 'Acquire'], cwd: '/', env: { PATH: toolPath(env) } })
   return run.stdout
     .split('\n')

@@ -11,7 +11,7 @@ import type { Progress } from './progress.ts'
 import { programsIn } from './programs.ts'
 import type { Recipe } from './recipe.ts'
 import { imageFiles, readImage, type Image, type ImageRecord } from './record.ts'
-import { makeRootTree } from './root-tree.ts'
+import { makeRootTree } from './debootstrap.ts'
 import { stageImage, type ImageStore } from './store.ts'
 import { requireTools, toolsOf } from './tools.ts'
 
@@ -61,6 +61,7 @@ export async function buildImage(recipe: Recipe, options: BuildOptions): Promise
       source: { kind: 'recipe', name: recipe.name, sha256: recipe.sha256 },
       architecture,
       kernelVersion,
+      kernelPackage: tree.kernelPackage,
       packages: tree.packages,
       node: { version: tree.nodeVersion, ...(await fileDigest(node, signal)) },
       programs: programsIn(tree.root),

@@ -24,7 +24,7 @@ export function recipesDirectory(): string {
   return join(packageRoot(), 'images')
 }
 
-const scripts = ['setup.sh', 'customize.sh', 'one-id.pl']
+const scripts = ['setup.sh', 'kernel.sh', 'customize.sh', 'one-id.pl']
 
 /** @throws GloveboxError NOT_FOUND for a name that is none */
 export function readRecipe(name: string, directory: string = recipesDirectory()): Recipe {

@@ -11,6 +11,8 @@ export interface ImageRecord {
   readonly source: ImageSource
   readonly architecture: 'x64' | 'arm64'
   readonly kernelVersion: string
+  /** Where the kernel comes from; null where it was given. */
+  readonly kernelPackage: ImagePackage | null
   /** Of the root; empty where it was not made from packages. */
   readonly packages: readonly ImagePackage[]
   /** The Node in it; null where it has the one that came with its source. */
