@@ -34,6 +34,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'network',
   'publish',
   'secrets',
+  'workspace',
   'limits',
   'messageBytes',
   'tools',
