@@ -60,6 +60,12 @@ async function build(flags: BuildFlags): Promise<void> {
   const { readRecipe } = await import('../drivers/microvm/image/recipe.ts')
   const recipe = readRecipe(flags.recipe)
   const image = await building(async (options) => {
+    const { from: path, name } = flags
+    if (path !== undefined) {
+      const { buildFrom } = await import('../drivers/microvm/image/from/build-from.ts')
+      const notice = (text: string): void => void process.stderr.write(`glovebox: ${text}\n`)
+      return buildFrom({ ...options, path, name, recipe, notice })
+    }
     const { buildImage } = await import('../drivers/microvm/image/build.ts')
     return buildImage(recipe, options)
   })

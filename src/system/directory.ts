@@ -25,6 +25,8 @@ export interface Directory {
   /** Undefined where nothing is. Of the link itself. */
   stat(name: Buffer): fs.Stats | undefined
   link(name: Buffer, target: Buffer): void
+  /** Another name, in `to`, for a file in it. Never of what a link leads to (link(2)). */
+  hardLink(name: Buffer, to: Directory, newName: Buffer): void
   readLink(name: Buffer): Buffer
   /** Names, in no order. */
   list(): Buffer[]
@@ -79,6 +81,7 @@ function directoryOf(fd: number): Directory {
     open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
     link: (name, target) => fs.symlinkSync(target, at(name)),
+    hardLink: (name, to, newName) => fs.linkSync(at(name), pathIn(to, newName)),
     readLink: (name) => fs.readlinkSync(at(name), { encoding: 'buffer' }),
     list: () => fs.readdirSync(`/proc/self/fd/${fd}/`, { encoding: 'buffer' }),
     rename: (name, to, newName) => fs.renameSync(at(name), pathIn(to, newName)),

@@ -1,12 +1,16 @@
 import { statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import { buildImage, type BuildOptions } from './build.ts'
-import { currentImage, whyStale } from './images.ts'
+import { currentImage, findImage, whyStale } from './images.ts'
 import { readRecipe } from './recipe.ts'
+import { holding } from '../../../system/mutex.ts'
 import type { Image } from './record.ts'
+import type { ImageStore } from './store.ts'
 
 export interface EnsureOptions extends BuildOptions {
   readonly recipe: string
+  /** A digest, or the beginning of one, or what an image was called: that one, whatever the recipe. */
+  readonly image?: string | undefined
   /** Somebody sees the progress, and can wait for it: a terminal. */
   readonly mayBuild: boolean
   /** A sentence that the user should read, and that stops nothing. */
@@ -18,6 +22,24 @@ export interface EnsureOptions extends BuildOptions {
  * @throws GloveboxError HOST_CANNOT where there is none and nobody waits for one
  */
 export async function ensureImage(options: EnsureOptions): Promise<Image> {
+  if (options.image !== undefined) return namedImage(options.store, options.image)
+  const current = currentImage(options.store, options.recipe)
+  // Two first starts at once: the second one finds what the first one has built.
+  if (current === undefined && options.mayBuild) {
+    return holding(options.store.mutexes, 'first', options, async () => upToDate(options))
+  }
+  return upToDate(options)
+}
+
+function namedImage(store: ImageStore, name: string): Image {
+  const [found] = findImage(store, name)
+  if (found !== undefined) return found
+  throw new GloveboxError('NOT_FOUND', `there is no image "${name}"`, {
+    fix: 'glovebox image list shows those that are',
+  })
+}
+
+async function upToDate(options: EnsureOptions): Promise<Image> {
   const { store, recipe: name, mayBuild, notice } = options
   const recipe = readRecipe(name)
   const current = currentImage(store, name)
