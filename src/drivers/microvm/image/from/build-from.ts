@@ -2,7 +2,6 @@ import { existsSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
-import { openDirectory } from '../../../../system/directory.ts'
 import { requireApart } from '../apart.ts'
 import { ownArchitecture, publishImage, takingTurns, type BuildOptions } from '../build.ts'
 import { fetchKernel } from '../debootstrap.ts'
@@ -88,9 +87,8 @@ function fromDirectory(path: string, { root, notice, signal }: Unpacking): void 
 }
 
 async function fromTar(path: string, root: string, signal: AbortSignal | undefined): Promise<void> {
-  const top = openDirectory(root)
+  using writer = createRootWriter(root)
   try {
-    const writer = createRootWriter(top)
     const reader = createForeignTarReader(writer.layer(false))
     await readUnpacked(path, async (chunk) => reader.push(chunk), signal)
     reader.finish()
@@ -102,8 +100,6 @@ async function fromTar(path: string, root: string, signal: AbortSignal | undefin
       cause,
       fix: 'give a tar archive of a root filesystem, or what docker save wrote',
     })
-  } finally {
-    top.close()
   }
 }
 
@@ -119,14 +115,9 @@ async function fromDocker(path: string, { staged, root, signal }: Unpacking): Pr
       fix: `docker pull --platform linux/${own}, then docker save`,
     })
   }
-  const top = openDirectory(root)
-  try {
-    const writer = createRootWriter(top)
-    await applyLayers(image, writer, signal)
-    writer.settle()
-  } finally {
-    top.close()
-  }
+  using writer = createRootWriter(root)
+  await applyLayers(image, writer, signal)
+  writer.settle()
   return image.name
 }
 

@@ -1,11 +1,17 @@
 import type { Directory } from '../../../../system/directory.ts'
 
+export interface Place {
+  readonly directory: Directory
+  /** The way to it without a link in it. */
+  readonly parts: readonly Buffer[]
+}
+
 /** The way to directories below a root, as a process whose root it is would go: no link leads out of it. */
 export interface Walk {
   /** The directory with these parts, made where it is not there; `onMade` is called with the parts of each. Ours to close, not the caller's. */
-  directory(parts: readonly Buffer[], onMade: (parts: readonly Buffer[]) => void): Directory
+  directory(parts: readonly Buffer[], onMade: (parts: readonly Buffer[]) => void): Place
   /** Undefined where there is none. */
-  existing(parts: readonly Buffer[]): Directory | undefined
+  existing(parts: readonly Buffer[]): Place | undefined
   /** What was open may lead elsewhere by now. */
   forget(): void
   /** While this is done, that directory stays open. */
@@ -18,7 +24,7 @@ const linksMax = 40
 
 export function createWalk(root: Directory): Walk {
   /** The last way that was gone: entries of one directory come together. */
-  let last: { readonly key: string; readonly directory: Directory; readonly opened: Directory[] } | undefined
+  let last: { readonly key: string; readonly place: Place; readonly opened: Directory[] } | undefined
   let kept: { readonly directory: Directory; late: Directory[] } | undefined
 
   const forget = (): void => {
@@ -31,19 +37,19 @@ export function createWalk(root: Directory): Walk {
   const go = (
     parts: readonly Buffer[],
     onMade: ((parts: readonly Buffer[]) => void) | undefined,
-  ): Directory | undefined => {
+  ): Place | undefined => {
     const key = Buffer.concat(parts.flatMap((part) => [part, Buffer.from('/')])).toString('latin1')
-    if (last?.key === key) return last.directory
+    if (last?.key === key) return last.place
     forget()
     const opened: Directory[] = []
     try {
-      const directory = follow(root, parts, opened, onMade)
-      if (directory === undefined) {
+      const place = follow(root, parts, opened, onMade)
+      if (place === undefined) {
         for (const each of opened) each.close()
         return undefined
       }
-      last = { key, directory, opened }
-      return directory
+      last = { key, place, opened }
+      return place
     } catch (error) {
       for (const each of opened) each.close()
       throw error
@@ -82,7 +88,7 @@ function follow(
   parts: readonly Buffer[],
   opened: Directory[],
   onMade: ((parts: readonly Buffer[]) => void) | undefined,
-): Directory | undefined {
+): Place | undefined {
   const way: Step[] = []
   const left = [...parts]
   let links = 0
@@ -112,7 +118,7 @@ function follow(
     way.push({ directory: next, name })
     if (stat === undefined) onMade?.(way.map((each) => each.name))
   }
-  return way.at(-1)?.directory ?? root
+  return { directory: way.at(-1)?.directory ?? root, parts: way.map((each) => each.name) }
 }
 
 function split(path: Buffer): Buffer[] {
