@@ -30,8 +30,17 @@ const cloudKernel = {
 test('each module stands behind those that it depends on, and the optional ones stand last', () => {
   const order = modulesInOrder(treeOf(cloudKernel)).map(({ name }) => name)
   assert.deepEqual(order, [
-    ...['virtio_ring', 'virtio', 'virtio_mmio', 'virtio_blk', 'virtio_console', 'libcrc32c', 'erofs', 'overlay'],
-    ...['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'],
+    'virtio_ring',
+    'virtio',
+    'virtio_mmio',
+    'virtio_blk',
+    'virtio_console',
+    'libcrc32c',
+    'erofs',
+    'overlay',
+    'vsock',
+    'vmw_vsock_virtio_transport_common',
+    'vmw_vsock_virtio_transport',
   ])
 })
 
