@@ -126,6 +126,8 @@ interface Told {
   readonly name: string
   readonly from: string
   readonly programs: readonly string[]
+  readonly kernelVersion: string
+  readonly directory: string
 }
 
 function glovebox(
@@ -195,6 +197,21 @@ for (const runner of runners())
       assert.ok(!existsSync(path.join(mine.home, 'cache/image-downloads')))
     },
   )
+
+test('a kernel and a file system of the user’s own are taken as they are', { skip }, () => {
+  const [runner] = runners()
+  assert.ok(runner)
+  const mine = homeOf(runner, { seeded: false })
+  const words = ['image', 'build', '--from', image.root, '--kernel', image.kernel, '--name', 'own']
+  const built = json(mine, ...words)
+  assert.deepEqual([built.name, built.from, built.kernelVersion], ['own', 'erofs', image.record.kernelVersion])
+  assert.ok(readFileSync(path.join(built.directory, 'root.erofs')).equals(readFileSync(image.root)))
+  assert.ok(!readFileSync(path.join(built.directory, 'modules.cpio')).includes('.ko'), 'it is said to need none')
+  const half = glovebox(mine, 'image', 'build', '--kernel', image.kernel)
+  assert.deepEqual([half.code, half.stderr.includes('--from')], [2, true])
+  const noModules = glovebox(mine, ...words, '--modules', path.join(tree, 'etc'))
+  assert.deepEqual([noModules.code, /has no virtio_mmio/.test(noModules.stderr)], [1, true])
+})
 
 test('what is no archive, or is for another machine, is refused with a reason and leaves nothing', { skip }, () => {
   const [runner] = runners()

@@ -9,23 +9,25 @@ import { fileDigest } from '../digest.ts'
 import { packErofs } from '../erofs.ts'
 import { gather, walk } from '../gather.ts'
 import { currentImage } from '../images.ts'
-import { takeKernel } from '../kernel.ts'
+import { takeKernel, takeOwnKernel, type OwnKernel } from '../kernel.ts'
 import { programsIn } from '../programs.ts'
 import type { Recipe } from '../recipe.ts'
 import { imageFiles, type Image, type ImagePackage, type ImageSource } from '../record.ts'
 import { requireTools, toolsOf } from '../tools.ts'
 import { readUnpacked } from './compressed.ts'
+import { isErofs, takeErofs } from './ready.ts'
 import { completeRoot } from './complete-root.ts'
 import { applyLayers, readDockerImage } from './docker.ts'
 import { createRootWriter } from './root-writer.ts'
 
 export interface FromOptions extends BuildOptions {
-  /** A directory, a tar archive, or what `docker save` wrote. */
+  /** A directory, a tar archive, what `docker save` wrote, or a finished erofs file. */
   readonly path: string
   /** What it is called; the file's own name by default. */
   readonly name: string | undefined
-  /** Where the kernel comes from. */
+  /** Where the kernel comes from, unless there is one of the user's own. */
   readonly recipe: Recipe
+  readonly kernel?: OwnKernel | undefined
   readonly notice: (text: string) => void
 }
 
@@ -44,12 +46,14 @@ export async function buildFrom(options: FromOptions): Promise<Image> {
     const [root, image] = [join(staged, 'root'), join(staged, 'image')]
     for (const directory of [root, image]) mkdirSync(directory, { mode: 0o700 })
     progress({ step: 'unpacking', share: 0.05 })
-    const source = await unpack(path, { ...options, staged, root })
-    completeRoot(root)
+    const isReady = isErofs(path)
+    const source = isReady ? await takeErofs(path, image, signal) : await unpack(path, { ...options, staged, root })
+    if (!isReady) completeRoot(root)
     progress({ step: 'fetching the kernel', share: 0.5 })
     const kernel = await kernelFor(image, { ...options, staged, recipe, architecture })
     progress({ step: 'packing', share: 0.7 })
-    await packErofs(root, join(image, imageFiles.root), { times: 'kept', compress: true, env, signal })
+    const packing = { times: 'kept', compress: true, env, signal } as const
+    if (!isReady) await packErofs(root, join(image, imageFiles.root), packing)
     return publishImage(store, image, {
       source: { ...source, name: options.name ?? source.name },
       architecture,
@@ -151,6 +155,7 @@ async function kernelFor(
   options: KernelOptions,
 ): Promise<{ kernelVersion: string; kernelPackage: ImagePackage | null }> {
   const { store, recipe, env, signal, staged } = options
+  if (options.kernel !== undefined) return { kernelVersion: takeOwnKernel(options.kernel, image), kernelPackage: null }
   const there = currentImage(store, recipe.name)
   if (there !== undefined) {
     // Never written to by anybody: one file under two names.
