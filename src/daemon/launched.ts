@@ -35,6 +35,8 @@ export interface Launched {
   status(): ServerStatus
   call(tool: string, args: JsonObject, options: { timeMs: number; signal: AbortSignal }): Promise<CallReply>
   tools(signal: AbortSignal): Promise<Tool[]>
+  /** One of its pool, which is not its own from then on. */
+  takeWaiting(): Served | undefined
   stop(): Promise<void>
 }
 
@@ -121,6 +123,7 @@ export async function launch(
           await served.discard()
         }
       }),
+    takeWaiting: () => pool?.take(),
     stop,
   }
   const { sandboxMs, handshakeMs } = first.took

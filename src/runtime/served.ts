@@ -147,11 +147,20 @@ async function start(
 
   /** A server that ends instead of answering is told as that. */
   async function shakeHandsOrTell(): Promise<ServerSelf> {
-    const gone = ended.promise.then(({ why }): never => {
-      throw new GloveboxError('NOT_STARTED', why, { fix: 'see what it logs; what is no MCP server is started by exec' })
-    })
-    gone.catch(() => undefined) // told by the race, when it is still on
-    return Promise.race([shakeHands(connection, { timeMs: handshakeMs, signal }), gone])
+    let hasEnded = false
+    const noteEnd = (): void => void (hasEnded = true)
+    sandbox.exit.then(noteEnd, noteEnd)
+    try {
+      return await shakeHands(connection, { timeMs: handshakeMs, signal })
+    } catch (error) {
+      // Its requests were answered for it when it had ended.
+      if (!hasEnded || signal.aborted) throw error
+      const { why } = await ended.promise
+      throw new GloveboxError('NOT_STARTED', why, {
+        cause: error,
+        fix: 'see what it logs; what is no MCP server is started by glovebox exec',
+      })
+    }
   }
 }
 
