@@ -24,6 +24,7 @@ export function createPool(options: {
   const over = new AbortController()
   let waiting: Served[] = []
   let filling: Promise<void> | undefined
+  let hasGivenUp = false
 
   async function fill(): Promise<void> {
     const backOff = createBackOff()
@@ -36,6 +37,7 @@ export function createPool(options: {
         if (over.signal.aborted) return
         const delay = backOff.next(0)
         tell(`the pool is not filled: ${messageOf(error)}`)
+        hasGivenUp = delay === undefined
         if (delay === undefined) return
         await pause(delay, over.signal)
       }
@@ -57,7 +59,11 @@ export function createPool(options: {
 
   function refill(): void {
     if (over.signal.aborted) return
-    filling ??= fill().finally(() => (filling = undefined))
+    filling ??= fill().finally(() => {
+      filling = undefined
+      // One may have been taken since the last look.
+      if (!hasGivenUp && waiting.length < size) refill()
+    })
   }
 
   if (options.ready !== undefined) keep(options.ready)
@@ -67,6 +73,7 @@ export function createPool(options: {
     ready: () => waiting.length,
     take() {
       const served = waiting.shift()
+      hasGivenUp = false
       refill()
       return served
     },

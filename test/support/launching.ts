@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
@@ -45,7 +44,7 @@ export interface Ended {
 
 /** Without a daemon at first, and without one at the end of the test. */
 export function household(t: TestContext, runner: Runner, more: Readonly<Record<string, string>> = {}): Household {
-  const home = mkdtempSync(path.join('/tmp', `gbx-home-${randomBytes(2).toString('hex')}`))
+  const home = mkdtempSync('/tmp/glovebox-home-')
   chownSync(home, runner.uid, runner.gid)
   const env = { ...runner.env, GLOVEBOX_HOME: home, ...more }
   const verb = (first: string | { readonly input: string }, ...more: string[]): Ended => {
