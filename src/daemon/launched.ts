@@ -63,7 +63,7 @@ export async function launch(
   const first = options.pooled ?? (await start(plan, options.signal, isEachCall))
   let tools: number
   try {
-    tools = (await first.tools({ signal: options.signal, timeMs: 60_000 })).length
+    tools = await first.countTools({ signal: options.signal })
   } catch (error) {
     await first.discard()
     throw error

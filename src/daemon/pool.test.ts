@@ -7,7 +7,7 @@ import { createPool } from './pool.ts'
 function fake(id: string) {
   const ended = Promise.withResolvers<{ exit: undefined; why: string }>()
   const end = (why: string): void => ended.resolve({ exit: undefined, why })
-  const served = { id, ended: ended.promise, discard: async () => end('discarded') }
+  const served = { id, ended: ended.promise, countTools: async () => 1, discard: async () => end('discarded') }
   return { served: served as unknown as Served, end }
 }
 
@@ -26,7 +26,7 @@ function factory() {
 }
 
 async function settled(): Promise<void> {
-  for (let turns = 0; turns < 20; turns++) await Promise.resolve()
+  for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
 }
 
 test('a pool starts one at a time until it is full, and one more for each that is taken', async () => {
@@ -42,6 +42,7 @@ test('a pool starts one at a time until it is full, and one more for each that i
   assert.equal(pool.take()?.id, 'gbx-0')
   assert.equal(pool.take()?.id, 'gbx-1')
   assert.equal(pool.take(), undefined)
+  await settled()
   assert.equal(begun.length, 3)
   begun[2]?.resolve()
   await settled()

@@ -31,6 +31,11 @@ export function createPool(options: {
     while (waiting.length < size && !over.signal.aborted) {
       try {
         const served = await start(over.signal)
+        // Asked for now, so that nobody waits for it later.
+        await served.countTools().catch(async (error: unknown) => {
+          await served.discard()
+          throw error
+        })
         if (over.signal.aborted) return await served.discard()
         keep(served)
       } catch (error) {
@@ -74,7 +79,8 @@ export function createPool(options: {
     take() {
       const served = waiting.shift()
       hasGivenUp = false
-      refill()
+      // Behind the answer to whoever takes it: a start holds us up for some milliseconds.
+      setImmediate(refill)
       return served
     },
     async close() {

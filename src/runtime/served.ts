@@ -25,6 +25,8 @@ export interface Served {
   readonly calls: () => number
   readonly lastDenial: () => SeenDenial | undefined
   tools(options?: RequestOptions): Promise<Tool[]>
+  /** How many it had when that was first asked. */
+  countTools(options?: RequestOptions): Promise<number>
   call(tool: string, args: JsonObject, options?: RequestOptions): Promise<Answer>
   /** Settles when nothing of it is left, with the reason in words. Never rejects. */
   readonly ended: Promise<ServedEnd>
@@ -62,6 +64,8 @@ export interface ServeOptions {
 
 /** How long a server may take until it has answered the handshake. */
 const handshakeMs = 60_000
+/** How long it may take to list its tools for the first time. */
+const listMs = 60_000
 /** How long it may take to end after its input has ended, or after a polite signal. */
 const graceMs = 2000
 
@@ -102,6 +106,7 @@ async function start(
   const connection = createMcpConnection()
   const ended = Promise.withResolvers<ServedEnd>()
   let calls = 0
+  let count: number | undefined
   let isWatched = false
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= endPolitely(sandbox, () => connection.endInput()))
@@ -126,6 +131,7 @@ async function start(
       calls: () => calls,
       lastDenial: last,
       tools: async (asked) => listTools(connection, self, asked),
+      countTools: async (asked) => (count ??= (await listTools(connection, self, { timeMs: listMs, ...asked })).length),
       call: async (name, args, asked) => {
         calls++
         return callTool(connection, self, { name, args }, asked)
