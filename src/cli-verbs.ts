@@ -33,6 +33,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     load: async () => import('./commands/test.ts'),
   },
   daemon: { summary: 'the process that owns launched servers', load: async () => import('./commands/daemon.ts') },
+  workspace: {
+    summary: 'copies of workspaces, and what was there before their changes were taken over',
+    load: async () => import('./commands/workspace.ts'),
+  },
   add: { summary: 'add a server to the configuration', load: async () => import('./commands/add.ts') },
   list: { summary: 'the configured servers', load: async () => import('./commands/list.ts') },
   show: { summary: 'one configured server with its whole policy', load: async () => import('./commands/show.ts') },
@@ -57,6 +61,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what npx and uvx servers are pinned to and started from',
     load: async () => import('./commands/package.ts'),
   },
+  image: { summary: 'what virtual machines start from', load: async () => import('./commands/image.ts') },
   doctor: {
     summary: 'find out what this machine can enforce, by doing it',
     load: async () => import('./commands/doctor.ts'),

@@ -81,6 +81,8 @@ test('every kind of fact and of activity has a documented example', () => {
     'publish-refuse': true,
     'publish-fail': true,
     'publish-close': true,
+    'workspace-in': true,
+    'workspace-out': true,
   }
   assert.deepEqual([...kinds].toSorted(), Object.keys(all).toSorted())
 })

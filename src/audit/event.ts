@@ -6,6 +6,7 @@ import { entryEndEvent, entryEvent } from './entry-event.ts'
 import { limitEvent, receiptEvent, startEvent, startFailedEvent, stopEvent } from './lifecycle-event.ts'
 import { messageEvent, refusalEvent, serverLogEvent } from './message-event.ts'
 import { publishEvent } from './publish-event.ts'
+import { workspaceEvent } from './workspace-event.ts'
 import type { Mapped, Origin } from './ocsf.ts'
 import { schemaVersion } from './ocsf.ts'
 
@@ -90,6 +91,9 @@ function mapFact(fact: Fact, origin: Origin): Mapped {
     case 'publish-fail':
     case 'publish-close':
       return publishEvent(fact, origin)
+    case 'workspace-in':
+    case 'workspace-out':
+      return workspaceEvent(fact, origin)
     default:
       return serverLogEvent(fact, origin)
   }

@@ -93,6 +93,8 @@ const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
     'server-log',
     'entry',
     'entry-end',
+    'workspace-in',
+    'workspace-out',
     'ask',
     'ask-answer',
     'egress-open',

@@ -19,6 +19,7 @@ export interface PolicyFlags {
   readonly volume?: readonly string[]
   readonly deny?: readonly string[]
   readonly workspace?: string
+  readonly sync?: 'ask' | 'yes' | 'no'
   readonly allowNet?: readonly string[]
   readonly denyNet?: readonly string[]
   readonly allowPrivate?: readonly string[]
@@ -55,7 +56,17 @@ export function addPolicyFlags(command: Command): Command {
     .option('--write <path>', 'show a file or directory that may be changed; nothing in it runs', list)
     .option('-v, --volume <host[:ro]>', 'as --write, or as --read with :ro', each)
     .option('--deny <path>', 'hide a path inside what is shown', list)
-    .option('--workspace <dir:mode>', 'show a directory at its own path and at /workspace; mode read or write')
+    .option(
+      '--workspace <dir[:mode]>',
+      'a directory at its own path and at /workspace; mode copy (default: changed files are taken over at the end), read or write',
+    )
+    .addOption(
+      new Option('--sync <word>', 'of a copied workspace: take its changes over, or ask first').choices([
+        'ask',
+        'yes',
+        'no',
+      ]),
+    )
     .optionsGroup('Network (none by default):')
     .option(
       '--allow-net <name[:port]>',
@@ -183,13 +194,11 @@ function parseLimits(flags: PolicyFlags): PolicyLimits {
   }
 }
 
-function parseWorkspace(text: string): Workspace {
+/** Without a mode it is a copy. */
+export function parseWorkspace(text: string): Workspace {
   const match = /^(.+):(copy|read|write)$/.exec(text)
-  const [path, mode] = [match?.[1] ?? text, match?.[2] ?? 'copy']
-  if (mode === 'read' || mode === 'write') return { path, mode }
-  throw new GloveboxError('POLICY_INVALID', `--workspace ${text}: a copied workspace is not there yet in the jail`, {
-    fix: `write --workspace ${path}:read, or --workspace ${path}:write to let it change your files`,
-  })
+  const mode = match?.[2]
+  return { path: match?.[1] ?? text, mode: mode === 'read' || mode === 'write' ? mode : 'copy' }
 }
 
 function parseVolume(text: string): { path: string; readOnly: boolean } {

@@ -37,13 +37,18 @@ function askedMounts({ filesystem, workspace }: Policy, facts: HostFacts): PlanM
         fix: 'name a directory',
       })
     }
-    mounts.push(userMount(real, '/workspace', workspace.mode, 'workspace'))
+    for (const target of workspaceTargets) mounts.push(userMount(real, target, workspace.mode, 'workspace'))
   }
   return withoutRepeats(mounts)
 }
 
+/** Where the workspace is besides at its own path: the second is what other tools call it. */
+const workspaceTargets = ['/workspace', '/mcp-workspace'] as const
+
+type Access = PlanMount['access']
+
 /** A host path appears at its own path; one spelled through a link appears there too. */
-function userMounts(key: string, given: string, access: 'read' | 'write', facts: HostFacts): PlanMount[] {
+function userMounts(key: string, given: string, access: Access, facts: HostFacts): PlanMount[] {
   const { absolute, real } = existing(key, given, facts)
   return [...new Set([real, absolute])].map((target) => {
     const reason = whyReserved(target)
@@ -51,14 +56,14 @@ function userMounts(key: string, given: string, access: 'read' | 'write', facts:
       throw new GloveboxError('POLICY_INVALID', `${key}: ${given} cannot be mounted: ${reason}`, {
         fix: 'name the directory below it that is needed',
       })
-    if (access === 'write' && facts.system.some(({ path }) => isWithin(target, path) || isWithin(path, target))) {
+    if (access !== 'read' && facts.system.some(({ path }) => isWithin(target, path) || isWithin(path, target))) {
       throw new GloveboxError(
         'POLICY_INVALID',
         `${key}: ${given} is part of the system, which is read-only in every sandbox`,
         { fix: 'use a directory outside the system' },
       )
     }
-    if (access === 'write') refuseOwn(key, given, real, facts)
+    if (access !== 'read') refuseOwn(key, given, real, facts)
     return userMount(real, target, access, key)
   })
 }
@@ -95,7 +100,7 @@ function existing(key: string, given: string, facts: HostFacts): PathFact & { re
 }
 
 /** Read-only mounts may hold programs and native addons; writable ones never run anything. */
-function userMount(source: string, target: string, access: 'read' | 'write', why: string): PlanMount {
+function userMount(source: string, target: string, access: Access, why: string): PlanMount {
   return { source, target, access, exec: access === 'read', owner: 'user', why }
 }
 
@@ -120,11 +125,12 @@ function inferredMounts(facts: HostFacts, asked: readonly PlanMount[]): PlanMoun
   return mounts
 }
 
-/** The same target asked for twice: `write` wins over `read`, as the wider wish that the user wrote down. */
+/** The same target asked for twice: `write` wins, as the wider wish that the user wrote down, and a copy over `read`. */
 function withoutRepeats(mounts: readonly PlanMount[]): PlanMount[] {
   const byTarget = new Map<string, PlanMount>()
   for (const mount of mounts) {
-    if (byTarget.get(mount.target)?.access !== 'write') byTarget.set(mount.target, mount)
+    const before = byTarget.get(mount.target)?.access
+    if (before !== 'write' && !(before === 'copy' && mount.access === 'read')) byTarget.set(mount.target, mount)
   }
   return [...byTarget.values()]
 }

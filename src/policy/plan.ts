@@ -10,6 +10,8 @@ export interface Plan {
   readonly driver: string
   readonly command: PlanCommand
   readonly mounts: readonly PlanMount[]
+  /** Null: no mount is a copy. */
+  readonly workspace: PlanWorkspace | null
   readonly deny: readonly string[]
   readonly exec: readonly string[] | null
   /** Whom it may talk to; `null`: nobody. */
@@ -34,6 +36,17 @@ export interface PlanCommand {
 }
 
 /** A mount and where it comes from: shown to the user, who should find nothing there that they cannot account for. */
-export interface PlanMount extends JailMount {
+export interface PlanMount extends Omit<JailMount, 'access'> {
+  /** `copy`: not the source itself but a copy of it, which may be changed. Nobody but `runtime/workspace` makes one. */
+  readonly access: JailMount['access'] | 'copy'
   readonly why: string
+}
+
+/** A directory of which the sandbox gets a copy; where it is seen is among the mounts. */
+export interface PlanWorkspace {
+  /** Links resolved. */
+  readonly source: string
+  /** Null: the default (docs/workspace.md). */
+  readonly sync: 'ask' | 'yes' | 'no' | null
+  readonly exclude: readonly string[]
 }

@@ -28,7 +28,12 @@ export interface Policy {
 
 export interface Workspace {
   readonly path: string
-  readonly mode: 'read' | 'write'
+  /** `copy`: what the sandbox does to its copy is done to the directory at its end. */
+  readonly mode: 'copy' | 'read' | 'write'
+  /** Of a copy: whether its changes are taken over; undefined: what `--sync` says, or the default. */
+  readonly sync?: 'ask' | 'yes' | 'no'
+  /** Of a copy: names, or paths from its top, that are not copied. */
+  readonly exclude?: readonly string[]
 }
 
 /** `undefined` means the default; what is set was written down by the user and must be enforced as such. */

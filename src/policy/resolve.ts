@@ -8,7 +8,7 @@ import type { Network } from './network.ts'
 import { decide } from './network/decide.ts'
 import { requireReachable, type SecretHost } from './secrets.ts'
 import { isWithin } from './paths.ts'
-import type { Plan, PlanMount } from './plan.ts'
+import type { Plan, PlanMount, PlanWorkspace } from './plan.ts'
 import { defaultLimits, type Policy } from './policy.ts'
 import { formatBytes } from './sizes.ts'
 
@@ -43,6 +43,7 @@ export function resolvePlan(
       }),
     },
     mounts,
+    workspace: copiedWorkspace(policy, facts),
     deny: denied(policy, facts),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
     network,
@@ -54,6 +55,12 @@ export function resolvePlan(
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
   }
+}
+
+function copiedWorkspace({ workspace }: Policy, facts: HostFacts): PlanWorkspace | null {
+  if (workspace?.mode !== 'copy') return null
+  const { path, sync = null, exclude = [] } = workspace
+  return { source: facts.paths.get(path)?.real ?? path, sync, exclude }
 }
 
 /** A secret stands under its own name, whatever else was copied there. */

@@ -21,6 +21,7 @@ export type Fact =
   | AskAnswerFact
   | EgressFact
   | PublishFact
+  | WorkspaceFact
 
 export interface StartFact {
   readonly fact: 'start'
@@ -249,6 +250,40 @@ export interface PublishCloseFact extends PublishAbout {
   readonly ms: number
   /** `end`: both have said their last; `reset` by the one that connected, `lost` inside, `sandbox-ended`. */
   readonly reason: 'end' | 'reset' | 'lost' | 'sandbox-ended'
+}
+
+/** What was copied into a sandbox, and what came back of it. */
+export type WorkspaceFact = WorkspaceInFact | WorkspaceOutFact
+
+export interface WorkspaceInFact {
+  readonly fact: 'workspace-in'
+  readonly workspace: string
+  readonly files: number
+  readonly bytes: number
+  /** How many were no file, directory or link, or could not be read. */
+  readonly leftOut: number
+}
+
+export interface WorkspaceOutFact {
+  readonly fact: 'workspace-out'
+  readonly workspace: string
+  /** The sandbox that changed it. */
+  readonly of: string
+  /** `kept`: nothing was taken over, the copy is still there; `partly`: it is still there for what failed. */
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  readonly added: number
+  readonly changed: number
+  readonly deleted: number
+  /** The first of them, as text that can be shown: `+ path`, `~ path`, `- path`. */
+  readonly paths: readonly string[]
+  /** Where this machine had something else: each with why. */
+  readonly conflicts: readonly string[]
+  /** What a tool of this machine would run: taken over with a yes, or held. */
+  readonly warnings: readonly string[]
+  readonly held: readonly string[]
+  readonly failed: readonly string[]
+  /** The backup's name; null where nothing was replaced. */
+  readonly backup: string | null
 }
 
 /** Takes a fact and returns when it is in the file; throws when it cannot be written, which fails what was to happen. */

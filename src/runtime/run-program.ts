@@ -1,5 +1,6 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver } from '../drivers/driver.ts'
+import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import { renderPublished } from '../ui/published.ts'
@@ -40,6 +41,7 @@ export async function runProgram(options: {
       signal: starting.signal,
       verify,
       secrets: options.secrets,
+      json: options.json === true,
       onPublished: (ports) =>
         void process.stderr.write(
           renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
@@ -55,7 +57,7 @@ export async function runProgram(options: {
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)
-    return exitCodeOf(exit)
+    return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
     throw error

@@ -1,5 +1,6 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
+import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -57,6 +58,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       signal: interrupted.signal,
       verify,
       secrets: options.secrets,
+      json: options.json === true,
       onPublished: (ports) =>
         void process.stderr.write(
           renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
@@ -101,17 +103,19 @@ async function converse(
     })
     const first = await Promise.race([
       pipe.ended.then(({ side }) => side),
-      sandbox.exit.then(() => 'server' as const),
+      sandbox.wall.exit.then(() => 'server' as const),
       interruption(interrupted),
     ])
     if (first === 'interrupted') await sandbox.wall.stop(graceMs)
     else await endPolitely(sandbox)
-    const exit = await sandbox.exit
+    const exit = await sandbox.wall.exit
     await settlesWithin(pipe.serverEnded, graceMs)
     await pipe.serverGone(whyGone(sandbox, exit), graceMs)
+    // Nobody waits for an answer any more while changes are taken over.
+    await sandbox.exit
     tellUser(sandbox, exit, spoke())
     if (interrupted.aborted) throw interrupted.reason
-    return first === 'client' ? 0 : exitCodeOf(exit)
+    return (first === 'client' ? 0 : exitCodeOf(exit)) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } finally {
     await sandbox.wall.stop(0)
     client.input.destroy()
@@ -131,8 +135,8 @@ function interruption(signal: AbortSignal): Promise<'interrupted'> {
  * One side has closed: the client, which the server was told by the end of its input, or the server itself.
  * It gets some time to finish; a server that talks to nobody any more is not kept.
  */
-async function endPolitely({ wall, exit }: Sandbox): Promise<void> {
-  if (!(await settlesWithin(exit, graceMs))) await wall.stop(graceMs)
+async function endPolitely({ wall }: Sandbox): Promise<void> {
+  if (!(await settlesWithin(wall.exit, graceMs))) await wall.stop(graceMs)
 }
 
 function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {

@@ -2,25 +2,26 @@ import { GloveboxError, messageOf } from '../errors.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
-import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import type { Plan } from '../policy/plan.ts'
-import type { Driver, Exit, Receipt, Wall } from '../drivers/driver.ts'
+import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
-import type { SandboxNetwork } from './network.ts'
 import type { ListeningPort } from './publish/listen.ts'
-import type { Published } from './publish/publish.ts'
-import { register } from './running/register.ts'
+import { register, type Registered } from './running/register.ts'
+import { startFact } from './start-fact.ts'
+import { openSurroundings, type Surroundings } from './surroundings.ts'
 
 /** A running plan, and the record of what happens to it. */
 export interface Sandbox {
   readonly id: string
   readonly plan: Plan
   readonly wall: Wall
-  /** Settles when nothing of it is left and its end is in the record. */
+  /** Settles when nothing of it is left, what it did to a copied workspace is taken over, and its end is in the record. */
   readonly exit: Promise<Exit>
   /** Why it was ended, in words for the client, when a limit did it. */
   readonly endedBy: () => string | undefined
+  /** Whether, at its end, something that it did to a copied workspace could not be taken over. */
+  readonly unsynced: () => boolean
   /** One that was started as a spare is found by its name from now on. */
   readonly announce: () => void
 }
@@ -30,113 +31,62 @@ export function newSandboxId(): string {
   return `gbx-${randomHex(6)}`
 }
 
+export interface SandboxOptions {
+  readonly id: string
+  readonly plan: Plan
+  readonly driver: Driver
+  readonly record: Recorder
+  readonly stdio: 'pipe' | 'inherit'
+  readonly signal: AbortSignal
+  /** Finds out whether the program is the one that was meant; throws when it is not. */
+  readonly verify?: (() => Promise<void>) | undefined
+  /** Those of the plan, with their values. */
+  readonly secrets?: Secrets | undefined
+  /** Who asks about names that no rule of the plan has. */
+  readonly desk?: AskDesk | undefined
+  /** Whose variables count for the way to the outside (proxies); ours by default. */
+  readonly env?: NodeJS.ProcessEnv | undefined
+  /** Not the one that its name means, as long as it is not announced. */
+  readonly spare?: boolean | undefined
+  /** Told before the program runs, of a plan that publishes ports. */
+  readonly onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
+  /** What is told on the way is for programs. */
+  readonly json?: boolean
+}
+
 /**
  * Starts a plan behind its driver's wall. The program runs when its start is in the record, and what it is made of has
  * been verified; both are done while the wall is built.
  * @throws GloveboxError from the driver or from `verify`, once the failure is in the record
  */
-export async function startSandbox(options: {
-  id: string
-  plan: Plan
-  driver: Driver
-  record: Recorder
-  stdio: 'pipe' | 'inherit'
-  signal: AbortSignal
-  /** Finds out whether the program is the one that was meant; throws when it is not. */
-  verify?: (() => Promise<void>) | undefined
-  /** Those of the plan, with their values. */
-  secrets?: Secrets | undefined
-  /** Who asks about names that no rule of the plan has. */
-  desk?: AskDesk | undefined
-  /** Whose variables count for the way to the outside (proxies); ours by default. */
-  env?: NodeJS.ProcessEnv | undefined
-  /** Not the one that its name means, as long as it is not announced. */
-  spare?: boolean | undefined
-  /** Told before the program runs, of a plan that publishes ports. */
-  onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
-}): Promise<Sandbox> {
-  const { id, plan, driver, record, verify, secrets, onPublished } = options
-  if (plan.secrets.length > 0 && secrets === undefined) {
-    throw new GloveboxError(
-      'INTERNAL',
-      `the secret ${plan.secrets[0]?.name} was not read before its sandbox was started`,
-    )
-  }
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { id, plan, record } = options
+  requireSecrets(plan, options.secrets)
   const registered = register(places(process.env), id)
-  let limit: string | undefined
-  let network: SandboxNetwork | undefined
-  let published: Published | undefined
-  let about: StartFact | undefined
   const unrecorded = Promise.withResolvers<void>()
-  const started = await startWall(options, (detail) => (limit ??= detail))
-  const wall = { ...started, receipt: withUnchecked(started.receipt, network?.uncheckedAddresses) }
+  const told = startTold(plan, record)
+  let limit: string | undefined
+  let unsynced = false
+  const onLimit = (detail: string): void => void (limit ??= detail)
+  const { around, started } = await begin()
+  const wall = { ...started, receipt: around.receipt(started.receipt) }
   void endUnrecorded(wall)
   record({ fact: 'receipt', enforcements: wall.receipt.enforcements, pid: wall.pid })
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
-  const exit = untilEnded(wall)
-  return { id, plan, wall, exit, endedBy: () => limit, announce: () => announce(false) }
+  const exit = untilEnded(wall, around)
+  const announce = (): void => announceAs(registered, told.start(), { plan, ports: around.ports, spare: false })
+  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
 
-  function announce(spare: boolean): void {
-    if (about === undefined) return
-    const { command, plan: hash } = about
-    const ports = published?.ports ?? []
-    registered.announce({
-      server: plan.server,
-      driver: plan.driver,
-      plan: hash,
-      command,
-      published: ports,
-      ...(spare && { spare }),
-    })
-  }
-
-  async function startWall(
-    { stdio, signal }: { stdio: 'pipe' | 'inherit'; signal: AbortSignal },
-    onLimit: (detail: string) => void,
-  ): Promise<Wall> {
-    let told = false
-    const tellStart = (): StartFact => {
-      const fact = startFact(plan)
-      told = true
-      record(fact)
-      return fact
-    }
+  async function begin(): Promise<{ around: Surroundings; started: Wall }> {
+    let opened: Surroundings | undefined
     try {
-      network = await openNetwork()
-      published = await listenForPorts()
-      const wall = await driver.start(
-        trusting(plan, network?.trust),
-        {
-          id,
-          stdio,
-          socket: registered.socket,
-          egress: network?.options,
-          beforeProgram: async () => {
-            about = tellStart()
-            const ports = published?.ports ?? []
-            announce(options.spare === true)
-            if (ports.length > 0) onPublished?.(ports)
-            await verify?.()
-          },
-          onActivity: ({ event, ...activity }) => {
-            record({ fact: 'activity', activity })
-            network?.onActivity(activity)
-          },
-          onLimit: ({ limit: which, detail }) => {
-            record({ fact: 'limit', limit: which, detail })
-            onLimit(detail)
-          },
-        },
-        signal,
-      )
-      await letIn(wall)
-      return wall
+      opened = await openSurroundings({ ...options, socket: registered.socket, onFailure: () => unrecorded.resolve() })
+      return { around: opened, started: await startWall(options, { registered, around: opened, told, onLimit }) }
     } catch (error) {
-      await published?.close()
-      await network?.close()
+      await opened?.abandon()
       registered.remove()
-      if (!told) tellStart()
+      told.start()
       record({
         fact: 'start-failed',
         code: error instanceof GloveboxError ? error.code : 'INTERNAL',
@@ -146,17 +96,16 @@ export async function startSandbox(options: {
     }
   }
 
-  async function untilEnded(wall: Wall): Promise<Exit> {
+  async function untilEnded(wall: Wall, around: Surroundings): Promise<Exit> {
     try {
       const exit = await wall.exit
       // The last connections are in the record before the end is.
-      await published?.close()
-      await network?.close()
+      await around.close()
+      unsynced = await around.finish()
       record({ fact: 'stop', exit })
       return exit
     } finally {
-      await published?.close()
-      await network?.close()
+      await around.close()
       registered.remove()
     }
   }
@@ -167,81 +116,72 @@ export async function startSandbox(options: {
     limit ??= 'its connections can no longer be recorded'
     await wall.stop(0)
   }
-
-  async function listenForPorts(): Promise<Published | undefined> {
-    if (plan.publish.length === 0) return undefined
-    if (registered.socket === undefined) throw noWayIn()
-    const { publish } = await import('./publish/publish.ts')
-    return publish({ ports: plan.publish, record, onFailure: () => unrecorded.resolve() })
-  }
-
-  async function letIn(wall: Wall): Promise<void> {
-    if (published === undefined) return
-    if (wall.connect !== undefined) return published.attach(wall.connect)
-    await wall.stop(0)
-    throw noWayIn()
-  }
-
-  async function openNetwork(): Promise<SandboxNetwork | undefined> {
-    if (plan.network === null) return undefined
-    const onFailure = (): void => unrecorded.resolve()
-    const loaded = await import('./network.ts')
-    return loaded.openNetwork({
-      network: plan.network,
-      mode: plan.mode,
-      channel: registered.socket,
-      record,
-      onFailure,
-      sandbox: id,
-      secrets,
-      desk: options.desk,
-      env: options.env ?? process.env,
-    })
-  }
 }
 
-/** With what makes its programs believe their authority. What the user has set stays set. */
-function trusting(plan: Plan, trust: TrustInside | undefined): Plan {
-  if (trust === undefined) return plan
-  const { command, mounts } = plan
-  return {
-    ...plan,
-    mounts: [...mounts, ...trust.mounts],
-    command: { ...command, env: { ...trust.env, ...command.env } },
-  }
-}
-
-/** The driver knows what the wall holds, and nothing of the way from our own side on. */
-function withUnchecked(receipt: Receipt, unchecked: string | undefined): Receipt {
-  if (unchecked === undefined) return receipt
-  const enforcements = receipt.enforcements.map((line) => (line.control === 'net' ? { ...line, unchecked } : line))
-  return { ...receipt, enforcements }
-}
-
-function noWayIn(): GloveboxError {
-  return new GloveboxError(
-    'HOST_CANNOT',
-    'network.publish: there is no way into this sandbox, so no port of it is reached',
+async function startWall(
+  { id, driver, record, stdio, signal, verify, plan, spare = false, onPublished }: SandboxOptions,
+  {
+    registered,
+    around,
+    told,
+    onLimit,
+  }: { registered: Registered; around: Surroundings; told: Told; onLimit: (detail: string) => void },
+): Promise<Wall> {
+  const wall = await driver.start(
+    around.plan,
     {
-      fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
+      id,
+      stdio,
+      socket: registered.socket,
+      egress: around.egress,
+      beforeProgram: async () => {
+        const { ports } = around
+        announceAs(registered, told.start(), { plan, ports, spare })
+        if (ports.length > 0) onPublished?.(ports)
+        await verify?.()
+      },
+      onActivity: ({ event, ...activity }) => {
+        record({ fact: 'activity', activity })
+        around.onActivity(activity)
+      },
+      onLimit: ({ limit: which, detail }) => {
+        record({ fact: 'limit', limit: which, detail })
+        onLimit(detail)
+      },
     },
+    signal,
   )
+  await around.letIn(wall)
+  return wall
 }
 
-function startFact(plan: Plan): StartFact {
+function announceAs(
+  registered: Registered,
+  { command, plan: hash }: StartFact,
+  { plan: { server, driver }, ports, spare }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean },
+): void {
+  registered.announce({ server, driver, plan: hash, command, published: ports, ...(spare && { spare }) })
+}
+
+interface Told {
+  /** The start, in the record: once. */
+  start(): StartFact
+}
+
+function startTold(plan: Plan, record: Recorder): Told {
+  let fact: StartFact | undefined
   return {
-    fact: 'start',
-    server: plan.server,
-    driver: plan.driver,
-    command: plan.command.argv,
-    // A resolved plan is built in one place, in one order: its JSON is canonical.
-    // Loaded only here, where the wall is being built meanwhile.
-    plan: process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(withoutSecrets(plan)), 'hex'),
-    allowDegraded: plan.allowDegraded,
+    start() {
+      if (fact !== undefined) return fact
+      // First: what cannot be recorded was told to nobody, and is not tried again.
+      fact = startFact(plan)
+      record(fact)
+      return fact
+    },
   }
 }
 
-/** The values of the environment may be keys: a hash over them would let a reader of the record test guesses. */
-function withoutSecrets(plan: Plan): object {
-  return { ...plan, command: { ...plan.command, env: Object.keys(plan.command.env) } }
+function requireSecrets(plan: Plan, secrets: Secrets | undefined): void {
+  if (plan.secrets.length === 0 || secrets !== undefined) return
+  throw new GloveboxError('INTERNAL', `the secret ${plan.secrets[0]?.name} was not read before its sandbox was started`)
 }

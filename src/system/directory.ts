@@ -1,7 +1,8 @@
 import * as fs from 'node:fs'
 import { GloveboxError } from '../errors.ts'
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, COPYFILE_FICLONE_FORCE } =
+  fs.constants
 
 /** Not among Node's constants; the same number on every architecture that Node runs on. */
 const O_PATH = 0o10000000
@@ -18,6 +19,8 @@ export interface Directory {
   make(name: Buffer): Directory
   /** Lets us, its owner, into a directory in it, whatever its mode is. Never through a link. */
   enterable(name: Buffer): void
+  /** Of a file or directory in it, whatever its mode is; never through a link. */
+  setMode(name: Buffer, mode: number): void
   /** A new file, for writing; EEXIST when there is anything of that name. */
   create(name: Buffer, mode: number): number
   /** A file for reading; ELOOP for a link. Never waits for a writer (a fifo). */
@@ -30,6 +33,12 @@ export interface Directory {
   list(): Buffer[]
   /** Replaces a file of that name, in one step (rename(2)). */
   rename(name: Buffer, to: Directory, newName: Buffer): void
+  /** A second name for a file in it; EEXIST when there is anything of that name (link(2)). */
+  hardLink(name: Buffer, newName: Buffer): void
+  /** Takes away a file or a link, and never a directory. */
+  unlink(name: Buffer): void
+  /** Takes away an empty directory. */
+  removeEmpty(name: Buffer): void
   /**
    * With all that is below, never through a link. Nothing where nothing is.
    * @throws GloveboxError FAILED for a tree that is deeper than any of ours: each level holds a descriptor and a stack frame
@@ -39,6 +48,7 @@ export interface Directory {
   setTime(name: Buffer, seconds: number): void
   setOwnMode(mode: number): void
   setOwnTime(seconds: number): void
+  setOwner(uid: number, gid: number): void
   /** Bytes that this user may still write on its file system. */
   free(): number
   close(): void
@@ -66,15 +76,8 @@ function directoryOf(fd: number): Directory {
       fs.mkdirSync(at(name), 0o700)
       return child(name)
     },
-    enterable(name) {
-      // By a descriptor that needs no permission (O_PATH, open(2)): chmod(2) by name would follow a link.
-      const fd = fs.openSync(at(name), O_PATH | O_DIRECTORY | O_NOFOLLOW)
-      try {
-        fs.chmodSync(`/proc/self/fd/${fd}`, 0o700)
-      } finally {
-        fs.closeSync(fd)
-      }
-    },
+    enterable: (name) => setModeAt(at(name), O_DIRECTORY, 0o700),
+    setMode: (name, mode) => setModeAt(at(name), 0, mode),
     create: (name, mode) => fs.openSync(at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
     open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
@@ -83,9 +86,13 @@ function directoryOf(fd: number): Directory {
     list: () => fs.readdirSync(`/proc/self/fd/${fd}/`, { encoding: 'buffer' }),
     rename: (name, to, newName) => fs.renameSync(at(name), pathIn(to, newName)),
     remove: (name, depth = 0) => removeAll(directory, name, at, depth),
+    hardLink: (name, newName) => fs.linkSync(at(name), at(newName)),
+    unlink: (name) => fs.unlinkSync(at(name)),
+    removeEmpty: (name) => fs.rmdirSync(at(name)),
     setTime: (name, seconds) => fs.lutimesSync(at(name), seconds, seconds),
     setOwnMode: (mode) => fs.fchmodSync(fd, mode),
     setOwnTime: (seconds) => fs.futimesSync(fd, seconds, seconds),
+    setOwner: (uid, gid) => fs.fchownSync(fd, uid, gid),
     free() {
       const { bavail, bsize } = fs.statfsSync(`/proc/self/fd/${fd}/`)
       return bavail * bsize
@@ -93,6 +100,25 @@ function directoryOf(fd: number): Directory {
     close: () => fs.closeSync(fd),
   }
   return directory
+}
+
+/**
+ * Lets an open file share the blocks of another one (ioctl_ficlone(2)); its mode becomes that of the other.
+ * @throws the system's error where that cannot be: on one file system it can be for all files or for none
+ */
+export function cloneFile(from: number, to: number): void {
+  // By descriptors: whoever renames things meanwhile has no say in what is written.
+  fs.copyFileSync(`/proc/self/fd/${from}`, `/proc/self/fd/${to}`, COPYFILE_FICLONE_FORCE)
+}
+
+/** By a descriptor that needs no permission (O_PATH, open(2)): chmod(2) by name would follow a link. */
+function setModeAt(path: Buffer, flags: number, mode: number): void {
+  const fd = fs.openSync(path, O_PATH | O_NOFOLLOW | flags)
+  try {
+    fs.chmodSync(`/proc/self/fd/${fd}`, mode)
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
 function pathIn({ fd }: Directory, name: Buffer): Buffer {

@@ -24,3 +24,16 @@ export async function askOnTerminal(asked: {
     lines.close()
   }
 }
+
+/** A yes or no of the person at the terminal; anything but `y` and `yes` is a no, and so is leaving. */
+export async function askPlainly(question: string, signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    // Ctrl-C and the end of the input close the line without an answer.
+    const left = new Promise<string>((resolve) => void lines.once('close', () => resolve('')))
+    const answered = lines.question(`${question} [y/N] `, { signal })
+    return /^y(es)?$/i.test((await Promise.race([answered.catch(() => ''), left])).trim())
+  } finally {
+    lines.close()
+  }
+}

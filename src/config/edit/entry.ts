@@ -1,6 +1,6 @@
 import { isAbsolute, relative, resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import { policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
+import { parseWorkspace, policyFromFlags, type PolicyFlags } from '../policy-flags.ts'
 import { secretsFromFlags } from '../secret-flags.ts'
 import type { Plain } from '../tree.ts'
 import type { ServerEntry } from './servers.ts'
@@ -59,11 +59,10 @@ function sandboxOf(
   }))
   const volumePaths = (readOnly: boolean): string[] =>
     volumes.filter((volume) => volume.readOnly === readOnly).map((volume) => volume.path)
-  const [, directory, mode] = /^(.+):(copy|read|write)$/.exec(flags.workspace ?? '') ?? []
   return withoutEmpty({
     driver: flags.driver ?? flags.isolation,
     profile: flags.profile,
-    workspace: directory === undefined || mode === undefined ? undefined : { path: path(directory), mode },
+    workspace: workspaceOf(flags, path),
     filesystem: withoutEmpty({
       read: [...(flags.read ?? []), ...volumePaths(true)].map(path),
       write: [...(flags.write ?? []), ...volumePaths(false)].map(path),
@@ -91,6 +90,12 @@ function sandboxOf(
     mode: flags.mode,
     allowDegraded: flags.allowDegraded ?? [],
   })
+}
+
+function workspaceOf({ workspace, sync }: PolicyFlags, path: (given: string) => string): Plain | undefined {
+  if (workspace === undefined) return undefined
+  const { path: directory, mode } = parseWorkspace(workspace)
+  return { path: path(directory), mode, ...(sync !== undefined && { sync }) }
 }
 
 function secretsOf(given: readonly string[], path: (given: string) => string): Record<string, Plain> {

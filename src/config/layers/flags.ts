@@ -42,6 +42,7 @@ export function flagsLayer(flags: PolicyFlags, options: { cwd: string; env: Node
     sandbox: withAbsolutePaths(sandboxOf(policy, flags), options.cwd),
     env: policy.env,
     originOf: (path) => ({ kind: 'flag', where: flagFor(path) }),
+    ...(flags.sync !== undefined && { sync: flags.sync }),
   }
 }
 

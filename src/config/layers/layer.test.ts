@@ -101,7 +101,6 @@ test('a key that this version cannot honour stops the start, naming the key and 
     [{ limits: { output: 50_000 } }, /limits\.output/],
     [{ lifetime: 'call' }, /lifetime/],
     [{ group: 'one' }, /group/],
-    [{ workspace: { path: '/w' } }, /workspace: a copied workspace/],
   ]
   for (const [sandbox, key] of cases) {
     assert.throws(

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
+import { GloveboxError } from '../../errors.ts'
 import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
@@ -12,6 +13,8 @@ export interface Layer {
   readonly env: Readonly<Record<string, string>>
   /** Where a key of `sandbox` is written; variables are asked for as `['env', NAME]`. */
   readonly originOf: (path: KeyPath) => Origin
+  /** `--sync`: of the workspace that any layer has. */
+  readonly sync?: 'ask' | 'yes' | 'no'
   /** Limits that nobody wrote down for this host: they may fall to a second mechanism. */
   readonly defaultLimits?: LimitsConfig
 }
@@ -93,7 +96,18 @@ export function mergeLayers(layers: readonly Layer[]): Merged {
       note(['env', name])
     }
   }
-  return { sandbox, env, defaultLimits, origins }
+  return { sandbox: withSync(sandbox, layers), env, defaultLimits, origins }
+}
+
+function withSync(sandbox: SandboxConfig, layers: readonly Layer[]): SandboxConfig {
+  const sync = layers.findLast((layer) => layer.sync !== undefined)?.sync
+  if (sync === undefined) return sandbox
+  const { workspace } = sandbox
+  if (workspace !== undefined && (workspace.mode ?? 'copy') === 'copy')
+    return { ...sandbox, workspace: { ...workspace, sync } }
+  throw new GloveboxError('USAGE', '--sync: there is no copied workspace whose changes could be taken over', {
+    fix: 'add --workspace DIR, or leave --sync out',
+  })
 }
 
 /** Items that are new are added; one that is there already belongs to the stronger layer from now on. */

@@ -30,7 +30,7 @@ export function policyOf(merged: Merged, verb: { readonly placesSandboxes?: bool
   const { filesystem, tools } = sandbox
   return {
     driver: sandbox.driver ?? defaultPolicy.driver,
-    workspace: workspaceOf(sandbox, origins),
+    workspace: workspaceOf(sandbox),
     filesystem: { read: filesystem?.read ?? [], write: filesystem?.write ?? [], deny: filesystem?.deny ?? [] },
     network: networkOf(sandbox.network ?? {}, origins),
     exec: sandbox.exec ?? null,
@@ -128,16 +128,8 @@ function limitsOf(limits: LimitsConfig): PolicyLimits {
   }
 }
 
-function workspaceOf({ workspace }: SandboxConfig, origins: Origins): Workspace | null {
-  if (workspace === undefined) return null
-  const { path, mode = 'copy' } = workspace
-  if (mode !== 'copy') return { path, mode }
-  throw missing(
-    ['workspace'],
-    origins,
-    'a copied workspace is not there yet',
-    'write mode "read", or "write" to let it change your files',
-  )
+function workspaceOf({ workspace }: SandboxConfig): Workspace | null {
+  return workspace === undefined ? null : { mode: 'copy', ...workspace }
 }
 
 /** What takes more than the one sandbox that `run` has: the daemon places them. */

@@ -33,6 +33,8 @@ export type DriverWord = 'jail' | 'container' | 'microvm' | 'kubernetes'
 export interface WorkspaceConfig {
   readonly path: string
   readonly mode?: 'copy' | 'read' | 'write'
+  readonly sync?: 'ask' | 'yes' | 'no'
+  readonly exclude?: readonly string[]
 }
 
 export interface FilesystemConfig {
@@ -86,6 +88,19 @@ const workspaceShape = table<WorkspaceConfig>(
       }),
       'What the sandbox may do with it.',
       'copy',
+    ),
+    sync: field(
+      choice(['ask', 'yes', 'no'], {
+        ask: 'show the changes and ask, on a terminal',
+        yes: 'take over all changes',
+        no: 'take over none; the copy stays',
+      }),
+      'What becomes of the changes to a copy. Without it: ask on a terminal; elsewhere take over all but those that a tool of the host would run.',
+    ),
+    exclude: field(
+      list(text()),
+      'What is not copied: names, or with a slash paths from the top of the workspace.',
+      [],
     ),
   },
   { required: ['path'] },

@@ -66,7 +66,7 @@ const systemDirectories = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/nix/stor
 
 function mountWish(mount: PlanMount, plan: Plan, allowed: readonly string[]): string[] {
   if (mount.owner !== 'user') return []
-  if (mount.access === 'write') return [`to write to ${mount.source}`]
+  if (mount.access !== 'read') return [`to write to ${mount.source}`]
   if (allowed.some((path) => isWithin(mount.source, path))) return []
   const asked = ['filesystem.read', 'filesystem.write', 'workspace', 'script'].includes(mount.why)
   return asked || isForeignPackage(mount, plan, allowed) ? [`to read ${mount.source}`] : []

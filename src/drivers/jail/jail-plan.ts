@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
-import type { JailEgress, JailPlan } from '../../protocol/jail-plan.ts'
-import type { Plan } from '../../policy/plan.ts'
+import type { JailEgress, JailMount, JailPlan } from '../../protocol/jail-plan.ts'
+import type { Plan, PlanMount } from '../../policy/plan.ts'
 import type { EgressOptions, StartOptions } from '../driver.ts'
+import { noWayIn } from '../no-way-in.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
@@ -10,6 +11,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'driver',
   'command',
   'mounts',
+  'workspace',
   'deny',
   'exec',
   'network',
@@ -37,13 +39,7 @@ export function toJailPlan(
     })
   }
   if (plan.publish.length > 0 && socket === undefined) {
-    throw new GloveboxError(
-      'HOST_CANNOT',
-      'network.publish: there is no way into this sandbox, so no port of it is reached',
-      {
-        fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
-      },
-    )
+    throw noWayIn()
   }
   if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
     throw new GloveboxError('HOST_CANNOT', 'secrets: nobody puts them into requests for this start', {
@@ -61,7 +57,7 @@ export function toJailPlan(
     schema: 'glovebox/jail-plan/1',
     id,
     command: { ...plan.command, terminal },
-    mounts: plan.mounts.map(({ source, target, access, exec, owner }) => ({ source, target, access, exec, owner })),
+    mounts: plan.mounts.map(toJailMount),
     deny: plan.deny,
     exec: plan.exec,
     limits: plan.limits,
@@ -71,6 +67,16 @@ export function toJailPlan(
     hold: beforeProgram !== undefined,
     egress: egress === undefined ? null : toJailEgress(egress),
   }
+}
+
+/** The original in the place of its copy would be a directory of the user's that may be changed. */
+function toJailMount({ source, target, access, exec, owner }: PlanMount): JailMount {
+  if (access === 'copy') {
+    throw new GloveboxError('HOST_CANNOT', `workspace: nobody has made a copy of ${source} for this start`, {
+      fix: 'write mode read, or write to let it change your files',
+    })
+  }
+  return { source, target, access, exec, owner }
 }
 
 function toJailEgress({ socket, tcpPorts, addresses }: EgressOptions): JailEgress {

@@ -1,0 +1,135 @@
+import { createHash, type Hash } from 'node:crypto'
+import { closeSync, read } from 'node:fs'
+import { promisify } from 'node:util'
+import { hasCode } from '../../system/error-code.ts'
+import type { State, States } from './compare.ts'
+import type { Manifest, Original } from './manifest.ts'
+import { bytesOf, nameOf, type TreePath } from './path.ts'
+import type { Reach } from './reach.ts'
+import { openOwn, type Entry, type Tree } from './tree.ts'
+
+/** Three trees whose contents can be compared. */
+export interface Compared {
+  readonly original: States
+  readonly host: States
+  readonly sandbox: States
+}
+
+/**
+ * Finds out what is equal, reading as little as that takes: a file whose stamp is the one of the start is what it was then; one
+ * of another size is another; the rest is hashed.
+ */
+export async function compareContents(
+  trees: { readonly original: Manifest; readonly host: Tree; readonly sandbox: Tree },
+  reach: { readonly host: Reach; readonly sandbox: Reach },
+  signal: AbortSignal | undefined,
+): Promise<Compared> {
+  const { original, host, sandbox } = trees
+  const result = {
+    original: new Map<TreePath, State>(),
+    host: new Map<TreePath, State>(),
+    sandbox: new Map<TreePath, State>(),
+  }
+  for (const path of new Set([...original.keys(), ...host.keys(), ...sandbox.keys()])) {
+    const [o, h, s] = [original.get(path), host.get(path), sandbox.get(path)]
+    const contents = await contentsAt(path, { o, h, s }, reach, signal)
+    if (o !== undefined) result.original.set(path, { kind: o.kind, mode: modeOf(o), content: contents.o })
+    if (h !== undefined) result.host.set(path, { kind: h.kind, mode: modeOf(h), content: contents.h })
+    // What is no file any more is not taken over, and neither is its having gone.
+    const kept = s?.kind === 'other' ? result.original.get(path) : undefined
+    if (kept !== undefined) result.sandbox.set(path, kept)
+    else if (s !== undefined && s.kind !== 'other') {
+      result.sandbox.set(path, { kind: s.kind, mode: modeOf(s), content: contents.s })
+    }
+  }
+  return result
+}
+
+function modeOf({ kind, mode }: Pick<Entry, 'kind' | 'mode'>): number {
+  return kind === 'link' ? 0 : mode
+}
+
+interface At {
+  readonly o: Original | undefined
+  readonly h: Entry | undefined
+  readonly s: Entry | undefined
+}
+
+/** Each side's own word where nothing says that two are equal. */
+async function contentsAt(
+  path: TreePath,
+  { o, h, s }: At,
+  reach: { readonly host: Reach; readonly sandbox: Reach },
+  signal: AbortSignal | undefined,
+): Promise<{ o: string; h: string; s: string }> {
+  const found = { o: plain(o, 'original'), h: plain(h, 'host'), s: plain(s, 'sandbox') }
+  const first = o?.kind === 'file' ? o : undefined
+  if (first !== undefined && first.content !== '') found.o = first.content
+  const hostIsOriginal = first !== undefined && h?.kind === 'file' && first.host !== '' && h.stamp === first.host
+  const copyIsOriginal = first !== undefined && s?.kind === 'file' && first.copy !== '' && s.stamp === first.copy
+  if (hostIsOriginal) found.h = found.o
+  if (copyIsOriginal) {
+    // What the host has meanwhile does not matter: the sandbox wants nothing here, unless it changed the mode.
+    found.s = found.o
+    return found
+  }
+  if (s?.kind !== 'file') return found
+  const mayBeOriginal = first !== undefined && s.size === first.size && (first.content !== '' || hostIsOriginal)
+  const mayBeHost = h?.kind === 'file' && s.size === h.size
+  if (!mayBeOriginal && !mayBeHost) {
+    // It is a new one, and whether the host is as it was then, is asked of the host alone.
+    if (first !== undefined && first.content !== '' && h?.kind === 'file' && !hostIsOriginal && h.size === first.size)
+      found.h = await hashed(reach.host, path, false, signal)
+    return found
+  }
+  found.s = await hashed(reach.sandbox, path, true, signal)
+  const isKnown = hostIsOriginal && first.content !== ''
+  if (h?.kind === 'file' && !isKnown && (mayBeHost || (first !== undefined && h.size === first.size))) {
+    found.h = await hashed(reach.host, path, false, signal)
+    if (hostIsOriginal) found.o = found.h
+  }
+  return found
+}
+
+function plain(entry: Original | Entry | undefined, side: string): string {
+  if (entry === undefined) return ''
+  if (entry.kind === 'link') return 'content' in entry ? entry.content : (entry.link ?? '')
+  return entry.kind === 'directory' ? '' : `of the ${side}`
+}
+
+const readAsync = promisify(read)
+
+/** SHA-256 of a file, hex. One that is gone meanwhile is equal to none. */
+async function hashed(reach: Reach, path: TreePath, own: boolean, signal: AbortSignal | undefined): Promise<string> {
+  const parent = reach.parent(path)
+  const name = nameOf(path)
+  const fd = own ? openOwn(parent, name) : openIfThere(parent, name)
+  if (fd === undefined) return 'of nobody'
+  try {
+    const hash = createHash('sha256')
+    await feed(hash, fd, signal)
+    return hash.digest('hex')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openIfThere(parent: ReturnType<Reach['parent']>, name: string): number | undefined {
+  try {
+    return parent.open(bytesOf(name))
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ELOOP', 'EACCES')) return undefined
+    throw error
+  }
+}
+
+async function feed(hash: Hash, fd: number, signal: AbortSignal | undefined): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(1024 ** 2)
+  for (let at = 0; ;) {
+    signal?.throwIfAborted()
+    const { bytesRead } = await readAsync(fd, buffer, 0, buffer.length, at)
+    if (bytesRead === 0) return
+    hash.update(buffer.subarray(0, bytesRead))
+    at += bytesRead
+  }
+}

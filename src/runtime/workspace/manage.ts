@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs'
+import { openAudit } from '../../audit/audit-log.ts'
+import { GloveboxError } from '../../errors.ts'
+import { places, type Places } from '../../system/places.ts'
+import { onTerminal } from '../../system/terminal.ts'
+import { newSandboxId } from '../sandbox.ts'
+import { listBackups, type BackupFound } from './backup.ts'
+import { clear } from './clear.ts'
+import { finishSession } from './finish.ts'
+import type { SyncReport } from './report.ts'
+import { restore } from './restore.ts'
+import { listSessions, removeSession, takeOver, type Session } from './session.ts'
+import { previewSync, type SyncWord } from './sync.ts'
+
+/** A copy whose changes are not taken over yet. */
+export interface CopyListed {
+  readonly id: string
+  readonly server: string
+  readonly workspace: string
+  readonly startedMs: number
+  /** `running`: it belongs to a sandbox that runs. `unfinished`: to a process that is gone. `elsewhere`: nobody here can tell. */
+  readonly state: 'running' | 'unfinished' | 'elsewhere'
+  readonly copy: string
+}
+
+export interface BackupListed {
+  readonly name: string
+  readonly workspace: string
+  readonly id: string
+  readonly server: string
+  readonly atMs: number
+  readonly changes: number
+  /** How much of the sandbox's was not taken over, and is there. */
+  readonly kept: number
+  readonly directory: string
+}
+
+export function listWorkspaces(): { copies: CopyListed[]; backups: BackupListed[] } {
+  const all = places(process.env)
+  return {
+    copies: listSessions(all).map(({ about, owner, files }) => ({
+      id: about.id,
+      server: about.server,
+      workspace: about.workspace,
+      startedMs: about.startedMs,
+      state: owner === 'gone' ? 'unfinished' : owner === 'elsewhere' ? 'elsewhere' : 'running',
+      copy: files,
+    })),
+    backups: listBackups(all).map(({ name, directory, about }) => ({
+      name,
+      workspace: about.workspace,
+      id: about.id,
+      server: about.server,
+      atMs: about.atMs,
+      changes: about.items.length,
+      kept: about.kept.length,
+      directory,
+    })),
+  }
+}
+
+/** What a copy has that the workspace has not, without touching either. */
+export async function diffWorkspace(id: string): Promise<SyncReport> {
+  return previewSync(copyOf(id, places(process.env)))
+}
+
+/**
+ * Takes over what a copy has, whose process is gone.
+ * @throws GloveboxError USAGE for no such copy, REFUSED for one of a sandbox that runs
+ */
+export async function syncWorkspace(
+  id: string,
+  options: { readonly choice: SyncWord | undefined; readonly json: boolean; readonly diskBytes: number | undefined },
+): Promise<SyncReport> {
+  const { choice = onTerminal() ? 'ask' : undefined, json, diskBytes } = options
+  const session = taken(id, places(process.env))
+  return recorded(session.about.server, async (record) =>
+    finishSession(session, { choice, json, record, growthBytes: diskBytes, ...(json && { stream: process.stdout }) }),
+  )
+}
+
+/** Throws a copy or a backup away. */
+export function discardWorkspace(name: string): void {
+  const all = places(process.env)
+  const backup = listBackups(all).find((each) => each.name === name)
+  if (backup === undefined) return removeSession(taken(name, all))
+  clear(backup.directory)
+  rmSync(backup.directory, { recursive: true })
+}
+
+/** @throws GloveboxError USAGE for no such backup */
+export async function restoreWorkspace(
+  name: string,
+  which: 'before' | 'kept',
+  onBytes: (bytes: number) => void,
+): Promise<SyncReport> {
+  const all = places(process.env)
+  const backup = backupOf(name, all)
+  return recorded(backup.about.server, async (record) => {
+    const report = await restore(backup, which, { places: all, onBytes, signal: undefined })
+    record({
+      fact: 'workspace-out',
+      ...report,
+      of: report.id,
+      paths: report.paths.slice(0, 50),
+      backup: report.backup?.name ?? null,
+    })
+    return report
+  })
+}
+
+/** With a chain of its own: that of the sandbox is at its end. */
+async function recorded<T>(
+  server: string,
+  work: (record: ReturnType<typeof openAudit>['record']) => Promise<T>,
+): Promise<T> {
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: newSandboxId(), server })
+  try {
+    return await work(audit.record)
+  } finally {
+    audit.close()
+  }
+}
+
+function copyOf(id: string, all: Places): Session {
+  const sessions = listSessions(all)
+  const found = sessions.find(({ about }) => about.id === id)
+  if (found !== undefined) return found
+  throw new GloveboxError('USAGE', `there is no copy of a workspace with the id "${id}"`, {
+    fix:
+      sessions.length === 0 ? 'none waits for anything' : `one of ${sessions.map(({ about }) => about.id).join(', ')}`,
+  })
+}
+
+function taken(id: string, all: Places): Session {
+  const session = copyOf(id, all)
+  // Whoever names it says that its process is gone, where nobody can see that.
+  const own = takeOver(session, all, { force: true })
+  if (own !== undefined) return own
+  throw new GloveboxError('REFUSED', `the sandbox ${id} still runs, and its copy is its own`, {
+    fix: 'end it first: its changes are taken over then',
+  })
+}
+
+function backupOf(name: string, all: Places): BackupFound {
+  const backups = listBackups(all)
+  const found = backups.find((each) => each.name === name)
+  if (found !== undefined) return found
+  throw new GloveboxError('USAGE', `there is no backup "${name}"`, {
+    fix: backups.length === 0 ? 'there is none at all' : 'glovebox workspace list shows them',
+  })
+}

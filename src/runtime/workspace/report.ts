@@ -1,0 +1,114 @@
+import { shown, type TreePath } from './path.ts'
+import type { Found, Merged } from './merge.ts'
+import type { Conflict } from './compare.ts'
+
+/** What became of a copy, in words that can be shown: paths are those of the sandbox, made safe. */
+export interface SyncReport {
+  readonly workspace: string
+  /** The sandbox's. */
+  readonly id: string
+  /** `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  readonly added: number
+  readonly changed: number
+  readonly deleted: number
+  /** The first of them, `+ path`, `~ path`, `- path`. */
+  readonly paths: readonly string[]
+  /** Changes that deserve a look, with why: made, or held. */
+  readonly warnings: readonly string[]
+  readonly held: readonly string[]
+  readonly conflicts: readonly string[]
+  readonly failed: readonly string[]
+  /** What is no file, directory or link. */
+  readonly leftOut: readonly string[]
+  /** Where what was there before is, and what of the sandbox's was not taken over. */
+  readonly backup: { readonly name: string; readonly directory: string } | null
+  /** Where the copy still is. */
+  readonly copy: string | null
+  /** Why, of `failed`. */
+  readonly reason: string | null
+}
+
+/** A sandbox can change a million files. */
+const mostPaths = 100
+
+const whys: Readonly<Record<Conflict['why'], string>> = {
+  changed: 'changed here too',
+  deleted: 'deleted here',
+  added: 'made here too',
+  'not-empty': 'not removed: there is something new in it here',
+  'no-directory': 'its directory is not here any more',
+  held: '',
+}
+
+type About = Pick<SyncReport, 'workspace' | 'id'>
+
+export function emptyReport(about: About, state: SyncReport['state'], copy: string | null = null): SyncReport {
+  const none: readonly string[] = []
+  return {
+    workspace: about.workspace,
+    id: about.id,
+    state,
+    added: 0,
+    changed: 0,
+    deleted: 0,
+    paths: none,
+    warnings: none,
+    held: none,
+    conflicts: none,
+    failed: none,
+    leftOut: none,
+    backup: null,
+    copy,
+    reason: null,
+  }
+}
+
+/** Of what is about to be done, or of what was not done. */
+export function foundReport(about: About, found: Found, copy: string): SyncReport {
+  return {
+    ...emptyReport(about, 'kept', copy),
+    ...told(found, found.changes, found.conflicts),
+    leftOut: bounded(found.special.map(shown)),
+  }
+}
+
+export function mergedReport(about: About, found: Found, merged: Merged, copy: string): SyncReport {
+  const isWhole = merged.failed.length === 0
+  return {
+    ...emptyReport(about, isWhole ? 'synced' : 'partly', isWhole ? null : copy),
+    ...told(found, merged.done, merged.conflicts),
+    failed: bounded(merged.failed.map(({ path, why }) => `${shown(path)}: ${why}`)),
+    leftOut: bounded(found.special.map(shown)),
+    backup: merged.backup ?? null,
+  }
+}
+
+function told(
+  { warnings }: Found,
+  changes: Found['changes'],
+  conflicts: Found['conflicts'],
+): Pick<SyncReport, 'added' | 'changed' | 'deleted' | 'paths' | 'warnings' | 'held' | 'conflicts'> {
+  const count = (op: string): number => changes.filter((change) => change.op === op).length
+  const signs = { add: '+', change: '~', delete: '-' } as const
+  const why = (path: TreePath): string => `${shown(path)}: ${warnings.get(path) ?? ''}`
+  return {
+    added: count('add'),
+    changed: count('change'),
+    deleted: count('delete'),
+    paths: bounded(changes.map(({ op, path }) => `${signs[op]} ${shown(path)}`)),
+    warnings: bounded(changes.filter(({ path }) => warnings.has(path)).map(({ path }) => why(path))),
+    held: bounded(conflicts.filter((conflict) => conflict.why === 'held').map(({ path }) => why(path))),
+    conflicts: bounded(
+      conflicts
+        .filter((conflict) => conflict.why !== 'held')
+        .map((conflict) => `${shown(conflict.path)}: ${whys[conflict.why]}`),
+    ),
+  }
+}
+
+function bounded(lines: readonly string[]): string[] {
+  return lines.length <= mostPaths
+    ? [...lines]
+    : [...lines.slice(0, mostPaths), `(and ${lines.length - mostPaths} more)`]
+}

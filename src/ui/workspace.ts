@@ -1,0 +1,100 @@
+import { sizeOf } from './progress.ts'
+import { untrusted } from './untrusted.ts'
+
+/** What is told of a sync: lists are texts that are safe to show already. */
+interface Told {
+  readonly workspace: string
+  readonly id: string
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  readonly added: number
+  readonly changed: number
+  readonly deleted: number
+  readonly paths: readonly string[]
+  readonly warnings: readonly string[]
+  readonly held: readonly string[]
+  readonly conflicts: readonly string[]
+  readonly failed: readonly string[]
+  readonly leftOut: readonly string[]
+  readonly backup: { readonly name: string; readonly directory: string } | null
+  readonly copy: string | null
+  readonly reason: string | null
+}
+
+/** What was copied in, where there is something to say about it. */
+export function renderCopiedIn(
+  workspace: string,
+  { files, bytes, leftOut }: { readonly files: number; readonly bytes: number; readonly leftOut: readonly string[] },
+  { json, id }: { readonly json: boolean; readonly id: string },
+): string {
+  if (json) {
+    return `${JSON.stringify({ schema: 'glovebox/workspace-copy/1', sandbox: id, workspace, files, bytes, leftOut })}\n`
+  }
+  if (leftOut.length === 0) return ''
+  return paragraph(`the copy of ${untrusted(workspace)} (${files} files, ${sizeOf(bytes)}) is without:`, leftOut)
+}
+
+/** At most so many of a list. */
+const mostShown = 20
+
+/** What became of the changes, or before a question, what they are. */
+export function renderSync(
+  report: Told,
+  about: { readonly json: boolean; readonly earlier: boolean; readonly question: boolean; readonly server: string },
+): string {
+  if (about.json) return about.question ? '' : `${JSON.stringify({ schema: 'glovebox/workspace-sync/1', ...report })}\n`
+  const { state, copy, backup, id } = report
+  const workspace = untrusted(report.workspace)
+  if (state === 'unchanged') return about.earlier ? line(`an earlier copy of ${workspace} had no changes`) : ''
+  if (state === 'failed') {
+    return (
+      line(`the changes to ${workspace} were not all taken over: ${untrusted(report.reason ?? '')}`) +
+      line(`nothing is lost: ${copy} has them; glovebox workspace sync ${id}`)
+    )
+  }
+  const counts = `${report.added} added, ${report.changed} changed, ${report.deleted} deleted`
+  const from = about.earlier ? ` by "${untrusted(about.server)}", which was killed before they were taken over` : ''
+  const head = about.question
+    ? `changes to ${workspace}${from}: ${counts}`
+    : state === 'kept'
+      ? `the changes to ${workspace}${from} were not taken over (${counts})`
+      : `${workspace}: ${counts}${about.earlier ? ', from an earlier copy' : ''}`
+  return [
+    about.question ? paragraph(head, report.paths) : line(head),
+    paragraph(
+      about.question ? 'look at these first:' : 'look at these:',
+      state === 'kept' && !about.question ? [] : report.warnings,
+    ),
+    paragraph(
+      about.question
+        ? 'and at these, which come with a yes alone:'
+        : 'not taken over without a yes (--sync yes, or ask):',
+      report.held,
+    ),
+    paragraph('not overwritten, and kept aside:', report.conflicts),
+    paragraph('not possible here:', report.failed),
+    paragraph('no file, directory or link, and left out:', report.leftOut),
+    ...(about.question ? [] : [whereLine(report, backup, copy)]),
+  ].join('')
+}
+
+function whereLine({ state, id, held, conflicts }: Told, backup: Told['backup'], copy: string | null): string {
+  if (state === 'kept') {
+    return line(`nothing is lost: ${copy}; glovebox workspace sync ${id}, or glovebox workspace discard ${id}`)
+  }
+  const aside = held.length + conflicts.length > 0 ? `; the sandbox’s own in ${backup?.directory}/kept` : ''
+  return (
+    (backup === null ? '' : line(`before: glovebox workspace restore ${backup.name}${aside}`)) +
+    (copy === null ? '' : line(`the copy stays in ${copy}; glovebox workspace sync ${id} tries again`))
+  )
+}
+
+function line(text: string): string {
+  return `glovebox: ${text}\n`
+}
+
+function paragraph(head: string, items: readonly string[]): string {
+  if (items.length === 0) return ''
+  const shown = items.slice(0, mostShown).map((item) => `  ${item}\n`)
+  const more = items.length > mostShown ? [`  (and ${items.length - mostShown} more)\n`] : []
+  return line(head) + [...shown, ...more].join('')
+}
