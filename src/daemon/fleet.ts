@@ -121,10 +121,10 @@ export function createFleet({
 
   async function remove(launched: Launched): Promise<StopReply['stopped'][number]> {
     const stopped = { name: launched.request.name, id: launched.id() }
-    await launched.stop()
+    const { unsynced } = await launched.stop()
     all.delete(launched)
     onChange()
-    return stopped
+    return { ...stopped, unsynced }
   }
 
   return {

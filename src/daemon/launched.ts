@@ -37,7 +37,8 @@ export interface Launched {
   tools(signal: AbortSignal): Promise<Tool[]>
   /** One of its pool, which is not its own from then on. */
   takeWaiting(): Served | undefined
-  stop(): Promise<void>
+  /** Whether something that it did to a copied workspace could not be taken over. */
+  stop(): Promise<{ readonly unsynced: boolean }>
 }
 
 /**
@@ -245,12 +246,14 @@ export async function launch(
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stop(): Promise<{ unsynced: boolean }> {
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
     const left = current
     await Promise.all([left?.stop(), pool?.close(), ...[...fresh].map(async (one) => one.discard())])
     log.close()
+    const end = await left?.ended
+    return { unsynced: end?.unsynced === true }
   }
 }
 

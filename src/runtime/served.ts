@@ -43,6 +43,8 @@ export interface Served {
 export interface ServedEnd {
   readonly exit: Exit | undefined
   readonly why: string
+  /** Something that it did to a copied workspace could not be taken over. */
+  readonly unsynced: boolean
 }
 
 export interface ServeOptions {
@@ -155,7 +157,7 @@ async function start(
   async function shakeHandsOrTell(): Promise<ServerSelf> {
     let hasEnded = false
     const noteEnd = (): void => void (hasEnded = true)
-    sandbox.exit.then(noteEnd, noteEnd)
+    sandbox.wall.exit.then(noteEnd, noteEnd)
     try {
       return await shakeHands(connection, { timeMs: handshakeMs, signal })
     } catch (error) {
@@ -188,7 +190,7 @@ async function watch(
   let exit: Exit | undefined
   let why: string
   try {
-    exit = await sandbox.exit
+    exit = await sandbox.wall.exit
     await settlesWithin(pipe.serverEnded, graceMs)
     why = unrecorded ?? whyGone(sandbox, exit)
   } catch (error) {
@@ -196,18 +198,20 @@ async function watch(
   }
   await pipe.serverGone(why, graceMs)
   end(why)
-  return { exit, why }
+  // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
+  await sandbox.exit.catch(() => undefined) // told above
+  return { exit, why, unsynced: sandbox.unsynced() }
 }
 
 /** What no guard could be put before. */
 async function lost({ exit }: Sandbox): Promise<ServedEnd> {
   await exit.catch(() => undefined) // what ended it is thrown to the caller
-  return { exit: undefined, why: 'it was never reached' }
+  return { exit: undefined, why: 'it was never reached', unsynced: false }
 }
 
 async function endPolitely(sandbox: Sandbox, endInput: () => void): Promise<void> {
   endInput()
-  const settled = sandbox.exit.then(
+  const settled = sandbox.wall.exit.then(
     () => undefined,
     () => undefined, // told by `ended`
   )
