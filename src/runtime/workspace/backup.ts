@@ -84,7 +84,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
       const fd = host.open(bytesOf(own))
       try {
         if (stampOf(fstatSync(fd)) !== entry.stamp) return 'changed'
-        const { of } = await copyFile(fd, to, own, { mode: entry.mode, sync: true }, tools)
+        const { of } = await copyFile(fd, to, own, { mode: entry.mode }, tools)
         if (of === entry.stamp) return 'same'
         to.unlink(bytesOf(own))
         return 'changed'
@@ -103,7 +103,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
       if (stat?.isFile() !== true) return false
       const fd = openOwn(from, own)
       try {
-        await copyFile(fd, reaches.kept.parent(path), own, { mode: stat.mode & 0o777, sync: true }, tools)
+        await copyFile(fd, reaches.kept.parent(path), own, { mode: stat.mode & 0o777 }, tools)
         return true
       } finally {
         closeSync(fd)

@@ -93,7 +93,7 @@ export async function copyIn(options: {
     try {
       const stat = fstatSync(fd)
       if (!stat.isFile()) return leftOut.add(shown(path))
-      const copied = await copyFile(fd, copy, name, { mode: stat.mode & 0o777, sync: false }, tools)
+      const copied = await copyFile(fd, copy, name, { mode: stat.mode & 0o777 }, tools)
       const { size } = fstatSync(fd)
       files += 1
       bytes += size

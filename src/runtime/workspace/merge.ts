@@ -2,6 +2,7 @@ import { GloveboxError } from '../../errors.ts'
 import { formatBytes } from '../../policy/sizes.ts'
 import type { Directory } from '../../system/directory.ts'
 import type { Places } from '../../system/places.ts'
+import { syncDisk } from '../../system/sync-disk.ts'
 import { hasCode } from '../../system/error-code.ts'
 import { applyOne, settleDirectories, type Applying } from './apply.ts'
 import { makeBackup, type Backup, type BackupItem } from './backup.ts'
@@ -144,6 +145,9 @@ function boundGrowth(changes: readonly Change[], trees: { host: Tree; sandbox: T
   )
 }
 
+/** From here on, one sync of a file system takes less time than one of each file. */
+const fewFiles = 100
+
 async function applyAll(
   { changes, conflicts }: { readonly changes: readonly Change[]; readonly conflicts: readonly Conflict[] },
   reach: { readonly host: Reach; readonly sandbox: Reach },
@@ -151,9 +155,14 @@ async function applyAll(
   { places, about, onBytes, signal }: MergeOptions,
 ): Promise<Merged> {
   if (changes.length === 0 && conflicts.length === 0) return { done: [], conflicts: [], failed: [], backup: undefined }
-  const tools = copyTools(onBytes, signal)
   requireRoom(changes, trees)
+  const together = changes.length > fewFiles && (await syncDisk(about.workspace))
+  const tools = copyTools(onBytes, signal, !together)
   const backup = makeBackup(places, about.id, tools)
+  // Nothing is replaced before its backup is on disk, and the copy stays until what it has is.
+  const settled = async (path: string): Promise<void> => {
+    if (together) await syncDisk(path)
+  }
   try {
     const late: Conflict[] = []
     const failed: { path: TreePath; why: string }[] = []
@@ -163,6 +172,7 @@ async function applyAll(
     const note = (kept: readonly TreePath[]): void =>
       backup.note({ workspace, inode, id, server, atMs: Date.now(), items: [...items.values()], kept })
     note([])
+    await settled(backup.directory)
     const applying: Applying = { ...reach, ...trees, tools }
     const done: Change[] = []
     const breath = breathing(signal)
@@ -189,6 +199,8 @@ async function applyAll(
       if (is !== undefined && (await backup.keepSandboxes(reach.sandbox, path))) kept.push(path)
     }
     note(kept)
+    await settled(backup.directory)
+    await settled(about.workspace)
     return { done, conflicts: all, failed, backup: { name: backup.name, directory: backup.directory } }
   } finally {
     backup.close()
