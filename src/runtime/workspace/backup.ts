@@ -36,7 +36,7 @@ export interface BackupAbout {
 }
 
 export interface Backup {
-  /** `20261121T173000Z-ID` */
+  /** `20261121T173000123Z-ID` */
   readonly name: string
   readonly directory: string
   /** Keeps what the host has there. `same`: it was what it was thought to be, all the while. */
@@ -58,7 +58,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
   const above = backupsOf(places)
   makeAbove(places.state)
   for (const each of [places.state, above]) ownDirectory(each)
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '')
   const top = openDirectory(above)
   let name = `${stamp}-${id}`
   for (let more = 1; top.stat(Buffer.from(name)) !== undefined; more += 1) name = `${stamp}-${more}-${id}`
