@@ -22,6 +22,17 @@ export const verbs: Readonly<Record<string, Verb>> = {
   status: { summary: 'the sandboxes that run now', load: async () => import('./commands/status.ts') },
   ps: { summary: 'the same as status', alias: true, load: async () => import('./commands/status.ts') },
   stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
+  launch: { summary: 'start a server that goes on without you', load: async () => import('./commands/launch.ts') },
+  'launch-many': { summary: 'many sandboxes at once, measured', load: async () => import('./commands/launch-many.ts') },
+  stop: { summary: 'end launched servers', load: async () => import('./commands/stop.ts') },
+  call: { summary: 'call a tool of a server', load: async () => import('./commands/call.ts') },
+  tools: { summary: 'the tools of a server', load: async () => import('./commands/tools.ts') },
+  logs: { summary: 'what a launched server logs', load: async () => import('./commands/logs.ts') },
+  test: {
+    summary: 'start a server once, and tell how long each stage takes',
+    load: async () => import('./commands/test.ts'),
+  },
+  daemon: { summary: 'the process that owns launched servers', load: async () => import('./commands/daemon.ts') },
   workspace: {
     summary: 'copies of workspaces, and what was there before their changes were taken over',
     load: async () => import('./commands/workspace.ts'),
@@ -50,6 +61,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what npx and uvx servers are pinned to and started from',
     load: async () => import('./commands/package.ts'),
   },
+  image: { summary: 'what virtual machines start from', load: async () => import('./commands/image.ts') },
   doctor: {
     summary: 'find out what this machine can enforce, by doing it',
     load: async () => import('./commands/doctor.ts'),

@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'HOST_CANNOT'
   | 'NATIVE_MISSING'
   | 'REFUSED'
+  | 'TOOL_ERROR'
   | 'TIMED_OUT'
   | 'NOT_STARTED'
   | 'NOT_EXECUTABLE'
@@ -50,6 +51,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   HOST_CANNOT: exitCodes.hostCannot,
   NATIVE_MISSING: exitCodes.hostCannot,
   REFUSED: exitCodes.refused,
+  TOOL_ERROR: exitCodes.toolError,
   TIMED_OUT: exitCodes.timedOut,
   NOT_STARTED: exitCodes.notStarted,
   NOT_EXECUTABLE: exitCodes.notExecutable,

@@ -8,7 +8,7 @@ import { copiedVariable, defaultsLayer, originIn, placedError, serverLayer } fro
 import { flagsLayer } from './layers/flags.ts'
 import { mergeLayers, type Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
-import { policyOf, unusedKeys } from './layers/policy.ts'
+import { placedOf, policyOf, unusedKeys, type Placed } from './layers/policy.ts'
 import type { PolicyFlags } from './policy-flags.ts'
 import { profileFolders } from './profile/folder.ts'
 import { profileLayer, type ChosenProfile } from './profile/layer.ts'
@@ -25,6 +25,7 @@ export interface ConfiguredServer {
   readonly cwd: string
   readonly policy: Policy
   readonly origins: Origins
+  readonly placed: Placed
   /** Placement keys that are written but mean nothing for this start. */
   readonly unused: readonly string[]
   readonly scope: 'project' | 'user' | 'file'
@@ -43,6 +44,8 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
+  /** For a verb that starts as many sandboxes as a server wants. */
+  readonly placesSandboxes?: boolean
   /** Variables stay as they are written: a policy that is only shown needs none. */
   readonly copiesNothing?: boolean
 }
@@ -132,7 +135,7 @@ export async function configureServer(
     ...flags,
   ]
   const merged = mergeLayers(layers)
-  const policy = policyOf(merged)
+  const policy = policyOf(merged, options)
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
@@ -141,6 +144,7 @@ export async function configureServer(
     cwd: owner.scope.kind === 'project' ? owner.directory : options.cwd,
     policy,
     origins: merged.origins,
+    placed: placedOf(merged, policy),
     unused: unusedKeys(merged.sandbox),
     scope: owner.scope.kind,
     file: owner.file.source.path,

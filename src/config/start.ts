@@ -6,6 +6,7 @@ import { commandOf } from './command-words.ts'
 import { policyForCommand } from './command-policy.ts'
 import type { Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
+import type { Placed } from './layers/policy.ts'
 import type { PolicyFlags } from './policy-flags.ts'
 
 /** The flags of a start that name a file or a profile. */
@@ -24,6 +25,7 @@ export interface Start {
   readonly cwd: string
   readonly policy: Policy
   readonly origins: Origins
+  readonly placed: Placed
   readonly unused: readonly string[]
   /** Of a configured server: what it is called there, and the file that has it. */
   readonly server?: { readonly name: string; readonly file: string; readonly scope: 'project' | 'user' | 'file' }
@@ -50,7 +52,7 @@ export function addStartFlags(command: Command, options: { servers: boolean }): 
 export async function startOf(
   words: readonly string[],
   flags: StartFlags,
-  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean },
+  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean; placesSandboxes?: boolean },
 ): Promise<Start> {
   const { cwd, env } = options
   const [only, ...more] = words
@@ -70,8 +72,15 @@ export async function startOf(
   const known = options.servers && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
   const command = known?.command ?? commandOf(words, flags.command)
   const layers = known === undefined ? [] : [known.layer]
-  const { policy, origins } = await policyForCommand(command, { cwd, env, flags, profile, manifest, known: layers })
-  return { name: flags.name ?? known?.name, command, cwd, policy, origins, unused: [], review: () => undefined }
+  const { policy, origins, placed } = await policyForCommand(command, {
+    cwd,
+    env,
+    flags,
+    profile,
+    manifest,
+    known: layers,
+  })
+  return { name: flags.name ?? known?.name, command, cwd, policy, origins, placed, unused: [], review: () => undefined }
 }
 
 /** A short name of the catalogue, with the policy that its entry has. A program of that name is meant by its path. */
@@ -96,13 +105,17 @@ async function inCatalog(
   return { name, command, layer }
 }
 
-async function configured(name: string, flags: StartFlags, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
+async function configured(
+  name: string,
+  flags: StartFlags,
+  { cwd, env, placesSandboxes = false }: { cwd: string; env: NodeJS.ProcessEnv; placesSandboxes?: boolean },
+) {
   // Most starts are commands: the schema and a parser are loaded only where a configuration is.
   const { hasConfiguration } = await import('./find.ts')
   if (flags.config === undefined && !hasConfiguration(cwd, env)) return undefined
   const { loadServer } = await import('./servers.ts')
   const { config, profile, manifest } = flags
-  return loadServer(name, { cwd, env, flags, config, profile, manifest })
+  return loadServer(name, { cwd, env, flags, config, profile, manifest, placesSandboxes })
 }
 
 async function notInFile(

@@ -37,10 +37,15 @@ export type Receipt = Omit<JailReceipt, 'event'>
 
 export interface Driver {
   readonly name: DriverName
+  /** Who connects to the outside for its sandboxes: the relay beside a jail, or, where the relay has no network, this process. */
+  readonly dials: EgressOptions['dials']
   /** Finds out by starting something; never by looking at a file. */
   probe(signal: AbortSignal): Promise<Support>
-  /** The receipt of a start with default limits that is over at once: the short form of `probe`. */
-  tryOut(signal: AbortSignal): Promise<Receipt>
+  /**
+   * The receipt of a start with default limits that is over at once: the short form of `probe`. Undefined for a driver that
+   * cannot say anything within some milliseconds.
+   */
+  readonly tryOut: ((signal: AbortSignal) => Promise<Receipt>) | undefined
   /** Starts exactly this plan, or throws a GloveboxError. Never a weaker one. */
   start(plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall>
 }
@@ -67,6 +72,8 @@ export interface StartOptions {
 export interface EgressOptions {
   /** Absolute, 107 bytes at most, in a directory of ours alone; listened on already (`protocol/egress-link.ts`). */
   readonly socket: string
+  /** Which of the two the other end of the socket expects; a driver refuses what its sandboxes cannot do. */
+  readonly dials: 'relay' | 'host'
   readonly tcpPorts: readonly number[]
   /** `10.0.0.5/32`: each range that a rule by address names. */
   readonly addresses: readonly string[]

@@ -1,14 +1,27 @@
 import { GloveboxError } from '../errors.ts'
+import type { Policy, PolicyLimits } from '../policy/policy.ts'
 import type { Driver, DriverName } from './driver.ts'
 
 /** The only place that knows drivers by name. Each is loaded when it is asked for. */
 const loaders: Readonly<Partial<Record<DriverName, () => Promise<Driver>>>> = {
   jail: async () => (await import('./jail/jail-driver.ts')).createJailDriver(process.env),
+  microvm: async () => (await import('./microvm/microvm-driver.ts')).createMicrovmDriver(process.env),
 }
 
-const planned: readonly DriverName[] = ['container', 'microvm', 'kubernetes']
+const planned: readonly DriverName[] = ['container', 'kubernetes']
 
-export const driverNames: readonly DriverName[] = ['jail', ...planned]
+export const driverNames: readonly DriverName[] = ['jail', 'microvm', ...planned]
+
+/** What a limit is that nobody set, where a driver has other ones than `defaultLimits`: a machine has its memory to itself. */
+const defaults: Readonly<Partial<Record<string, PolicyLimits>>> = {
+  microvm: { memoryBytes: 256 * 1024 ** 2 },
+}
+
+/** A policy with its driver's own defaults below those of its profile. */
+export function withDriverDefaults(policy: Policy): Policy {
+  const own = defaults[policy.driver]
+  return own === undefined ? policy : { ...policy, defaults: { ...own, ...policy.defaults } }
+}
 
 /** @throws GloveboxError HOST_CANNOT for a driver that this version does not have, USAGE for a name that is none */
 export async function loadDriver(name: string): Promise<Driver> {

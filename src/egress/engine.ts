@@ -50,6 +50,8 @@ export interface EngineOptions {
 /** Everything that is decided about the network of one sandbox, whatever carries its connections. */
 export interface Engine {
   serve(incoming: Incoming): void
+  /** One more than there may be, which was reset. */
+  refuseTooMany(place: { readonly address: string; readonly port: number }): void
   /** To a datagram for the resolver. Empty: none. */
   answer(query: Buffer): Buffer
   /** The supervisor saw a program on its way. */
@@ -294,6 +296,8 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     serve: (incoming) => guarded(incoming, serve(incoming)),
+    refuseTooMany: (place) =>
+      book.refuse(attribution.take(place.address, place.port), meant(place) ?? place, tooManyConnections),
     answer,
     onConnect(activity) {
       if (!recordUnheard(activity)) attribution.onConnect(activity)

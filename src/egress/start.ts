@@ -3,6 +3,7 @@ import type { Activity } from '../protocol/jail-status.ts'
 import type { Network } from '../policy/network.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine.ts'
 import type { OnRequest } from './http/forward.ts'
+import { dialedHere } from './link/dialed-here.ts'
 import { listenForRelay } from './link/relay-link.ts'
 import { hostLookup } from './lookup/host-lookup.ts'
 import { rememberLookups } from './lookup/lookup.ts'
@@ -16,6 +17,8 @@ export interface EgressOptions {
   readonly rules: Rules
   /** Those on which somebody listens inside. */
   readonly ports: readonly number[]
+  /** Who connects to the outside: a relay in a guest has no network. */
+  readonly dials: 'relay' | 'host'
   /** Where the relay finds us: absolute, 107 bytes at most, in a directory that is ours alone. */
   readonly socket: string
   readonly record: Recorder
@@ -49,10 +52,11 @@ const lastWordsMs = 250
  * @throws GloveboxError where that cannot be done: the sandbox must then not be started
  */
 export async function startEgress(options: EgressOptions): Promise<Egress> {
-  const { network, rules, record } = options
+  const { network, rules, record, dials } = options
   const { limits } = network
   const upstream = upstreamOf(options.env)
   const lookup = network.resolvers.length === 0 ? hostLookup : resolverLookup(network.resolvers)
+  const dial = { connectMs, idleMs: limits.idleMs }
   const engine = createEngine({
     rules,
     ports: new Set(options.ports),
@@ -60,7 +64,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
     upstream,
     record,
     onFailure: once(options.onFailure),
-    dial: { connectMs, idleMs: limits.idleMs },
+    dial,
     connections: limits.connections,
     onRequest: options.onRequest,
     ask: options.ask,
@@ -69,7 +73,9 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   const link = await listenForRelay({
     path: options.socket,
     limits: { ...limits, connectMs },
-    onIncoming: (incoming) => engine.serve(incoming),
+    dials,
+    onTooMany: (place) => engine.refuseTooMany(place),
+    onIncoming: (incoming) => engine.serve(dials === 'host' ? dialedHere(incoming, dial) : incoming),
     answer: (query) => engine.answer(query),
   })
   return {

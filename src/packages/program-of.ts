@@ -47,6 +47,15 @@ export async function programOf(
   }
 }
 
+/** The same for words that were resolved before: what of them is in the store is verified, whatever the runner would resolve to now. */
+export async function verifierFor(
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<(() => Promise<void>) | undefined> {
+  const key = bundleKey(words, env)
+  return key === undefined ? undefined : bundleVerifier(key, env)
+}
+
 /** The lock file that is named, or for `--frozen` the nearest one. A project's lock counts only when it is asked for. */
 function lockFor({ lock, frozen = false }: LockFlags, cwd: string): { path: string; frozen: boolean } | undefined {
   if (lock !== undefined) return { path: resolve(cwd, lock), frozen }

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 
 /** We were asked to end, and did. */
 export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
   readonly exitCode: number
 
   constructor(signal: NodeJS.Signals) {

@@ -24,6 +24,8 @@ export interface SandboxNetwork extends Egress {
 export async function openNetwork(options: {
   readonly network: Network
   readonly mode: Plan['mode']
+  /** Of the driver that starts the sandbox. */
+  readonly dials: EgressOptions['dials']
   /** The socket of the sandbox's channel, beside which there is room for another. */
   readonly channel: string | undefined
   readonly record: Recorder
@@ -33,8 +35,10 @@ export async function openNetwork(options: {
   readonly secrets: Secrets | undefined
   /** Who asks about names that no rule has; undefined where nobody is there to be asked. */
   readonly desk: AskDesk | undefined
+  /** Whose variables name a proxy. */
+  readonly env: NodeJS.ProcessEnv
 }): Promise<SandboxNetwork> {
-  const { network, mode, channel, record, onFailure } = options
+  const { network, mode, dials, channel, record, onFailure } = options
   if (channel === undefined) {
     throw new GloveboxError('NOT_STARTED', 'there is no place for the socket of this sandbox’s network', {
       fix: 'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
@@ -54,13 +58,14 @@ export async function openNetwork(options: {
     rules: rulesFor(network, mode, desk),
     ask: desk && ((wish) => desk.ask(wish)),
     ports,
+    dials,
     socket,
     record,
     onFailure,
-    env: process.env,
+    env: options.env,
     ...withSecrets,
   })
-  return { ...egress, trust, options: { socket, tcpPorts: ports, addresses } }
+  return { ...egress, trust, options: { socket, dials, tcpPorts: ports, addresses } }
 }
 
 function rulesFor(network: Network, mode: Plan['mode'], desk: AskDesk | undefined): Rules {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { loadDriver } from '../drivers/registry.ts'
+import { loadDriver, withDriverDefaults } from '../drivers/registry.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { programOf, type LockFlags } from '../packages/program-of.ts'
 import type { HostFacts } from '../policy/host-facts.ts'
@@ -34,7 +34,8 @@ export async function prepare(options: {
   /** Where the versions of a package have to come from: `--lock`, `--frozen`. */
   locked?: LockFlags
 }): Promise<Prepared> {
-  const { policy, terminal } = options
+  const { terminal } = options
+  const policy = withDriverDefaults(options.policy)
   const cwd = options.cwd ?? process.cwd()
   const { command, name, verify } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
   const facts = inspectHost(policy, command, process.env, cwd)

@@ -1,9 +1,8 @@
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
-import { exitCodes, GloveboxError } from '../errors.ts'
+import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
-import type { GuardPipe } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
@@ -12,6 +11,7 @@ import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
+import { attachClient, settlesWithin, whyGone } from './guarded.ts'
 import { Interrupted } from './interrupted.ts'
 import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
@@ -93,7 +93,14 @@ async function converse(
 ): Promise<number> {
   const client = clientStreams()
   try {
-    const { pipe, spoke } = await attach(sandbox, record, options, client)
+    const { pipe, spoke } = await attachClient(sandbox, {
+      ...options,
+      secrets: options.secrets,
+      record,
+      client: { clientIn: client.input, clientOut: client.output },
+      onStderr: (chunk) =>
+        void process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk),
+    })
     const first = await Promise.race([
       pipe.ended.then(({ side }) => side),
       sandbox.wall.exit.then(() => 'server' as const),
@@ -117,35 +124,6 @@ async function converse(
   }
 }
 
-async function attach(
-  sandbox: Sandbox,
-  record: Recorder,
-  { plan, requestTimeMs, secrets, desk }: ServerOptions & { readonly desk: AskDesk | undefined },
-  client: ReturnType<typeof clientStreams>,
-): Promise<{ pipe: GuardPipe; spoke: () => boolean }> {
-  // Loaded while the server starts, which takes longer.
-  const [{ createGuard }, { attachGuard }, { createLogLines }] = await Promise.all([
-    import('../guard/guard.ts'),
-    import('../guard/pipe.ts'),
-    import('../guard/log-lines.ts'),
-  ])
-  const { stdio } = sandbox.wall
-  if (!stdio) throw new GloveboxError('INTERNAL', 'the driver gave no pipes')
-  const log = createLogLines({ record, stream: 'stderr' })
-  // Before anybody sees it: a value that is cut in two would pass every later look.
-  const stderr = secrets === undefined ? stdio.stderr : stdio.stderr.pipe(secrets.redactStream())
-  stderr.on('data', (chunk: Buffer) => {
-    process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk)
-    log.write(chunk)
-  })
-  stderr.once('end', () => log.end())
-  const guard = createGuard({ record, tools: plan.tools, limits: { messageBytes: plan.messageBytes }, requestTimeMs })
-  const streams = { clientIn: client.input, clientOut: client.output, serverIn: stdio.stdin, serverOut: stdio.stdout }
-  const pipe = attachGuard(guard, streams)
-  desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
-  return { pipe, spoke: () => guard.serverSpoke() }
-}
-
 function interruption(signal: AbortSignal): Promise<'interrupted'> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve('interrupted')
@@ -159,26 +137,6 @@ function interruption(signal: AbortSignal): Promise<'interrupted'> {
  */
 async function endPolitely({ wall }: Sandbox): Promise<void> {
   if (!(await settlesWithin(wall.exit, graceMs))) await wall.stop(graceMs)
-}
-
-async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([work.then(() => true), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Why there will be no more answers, in words for the client and its user. */
-function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
-  const limit = endedBy()
-  if (limit !== undefined) return `the sandbox of "${plan.server}" was ended: ${limit}`
-  if (exit.signal !== null) return `the server "${plan.server}" was ended by signal ${exit.signal}`
-  return `the server "${plan.server}" ended with exit code ${exit.code}`
 }
 
 function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {

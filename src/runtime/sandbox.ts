@@ -22,6 +22,8 @@ export interface Sandbox {
   readonly endedBy: () => string | undefined
   /** Whether, at its end, something that it did to a copied workspace could not be taken over. */
   readonly unsynced: () => boolean
+  /** One that was started as a spare is found by its name from now on. */
+  readonly announce: () => void
 }
 
 /** A fresh sandbox id: names its audit file, its cgroup, its hostname. */
@@ -42,6 +44,10 @@ export interface SandboxOptions {
   readonly secrets?: Secrets | undefined
   /** Who asks about names that no rule of the plan has. */
   readonly desk?: AskDesk | undefined
+  /** Whose variables count for the way to the outside (proxies); ours by default. */
+  readonly env?: NodeJS.ProcessEnv | undefined
+  /** Not the one that its name means, as long as it is not announced. */
+  readonly spare?: boolean | undefined
   /** Told before the program runs, of a plan that publishes ports. */
   readonly onPublished?: ((ports: readonly ListeningPort[]) => void) | undefined
   /** What is told on the way is for programs. */
@@ -69,7 +75,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
   const exit = untilEnded(wall, around)
-  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced }
+  const announce = (): void => announceAs(registered, told.start(), { plan, ports: around.ports, spare: false })
+  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
 
   async function begin(): Promise<{ around: Surroundings; started: Wall }> {
     let opened: Surroundings | undefined
@@ -112,7 +119,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 async function startWall(
-  { id, driver, record, stdio, signal, verify, plan, onPublished }: SandboxOptions,
+  { id, driver, record, stdio, signal, verify, plan, spare = false, onPublished }: SandboxOptions,
   {
     registered,
     around,
@@ -128,9 +135,8 @@ async function startWall(
       socket: registered.socket,
       egress: around.egress,
       beforeProgram: async () => {
-        const { command, plan: hash } = told.start()
         const { ports } = around
-        registered.announce({ server: plan.server, driver: plan.driver, plan: hash, command, published: ports })
+        announceAs(registered, told.start(), { plan, ports, spare })
         if (ports.length > 0) onPublished?.(ports)
         await verify?.()
       },
@@ -147,6 +153,14 @@ async function startWall(
   )
   await around.letIn(wall)
   return wall
+}
+
+function announceAs(
+  registered: Registered,
+  { command, plan: hash }: StartFact,
+  { plan: { server, driver }, ports, spare }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean },
+): void {
+  registered.announce({ server, driver, plan: hash, command, published: ports, ...(spare && { spare }) })
 }
 
 interface Told {

@@ -1,3 +1,5 @@
+import { Interrupted } from './interrupted.ts'
+
 /** Signals by which a terminal, a client or a service manager asks us to end. */
 const ending: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
 
@@ -9,5 +11,16 @@ export function onEndingSignals(onSignal: (signal: NodeJS.Signals) => void): () 
   for (const signal of ending) process.on(signal, onSignal)
   return () => {
     for (const signal of ending) process.off(signal, onSignal)
+  }
+}
+
+/** Work that a wish of the user's to end is handed to, and that ends with it. @throws Interrupted */
+export async function untilSignalled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupted = new AbortController()
+  const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
+  try {
+    return await work(interrupted.signal)
+  } finally {
+    release()
   }
 }

@@ -1,4 +1,4 @@
-import type { EgressOptions, Receipt, StartOptions, Wall } from '../drivers/driver.ts'
+import type { Driver, EgressOptions, Receipt, StartOptions, Wall } from '../drivers/driver.ts'
 import { noWayIn } from '../drivers/no-way-in.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
@@ -32,9 +32,12 @@ export interface Surroundings {
 export interface SurroundingsOptions {
   readonly id: string
   readonly plan: Plan
+  readonly driver: Pick<Driver, 'dials'>
   readonly record: Recorder
   readonly secrets?: Secrets | undefined
   readonly desk?: AskDesk | undefined
+  /** Whose variables count for the way to the outside (proxies); ours by default. */
+  readonly env?: NodeJS.ProcessEnv | undefined
   /** What is told on the way is for programs. */
   readonly json?: boolean
   readonly signal: AbortSignal
@@ -88,18 +91,20 @@ export async function openSurroundings(options: SurroundingsOptions): Promise<Su
 }
 
 async function openNetwork(options: SurroundingsOptions): Promise<SandboxNetwork | undefined> {
-  const { plan, socket, record, onFailure, id, secrets, desk } = options
+  const { plan, driver, socket, record, onFailure, id, secrets, desk, env = process.env } = options
   if (plan.network === null) return undefined
   const loaded = await import('./network.ts')
   return loaded.openNetwork({
     network: plan.network,
     mode: plan.mode,
+    dials: driver.dials,
     channel: socket,
     record,
     onFailure,
     sandbox: id,
     secrets,
     desk,
+    env,
   })
 }
 

@@ -9,6 +9,8 @@ export interface ToolCall {
   readonly signal?: AbortSignal | undefined
   /** What it may print on stdout before it is ended, default 64 MiB. */
   readonly maxBytes?: number
+  /** Each line of stderr as it comes, for work that tells how far it is. */
+  readonly onLine?: (line: string) => void
 }
 
 export interface ToolResult {
@@ -45,8 +47,13 @@ export async function runTool(call: ToolCall): Promise<ToolResult> {
     if (bytes > limit) kill()
     else out.push(chunk)
   })
+  let line = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err = (err + text).slice(-64 * 1024)
+    if (call.onLine === undefined) return
+    const lines = (line + text).split('\n')
+    line = (lines.pop() ?? '').slice(-4096)
+    for (const each of lines) call.onLine(each)
   })
   try {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {

@@ -26,8 +26,41 @@ export async function spawnInside(
   args: readonly string[],
   stdio: 'pipe' | 'inherit',
 ): Promise<InsideProcess> {
+  const { child, ...inside } = await launch(binary, args, [stdio, stdio, stdio])
+  const [stdin, stdout, stderr] = child
+  return { ...inside, stdio: stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined }
+}
+
+/** A glovebox-inside whose program speaks on its descriptors 1 and 2: each is one end of a pair of sockets, and we have the other. */
+export interface SocketsProcess extends Omit<InsideProcess, 'stdio'> {
+  readonly sockets: readonly [Duplex, Duplex]
+}
+
+/**
+ * The same with a file, or nothing, to read from, and two streams for both directions.
+ * @param input an open file, which stays the caller's
+ */
+export async function spawnOnSockets(
+  binary: string,
+  args: readonly string[],
+  input: number | 'ignore',
+): Promise<SocketsProcess> {
+  // A pipe of Node's is a pair of sockets (libuv, uv_spawn), whose streams are made to be read and written.
+  const { child, ...inside } = await launch(binary, args, [input, 'pipe', 'pipe'])
+  return { ...inside, sockets: [child[1] as Duplex, child[2] as Duplex] }
+}
+
+type Launched = Omit<InsideProcess, 'stdio'> & {
+  readonly child: readonly [Writable | null, Readable | null, Readable | null]
+}
+
+async function launch(
+  binary: string,
+  args: readonly string[],
+  stdio: readonly ('pipe' | 'inherit' | 'ignore' | number)[],
+): Promise<Launched> {
   const child = spawn(binary, [...args, '--plan-fd', String(planFd), '--status-fd', String(statusFd)], {
-    stdio: [stdio, stdio, stdio, 'pipe', 'pipe'],
+    stdio: [...stdio, 'pipe', 'pipe'],
     env: {},
     shell: false,
   })
@@ -35,7 +68,7 @@ export async function spawnInside(
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
   await started(child)
-  const [stdin, stdout, stderr] = [child.stdin, child.stdout, child.stderr]
+  const { stdin, stdout, stderr } = child
   const plan = child.stdio[planFd] as Duplex
   const status = child.stdio[statusFd] as Duplex
   // At the child's exit Node reads away what waits in each stream of this list that nobody listens to yet: the last words
@@ -45,8 +78,8 @@ export async function spawnInside(
   // The launcher may be gone while we write: its exit status tells, the broken pipe adds nothing.
   plan.on('error', () => undefined)
   return {
+    child: [stdin, stdout, stderr],
     pid: child.pid ?? -1,
-    stdio: stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined,
     plan,
     status,
     ended,

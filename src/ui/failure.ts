@@ -7,6 +7,7 @@ export function renderFailure(
   error: unknown,
   options: { json: boolean; style: Style },
 ): { text: string; exitCode: number } {
+  if (isInterrupted(error)) return { text: '', exitCode: error.exitCode }
   const known =
     error instanceof GloveboxError ? error : new GloveboxError('INTERNAL', messageOf(error), { cause: error })
   if (options.json) {
@@ -17,6 +18,11 @@ export function renderFailure(
   if (known.fix !== undefined) lines.push(`  ${options.style.dim('fix:')} ${safe(known.fix)}`)
   if (!(error instanceof GloveboxError) && error instanceof Error) lines.push(options.style.dim(error.stack ?? ''))
   return { text: `${lines.join('\n')}\n`, exitCode: known.exitCode ?? exitCodes.failed }
+}
+
+/** Told apart by its name: a start does not load the module for it. Who ended us knows why. */
+function isInterrupted(error: unknown): error is Error & { readonly exitCode: number } {
+  return error instanceof Error && error.name === 'Interrupted' && 'exitCode' in error
 }
 
 /** Names out of a project's files and of a sandbox are in messages; line breaks are ours. */

@@ -50,3 +50,22 @@ export function sizeOf(bytes: number): string {
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
+
+/** Long work in steps that have names: on one line of a terminal; elsewhere each step is a line. */
+export function stepsOf(
+  what: string,
+  stream: NodeJS.WriteStream,
+): { show: (at: { readonly step: string; readonly share: number }) => void; clear: () => void } {
+  let last = ''
+  return {
+    show({ step, share }) {
+      if (stream.isTTY) stream.write(`\r${what}: ${Math.floor(Math.min(1, share) * 100)} %, ${step}\u{1b}[K`)
+      else if (step !== last) stream.write(`glovebox: ${what}: ${step}\n`)
+      last = step
+    },
+    clear() {
+      if (stream.isTTY && last !== '') stream.write('\r\u{1b}[K')
+      last = ''
+    },
+  }
+}

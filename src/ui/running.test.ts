@@ -4,7 +4,7 @@ import type { StatsReply } from '../protocol/inside/v1.ts'
 import type { RunningRecord } from '../runtime/running/record.ts'
 import { renderCopied } from './copied.ts'
 import { amountOf, sizeOf } from './progress.ts'
-import { ageOf, renderRunning } from './running.ts'
+import { ageOf, renderRunning, type Shown } from './running.ts'
 import { renderStats } from './stats.ts'
 
 const sandbox: RunningRecord = {
@@ -34,12 +34,14 @@ const stats: StatsReply = {
   lastDenials: [{ atMs: 1, operation: 'con\u{1b}nect', subject: Buffer.from('1.2.3.4:80\u{1b}[2J') }],
 }
 
+const row = { ...sandbox, memoryBytes: 2 * 1024 ** 2 }
+const shown = (running: Shown['running']): Shown => ({ running, servers: [], ended: [] })
 const plain = { stream: { isTTY: false } }
 
 test('Running sandboxes are a table for people and a document for programs, with nothing that a terminal obeys', () => {
-  const text = renderRunning([sandbox], { json: false, now: 61_000, ...plain })
-  assert.match(text, /files +gbx-0123456789ab +jail +60 s +7 +node x\\u\{1b\}\]0;owned\\u\{7\}/)
-  const json = JSON.parse(renderRunning([sandbox], { json: true, now: 0, ...plain })) as { sandboxes: object[] }
+  const text = renderRunning(shown([row]), { json: false, now: 61_000, ...plain })
+  assert.match(text, /files +gbx-0123456789ab +jail +60 s +2\.0 MiB +- +7 +node x\\u\{1b\}\]0;owned\\u\{7\}/)
+  const json = JSON.parse(renderRunning(shown([row]), { json: true, now: 0, ...plain })) as { sandboxes: object[] }
   assert.deepEqual(Object.keys(json.sandboxes[0] ?? {}), [
     'id',
     'name',
@@ -50,13 +52,15 @@ test('Running sandboxes are a table for people and a document for programs, with
     'startedMs',
     'channel',
     'published',
+    'memoryBytes',
+    'spare',
   ])
   const published = [{ address: '::1', port: 8080, inside: 3000 }]
   assert.match(
-    renderRunning([{ ...sandbox, published }], { json: false, now: 0, ...plain }),
+    renderRunning(shown([{ ...row, published }]), { json: false, now: 0, ...plain }),
     / ports [^]* \[::1\]:8080→3000 /,
   )
-  assert.equal(renderRunning([], { json: false, now: 0, ...plain }), 'no sandbox is running\n')
+  assert.equal(renderRunning(shown([]), { json: false, now: 0, ...plain }), 'no sandbox is running\n')
   assert.deepEqual([119_999, 120_000, 7_200_000, 172_800_000, -5].map(ageOf), ['119 s', '2 min', '2 h', '2 d', '0 s'])
 })
 

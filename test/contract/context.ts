@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { Driver, Exit, Wall } from '../../src/drivers/driver.ts'
+import { withDriverDefaults } from '../../src/drivers/registry.ts'
 import type { Network } from '../../src/policy/network.ts'
 import type { Plan } from '../../src/policy/plan.ts'
 import type { Policy } from '../../src/policy/policy.ts'
@@ -39,11 +40,12 @@ export interface Ran extends Omit<Started, 'stdio'> {
   readonly stderr: Buffer
 }
 
-export function createContract(driver: Driver): Contract {
+/** `dials`: where a driver's sandboxes can do with both, either. */
+export function createContract(driver: Driver, dials: Driver['dials'] = driver.dials): Contract {
   const walls = new Set<Wall>()
 
   const plan = (command: readonly string[], policy: Partial<Policy> = {}): Plan => {
-    const whole = { ...defaultPolicy, driver: driver.name, ...policy }
+    const whole = withDriverDefaults({ ...defaultPolicy, driver: driver.name, ...policy })
     const facts = inspectHost(whole, command, process.env, process.cwd())
     return resolvePlan('contract', whole, facts, { env: process.env, terminal: false })
   }
@@ -52,7 +54,8 @@ export function createContract(driver: Driver): Contract {
     const activities: Activity[] = []
     const limits: JailLimitHit[] = []
     const id = `gbx-test-${randomBytes(6).toString('hex')}`
-    const network = plan.network === null ? undefined : await openNetworkOf(plan, plan.network, id)
+    const network =
+      plan.network === null ? undefined : await openNetworkOf(plan, { network: plan.network, sandbox: id, dials })
     const options = {
       id,
       stdio: 'pipe',
@@ -90,7 +93,10 @@ export function createContract(driver: Driver): Contract {
 }
 
 /** As a running sandbox has it, with nowhere to write the record to. */
-async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string): Promise<SandboxNetwork> {
+async function openNetworkOf(
+  { mode }: Plan,
+  about: { readonly network: Network; readonly sandbox: string; readonly dials: Driver['dials'] },
+): Promise<SandboxNetwork> {
   const directory = mkdtempSync('/tmp/gbx-net-')
   const record = (): void => undefined
   const onFailure = (error: unknown): void => {
@@ -98,14 +104,14 @@ async function openNetworkOf({ mode }: Plan, network: Network, sandbox: string):
   }
   const channel = path.join(directory, 'channel')
   const opened = await openNetwork({
-    network,
+    ...about,
     mode,
     channel,
     record,
     onFailure,
-    sandbox,
     secrets: undefined,
     desk: undefined,
+    env: process.env,
   })
   return {
     ...opened,

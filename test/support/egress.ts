@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { RelayLimits } from '../../src/protocol/egress-link.ts'
 import type { EgressFact, Fact } from '../../src/protocol/facts.ts'
 import type { OnRequest } from '../../src/egress/http/forward.ts'
 import type { Rules } from '../../src/egress/rules.ts'
 import { createEngine, type Engine } from '../../src/egress/engine.ts'
+import { dialedHere } from '../../src/egress/link/dialed-here.ts'
 import { listenForRelay } from '../../src/egress/link/relay-link.ts'
 import { rememberLookups } from '../../src/egress/lookup/lookup.ts'
 import { upstreamOf } from '../../src/egress/upstream.ts'
@@ -30,6 +32,9 @@ export interface BenchOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly onRequest?: OnRequest
   readonly connections?: number
+  /** `host`: with these limits. */
+  readonly dials?: 'relay' | 'host'
+  readonly limits?: Partial<RelayLimits>
   /** Throws for what cannot be recorded. */
   readonly record?: (fact: Fact) => void
 }
@@ -40,6 +45,16 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
   const facts: EgressFact[] = []
   const failures: unknown[] = []
   const names = options.names ?? {}
+  const limits = {
+    connections: 100,
+    bytesPerSecond: null,
+    bytes: null,
+    idleMs: 60_000,
+    connectMs: 2000,
+    ...options.limits,
+  }
+  const { dials = 'relay' } = options
+  const dial = { connectMs: limits.connectMs, idleMs: limits.idleMs }
   const engine = createEngine({
     rules: {
       decide: (target) => {
@@ -61,15 +76,16 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
       facts.push(fact as EgressFact)
     },
     onFailure: (error) => void failures.push(error),
-    dial: { connectMs: 2000, idleMs: 60_000 },
+    dial,
     connections: options.connections ?? 100,
     onRequest: options.onRequest,
   })
-  const limits = { connections: 100, bytesPerSecond: null, bytes: null, idleMs: 60_000, connectMs: 2000 }
   const link = await listenForRelay({
     path: socket,
     limits,
-    onIncoming: (incoming) => engine.serve(incoming),
+    dials,
+    onTooMany: (place) => engine.refuseTooMany(place),
+    onIncoming: (incoming) => engine.serve(dials === 'host' ? dialedHere(incoming, dial) : incoming),
     answer: (query) => engine.answer(query),
   })
   const relay = await fakeRelay(socket)

@@ -11,6 +11,8 @@ export interface NetServers extends AsyncDisposable {
   echo(host?: string): Promise<number>
   /** Says `welcome` before it is asked, then how many bytes came once the other side has ended. */
   counting(): Promise<number>
+  /** Resets each connection after half of its answer. */
+  cutting(): Promise<number>
   http(answer: RequestListener): Promise<number>
   https(answer: RequestListener): Promise<number>
   /** Takes a WebSocket, and sends each short text back. */
@@ -39,6 +41,7 @@ export function netServers(name: string): NetServers {
     connections: () => sockets.size,
     echo: (host) => listen(createServer({ allowHalfOpen: true }, echo), host),
     counting: () => listen(createServer({ allowHalfOpen: true }, count)),
+    cutting: () => listen(createServer(cut)),
     http: (answer) => listen(createHttpServer(answer)),
     https: (answer) => listen(createTlsServer(authority.leafFor(name), answer)),
     webSocket: () => listen(createHttpServer().on('upgrade', webSocket)),
@@ -47,6 +50,10 @@ export function netServers(name: string): NetServers {
       await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))))
     },
   }
+}
+
+function cut(socket: Socket): void {
+  socket.once('data', () => socket.write('half', () => socket.resetAndDestroy()))
 }
 
 function echo(socket: Socket): void {

@@ -20,6 +20,7 @@ const needed = [
   'fuzz',
   'bench',
   'catalog',
+  'images',
   'profiles',
   'schema',
   'tools/testing',

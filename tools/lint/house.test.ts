@@ -119,6 +119,12 @@ const cases: readonly Case[] = [
     good: { 'src/drivers/registry.ts': registry, 'src/drivers/jail/b.ts': value },
   },
   {
+    title: 'what drivers share imports no driver, and each driver may import it',
+    rule: 'house(imports)',
+    bad: { 'src/drivers/launcher/A.ts': "export { value } from '../jail/b.ts'\n", 'src/drivers/jail/b.ts': value },
+    good: { 'src/drivers/jail/A.ts': "export { value } from '../launcher/b.ts'\n", 'src/drivers/launcher/b.ts': value },
+  },
+  {
     title: 'the guard never imports a driver, not even a type of it',
     rule: 'house(imports)',
     bad: {

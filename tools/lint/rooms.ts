@@ -27,6 +27,9 @@ const pureRooms: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
 }
 
+/** The folder below `src/drivers` that every driver may import, and which imports none. */
+const sharedByDrivers = 'launcher'
+
 /**
  * Why design.md, "Rooms, and who may import whom", forbids an import; undefined when it does not.
  * Type imports are held to the same rules: a room that knows another's types depends on it.
@@ -82,9 +85,10 @@ function roomOf(file: string): string {
   return parts.length > 2 ? (parts[1] ?? '') : ''
 }
 
-/** `src/drivers/jail/start.ts` → `jail`; `src/drivers/driver.ts` → undefined. */
+/** `src/drivers/jail/start.ts` → `jail`; `src/drivers/driver.ts` and what drivers share → undefined. */
 function driverOf(file: string): string | undefined {
-  return /^src\/drivers\/([^/]+)\//.exec(file)?.[1]
+  const folder = /^src\/drivers\/([^/]+)\//.exec(file)?.[1]
+  return folder === sharedByDrivers ? undefined : folder
 }
 
 /** `src/commands/audit.ts` and `src/commands/audit/tail.ts` → `audit`. */

@@ -27,10 +27,11 @@ const QUEUE: usize = 4;
 const STUCK: Duration = Duration::from_secs(2);
 
 /// Carries connections until the transport ends; each is handed to `connected`. `first` is written before anything else: a
-/// host's [`Framing::hello`]. To be called in a `LocalSet`.
+/// host's [`Framing::hello`]. An inside's `role` is asked again whenever something has come, since a clone becomes another
+/// one. To be called in a `LocalSet`.
 pub async fn carry<T>(
     transport: T,
-    role: Role,
+    role: impl Fn() -> Role,
     first: Vec<u8>,
     mut connected: impl FnMut(DuplexStream),
 ) -> io::Result<()>
@@ -38,7 +39,7 @@ where
     T: AsyncRead + AsyncWrite + 'static,
 {
     let (mut from, to) = split(transport);
-    let framing = Rc::new(RefCell::new(Framing::new(role)));
+    let framing = Rc::new(RefCell::new(Framing::new(role())));
     let (queue, queued) = channel(QUEUE);
     let _writer = Task(spawn_local(write(to, queued)));
     put(&queue, first).await?;
@@ -49,7 +50,11 @@ where
         if length == 0 {
             return Ok(());
         }
-        let events = framing.borrow_mut().receive(&buffer[..length]);
+        let events = {
+            let mut framing = framing.borrow_mut();
+            framing.become_one(role());
+            framing.receive(&buffer[..length])
+        };
         for event in events {
             match event {
                 Event::Answer(bytes) => put(&queue, bytes).await?,

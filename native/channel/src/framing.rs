@@ -76,6 +76,11 @@ impl Framing {
         }
     }
 
+    /// What is said in the next WELCOME.
+    pub fn become_one(&mut self, role: Role) {
+        self.role = role;
+    }
+
     /// What a host writes first; the HELLO at its end is repeated until it is answered.
     pub fn hello(session: Session) -> Vec<u8> {
         let mut bytes = vec![0; ZEROS];

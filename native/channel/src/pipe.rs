@@ -48,6 +48,13 @@ impl Pipe {
             .map(|ready| ready.map(drop).map_err(|_| Errno::BADF))
     }
 
+    /// Writable, or broken.
+    pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<Result<(), Errno>> {
+        self.0
+            .poll_write_ready(context)
+            .map(|ready| ready.map(drop).map_err(|_| Errno::BADF))
+    }
+
     /// Tries when there may be something, until it is not told that there was nothing.
     pub async fn when_readable<T>(
         &self,

@@ -22,12 +22,13 @@ use crate::egress::Egress;
 use crate::exec::Exec;
 use crate::files;
 use crate::futures::{either, Either};
-use crate::machine::Machine;
+use crate::guest::{Guest, Offers};
+use crate::identity::Identity;
 use crate::pipe::Pipe;
 use crate::rpc::{self, Inbound, Reply};
-use crate::seed::Seed;
-use crate::stats::Figures;
+use crate::stats::Gauge;
 use crate::status::{Code, Result, Status};
+use crate::wall::Wall;
 use crate::{machine, ports};
 
 /// The only protocol so far.
@@ -35,16 +36,13 @@ const PROTOCOL: u32 = 1;
 
 /// What an inside has to offer.
 pub struct Offer {
+    /// What is the same in each answer.
     pub hello: HelloReply,
-    pub seed: Rc<Seed>,
-    /// The environment of the sandbox's program.
-    pub env: Rc<Vec<Vec<u8>>>,
-    /// Where it was started.
-    pub directory: Rc<[u8]>,
-    /// "/", of the sandbox's tree.
+    pub identity: Rc<Identity>,
+    pub wall: Wall,
+    /// "/", of the sandbox's tree or of the guest's.
     pub root: OwnedFd,
-    pub figures: Figures,
-    pub machine: Box<dyn Machine>,
+    pub figures: Box<dyn Gauge>,
 }
 
 /// Where connections come from.
@@ -111,12 +109,12 @@ where
         return;
     };
     let peer = Rc::new(Peer {
-        exec: Exec::new(
-            Rc::clone(&offer.seed),
-            Rc::clone(&offer.env),
-            Rc::clone(&offer.directory),
-        ),
+        exec: match &offer.wall {
+            Wall::Jail(jail) => Some(Exec::new(jail)),
+            Wall::Guest(_) => None,
+        },
         egress: Egress::default(),
+        offers: Offers::default(),
         is_known: Cell::new(false),
         offer,
     });
@@ -166,8 +164,9 @@ where
 
 struct Peer {
     offer: Rc<Offer>,
-    exec: Exec,
+    exec: Option<Exec>,
     egress: Egress,
+    offers: Offers,
     is_known: Cell<bool>,
 }
 
@@ -220,6 +219,8 @@ fn is_long(call: Call) -> bool {
             | Call::FilesTarOut
             | Call::PortsConnect
             | Call::EgressAccept
+            | Call::GuestStart
+            | Call::GuestAccept
     )
 }
 
@@ -237,10 +238,11 @@ impl Peer {
                 let hello = self.hello(&inbound.only().await?)?;
                 reply.send(&hello).await
             }
-            Call::ExecExec => self.exec.run(inbound, reply).await,
+            Call::ExecExec => self.exec()?.run(inbound, reply).await,
             Call::ExecSignal => {
+                let exec = self.exec()?;
                 let request: SignalRequest = inbound.only().await?;
-                self.exec.signal(&request)?;
+                exec.signal(&request)?;
                 reply.send(&Empty {}).await
             }
             Call::FilesStat => {
@@ -272,16 +274,64 @@ impl Peer {
                 let result = files::tar_in(root, inbound).await?;
                 reply.send(&result).await
             }
-            Call::PortsConnect => ports::connect(&self.offer.seed, inbound, reply).await,
-            Call::EgressAccept => self.egress.accept(inbound, reply).await,
+            Call::PortsConnect => {
+                let by = match &self.offer.wall {
+                    Wall::Jail(jail) => ports::By::Seed(&jail.seed),
+                    Wall::Guest(_) => ports::By::Ourselves,
+                };
+                ports::connect(by, inbound, reply).await
+            }
+            Call::EgressAccept => {
+                self.exec()?;
+                self.egress.accept(inbound, reply).await
+            }
             Call::StatsRead => {
                 let StatsRequest {} = inbound.only().await?;
                 reply.send(&self.offer.figures.read()).await
             }
             Call::MachineSetClock | Call::MachineReseed | Call::MachinePowerOff => {
-                machine::call(&*self.offer.machine, call, inbound).await?;
+                let machine = &*self.guest()?.machine;
+                machine::call(machine, &self.offer.identity, call, inbound).await?;
                 reply.send(&Empty {}).await
             }
+            Call::GuestIdentify => {
+                let guest = self.guest()?;
+                guest.identify(&inbound.only().await?)?;
+                reply.send(&Empty {}).await
+            }
+            Call::GuestMountGiven => {
+                let guest = self.guest()?;
+                let Empty {} = inbound.only().await?;
+                guest.machine.mount_given()?;
+                reply.send(&Empty {}).await
+            }
+            Call::GuestStart => self.guest()?.start(inbound, reply).await,
+            Call::GuestCommand => {
+                let guest = self.guest()?;
+                guest.command(inbound.only().await?).await?;
+                reply.send(&Empty {}).await
+            }
+            Call::GuestAccept => self.guest()?.accept(&self.offers, inbound, reply).await,
+        }
+    }
+
+    /// Programs, which only a sandbox has.
+    fn exec(&self) -> Result<&Exec> {
+        self.exec.as_ref().ok_or_else(|| {
+            Status::new(
+                Code::Unimplemented,
+                "a guest's programs run in its sandboxes: ask one of those",
+            )
+        })
+    }
+
+    fn guest(&self) -> Result<&Guest> {
+        match &self.offer.wall {
+            Wall::Guest(guest) => Ok(guest),
+            Wall::Jail(_) => Err(Status::new(
+                Code::Unimplemented,
+                "a jail shares the host's clock, generator and power",
+            )),
         }
     }
 
@@ -298,6 +348,9 @@ impl Peer {
         self.is_known.set(true);
         let mut hello = self.offer.hello.clone();
         hello.protocol = PROTOCOL;
+        hello.generation = self.offer.identity.generation();
+        hello.instance = Bytes::copy_from_slice(&self.offer.identity.instance());
+        hello.services = self.offer.wall.services();
         Ok(hello)
     }
 }

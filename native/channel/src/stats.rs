@@ -8,6 +8,11 @@ use glovebox_wire::inside::{Pressure, StatsReply};
 
 use crate::board;
 
+/// Where figures come from.
+pub trait Gauge {
+    fn read(&self) -> StatsReply;
+}
+
 /// Open files of the sandbox's cgroups, and since when they count. The cgroups themselves are not visible inside.
 #[derive(Default)]
 pub struct Figures {
@@ -27,10 +32,11 @@ pub struct Figures {
     pub ours: u32,
 }
 
-impl Figures {
-    pub fn read(&self) -> StatsReply {
+impl Gauge for Figures {
+    fn read(&self) -> StatsReply {
         let number = |file: &Option<OwnedFd>| text(file).and_then(|text| text.trim().parse().ok());
         let counted = number(&self.processes).map(|count: u64| count as u32);
+        let waits = |file: &Option<OwnedFd>| text(file).and_then(|text| pressure(&text));
         let less = |count: u32| count.saturating_sub(self.ours);
         StatsReply {
             memory_bytes: number(&self.memory).unwrap_or_else(resident),
@@ -43,9 +49,9 @@ impl Figures {
             uptime_ms: self.since.map_or(0, |since| {
                 u64::try_from(since.elapsed().as_millis()).unwrap_or(0)
             }),
-            cpu_pressure: pressure(&self.cpu_pressure),
-            memory_pressure: pressure(&self.memory_pressure),
-            io_pressure: pressure(&self.io_pressure),
+            cpu_pressure: waits(&self.cpu_pressure),
+            memory_pressure: waits(&self.memory_pressure),
+            io_pressure: waits(&self.io_pressure),
             last_denials: self.denials.as_ref().map_or_else(Vec::new, board::read),
         }
     }
@@ -73,8 +79,7 @@ fn cpu_ms(text: &str) -> u64 {
 }
 
 /// The line `some avg10=0.12 avg60=… avg300=… total=345` (Documentation/accounting/psi.rst).
-fn pressure(file: &Option<OwnedFd>) -> Option<Pressure> {
-    let text = text(file)?;
+pub fn pressure(text: &str) -> Option<Pressure> {
     let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
     let value = |key: &str| {
         line.split(' ')

@@ -35,14 +35,19 @@ fn inside(transport: &UnixStream) -> Rc<Cell<u32>> {
         generation: 7,
         instance: [5; 16],
     };
-    let carried = carry(stream(transport), role, Vec::new(), move |connected| {
-        let (offer, open) = (Rc::clone(&offer), Rc::clone(&counted));
-        open.set(open.get() + 1);
-        spawn_local(async move {
-            connection(connected, offer).await;
-            open.set(open.get() - 1);
-        });
-    });
+    let carried = carry(
+        stream(transport),
+        move || role,
+        Vec::new(),
+        move |connected| {
+            let (offer, open) = (Rc::clone(&offer), Rc::clone(&counted));
+            open.set(open.get() + 1);
+            spawn_local(async move {
+                connection(connected, offer).await;
+                open.set(open.get() - 1);
+            });
+        },
+    );
     spawn_local(async move {
         let _ended = carried.await;
         drop(seed);
@@ -57,7 +62,7 @@ async fn host(transport: &UnixStream, session: u8) -> (Client, JoinHandle<()>) {
     let mut told = Some(told);
     let carried = carry(
         stream(transport),
-        Role::Host(session),
+        move || Role::Host(session),
         Framing::hello(session),
         move |connected| {
             if let Some(told) = told.take() {

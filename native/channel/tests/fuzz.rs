@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
-use glovebox_channel::connection;
+use glovebox_channel::{connection, Children};
 use glovebox_wire::inside::*;
 use glovebox_wire::message::Message;
 use tokio::net::UnixStream as Stream;
@@ -53,6 +53,11 @@ fn random_seed() -> u64 {
     now.map_or(1, |now| now.as_nanos() as u64) | 1
 }
 
+thread_local! {
+    /// Where the guest has its sockets.
+    static SOCKETS: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+}
+
 /// Of the run that is under way.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
@@ -65,13 +70,18 @@ fn run(seed: u64, frames: usize) {
         .build()
         .expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let (offer, _seed_end) = offer::offer(&scratch.0.join("root"));
+        let (jail, _seed_end) = offer::offer(&scratch.0.join("root"));
+        let sockets = scratch.0.join("root/tmp/s");
+        SOCKETS.set(sockets.to_str().expect("a plain path").to_owned());
+        let children = Rc::new(Children::default());
+        let guest = offer::guest(&scratch.0.join("root"), &children);
         let (mut sent, mut rounds, mut before) = (0, 0, None);
         while sent < frames {
             let (ours, theirs) = UnixStream::pair().expect("a pair");
             theirs.set_nonblocking(true).expect("a socket");
             let stream = Stream::from_std(theirs).expect("a socket");
-            let served = tokio::task::spawn_local(connection(stream, Rc::clone(&offer)));
+            let offer = if rounds % 2 == 0 { &jail } else { &guest };
+            let served = tokio::task::spawn_local(connection(stream, Rc::clone(offer)));
             sent += attack(ours, &mut random).await;
             let ended = tokio::time::timeout(PATIENCE, served).await;
             ended
@@ -81,6 +91,7 @@ fn run(seed: u64, frames: usize) {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
+            children.reap();
             rounds += 1;
             if rounds == 100 {
                 before = Some(standing());
@@ -249,7 +260,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
     bytes.to_vec()
 }
 
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 23] = [
     "Hello/Hello",
     "Exec/Exec",
     "Exec/Signal",
@@ -267,6 +278,11 @@ const CALLS: [&str; 18] = [
     "Machine/SetClock",
     "Machine/Reseed",
     "Machine/PowerOff",
+    "Guest/Identify",
+    "Guest/MountGiven",
+    "Guest/Start",
+    "Guest/Command",
+    "Guest/Accept",
     "None/Such",
 ];
 
@@ -430,8 +446,72 @@ fn message(name: &str, random: &mut Random) -> Vec<u8> {
             entropy: random.bytes(600).into(),
             generation: number,
         }),
+        "Guest/Identify" => framed(&IdentifyRequest {
+            entropy: random.bytes(600).into(),
+            generation: random.next() >> random.below(64),
+            unix_ns: random.next() as i64,
+            hostname: "gb-1".into(),
+            machine_id: vec![number as u8; 16].into(),
+        }),
+        "Guest/Start" => guest_start(random),
+        "Guest/Command" => framed(&GuestCommand {
+            id: format!("s{}", random.below(6)),
+            command: b"{\"do\":\"go\"}\n".to_vec().into(),
+        }),
+        "Guest/Accept" => {
+            let input = |input| framed(&AcceptInput { input: Some(input) });
+            let path = match random.below(3) {
+                0 => "/run/glovebox/s/a/egress".into(),
+                1 => format!(
+                    "{}/s{}/egress",
+                    SOCKETS.with_borrow(String::clone),
+                    random.below(6)
+                ),
+                _ => "../x".to_owned(),
+            };
+            [
+                input(AcceptInputCase::Path(path.into_bytes().into())),
+                input(AcceptInputCase::Data(random.bytes(300).into())),
+            ]
+            .concat()
+        }
         _ => framed(&Empty {}),
     }
+}
+
+/// Plans that are one, and what comes after.
+fn guest_start(random: &mut Random) -> Vec<u8> {
+    const PLAN: &str = include_str!("../../wire/fixtures/plan-small.json");
+    let id = format!("\"id\":\"s{}\"", random.below(6));
+    let mut plan = PLAN
+        .replace('\n', "")
+        .replace("\"id\": \"true\"", &id)
+        .into_bytes();
+    if random.below(4) == 0 {
+        random.damage(&mut plan);
+    }
+    let input = |input| framed(&GuestInput { input: Some(input) });
+    let terminal = TerminalSize {
+        rows: random.next() as u32,
+        columns: 80,
+    };
+    let start = GuestStart {
+        plan: plan.into(),
+        terminal: (random.below(2) == 0).then_some(terminal.clone()),
+    };
+    let mut all = input(GuestInputCase::Start(start));
+    for _ in 0..random.below(5) {
+        all.extend(match random.below(5) {
+            0 => input(GuestInputCase::Command(random.bytes(100).into())),
+            1 => input(GuestInputCase::Stdin(random.bytes(3000).into())),
+            2 => input(GuestInputCase::StdinEnd(Empty {})),
+            3 => input(GuestInputCase::Resize(terminal.clone())),
+            _ => input(GuestInputCase::Command(
+                b"{\"do\":\"go\"}\n".to_vec().into(),
+            )),
+        });
+    }
+    all
 }
 
 fn path(random: &mut Random) -> FilePath {

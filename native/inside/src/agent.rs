@@ -8,10 +8,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use glovebox_channel::{caps, serve, Figures, Listening, NoMachine, Offer, Seed};
+use glovebox_channel::{caps, serve, Figures, Identity, Jail, Listening, Offer, Seed, Wall};
 use glovebox_seccomp::Filter;
-use glovebox_wire::inside::{Enforcement, HelloReply, SERVICES};
+use glovebox_wire::inside::{Enforcement, HelloReply};
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::{accept_with, SocketFlags};
@@ -19,7 +18,6 @@ use rustix::process::{
     getrlimit, set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid, umask,
     DumpableBehavior, Pid, Resource, Rlimit, Signal,
 };
-use rustix::rand::{getrandom, GetRandomFlags};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::set_no_new_privs;
 
@@ -149,8 +147,8 @@ impl<'a> Keeper<'a> {
             Mode::empty(),
         )
         .step(STAGE, || "open /".into())?;
-        let mut instance = [0u8; 16];
-        getrandom(&mut instance, GetRandomFlags::empty()).step(STAGE, || "random bytes".into())?;
+        let identity =
+            Identity::draw(self.generation).map_err(|status| Fault::host(STAGE, status.message))?;
         set_no_new_privs(true).step(STAGE, || "set no_new_privs".into())?;
         if let Some(ruleset) = &self.ruleset {
             landlock::restrict_self(ruleset).step(STAGE, || "restrict".into())?;
@@ -161,7 +159,7 @@ impl<'a> Keeper<'a> {
         Ok(Confined {
             keeper: self,
             root,
-            instance,
+            identity: Rc::new(identity),
             news,
         })
     }
@@ -170,7 +168,7 @@ impl<'a> Keeper<'a> {
 struct Confined<'a> {
     keeper: &'a Keeper<'a>,
     root: OwnedFd,
-    instance: [u8; 16],
+    identity: Rc<Identity>,
     news: News,
 }
 
@@ -195,16 +193,18 @@ impl Confined<'_> {
             let listen = tokio::task::spawn_local(Rc::clone(&seed).listen());
             let offer = Offer {
                 hello,
-                seed,
-                env,
-                directory,
+                identity: self.identity,
+                wall: Wall::Jail(Jail {
+                    seed,
+                    env,
+                    directory,
+                }),
                 root: self.root,
-                figures: Figures {
+                figures: Box::new(Figures {
                     since: Some(self.keeper.since),
                     ours: OURS,
                     ..self.news.figures
-                },
-                machine: Box::new(NoMachine),
+                }),
             };
             let listening = Listening {
                 first,
@@ -227,10 +227,7 @@ impl Confined<'_> {
         };
         HelloReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: self.keeper.generation,
-            instance: Bytes::copy_from_slice(&self.instance),
             enforcements: self.news.enforcements.iter().map(line).collect(),
-            services: SERVICES.iter().map(|name| (*name).to_owned()).collect(),
             ..HelloReply::default()
         }
     }

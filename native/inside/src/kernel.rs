@@ -337,6 +337,14 @@ impl PointerList {
     }
 }
 
+/// A constant with its NUL.
+pub const fn c_str(bytes: &[u8]) -> &CStr {
+    match CStr::from_bytes_with_nul(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("has its NUL at the end"),
+    }
+}
+
 const DOT: &CStr = match CStr::from_bytes_with_nul(b".\0") {
     Ok(dot) => dot,
     Err(_) => panic!("has its NUL"),

@@ -13,6 +13,7 @@ mod door;
 mod explain;
 mod fault;
 mod follow;
+mod guest;
 mod handover;
 mod idmap;
 mod init;
@@ -54,6 +55,9 @@ pub extern "C" fn main(_count: libc::c_int, _arguments: *const *const libc::c_ch
 
 #[cfg_attr(test, allow(dead_code))]
 fn start() -> i32 {
+    if guest::is_init() {
+        return guest::run();
+    }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match args::parse(&arguments) {
         Ok(Action::Jail { plan, status }) => jail::run(plan, status),

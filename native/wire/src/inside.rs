@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use crate::message::{self, Layout, Message, Reader, Result};
 
 /// Full names of the services.
-pub const SERVICES: [&str; 7] = [
+pub const SERVICES: [&str; 8] = [
     "glovebox.inside.v1.Hello",
     "glovebox.inside.v1.Exec",
     "glovebox.inside.v1.Files",
@@ -15,6 +15,7 @@ pub const SERVICES: [&str; 7] = [
     "glovebox.inside.v1.Egress",
     "glovebox.inside.v1.Stats",
     "glovebox.inside.v1.Machine",
+    "glovebox.inside.v1.Guest",
 ];
 
 /// Every call there is.
@@ -37,6 +38,11 @@ pub enum Call {
     MachineSetClock,
     MachineReseed,
     MachinePowerOff,
+    GuestIdentify,
+    GuestMountGiven,
+    GuestStart,
+    GuestCommand,
+    GuestAccept,
 }
 
 impl Call {
@@ -60,6 +66,11 @@ impl Call {
             "/glovebox.inside.v1.Machine/SetClock" => Call::MachineSetClock,
             "/glovebox.inside.v1.Machine/Reseed" => Call::MachineReseed,
             "/glovebox.inside.v1.Machine/PowerOff" => Call::MachinePowerOff,
+            "/glovebox.inside.v1.Guest/Identify" => Call::GuestIdentify,
+            "/glovebox.inside.v1.Guest/MountGiven" => Call::GuestMountGiven,
+            "/glovebox.inside.v1.Guest/Start" => Call::GuestStart,
+            "/glovebox.inside.v1.Guest/Command" => Call::GuestCommand,
+            "/glovebox.inside.v1.Guest/Accept" => Call::GuestAccept,
             _ => return None,
         })
     }
@@ -1187,6 +1198,268 @@ impl Message for ReseedRequest {
         match number {
             1 => self.entropy = reader.bytes(layout)?,
             2 => self.generation = reader.u64(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdentifyRequest {
+    pub entropy: bytes::Bytes,
+    pub generation: u64,
+    pub unix_ns: i64,
+    pub hostname: String,
+    pub machine_id: bytes::Bytes,
+}
+
+impl Message for IdentifyRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        if !self.entropy.is_empty() {
+            let value = &self.entropy;
+            message::put_bytes(1, value, out);
+        }
+        if self.generation != 0 {
+            let value = &self.generation;
+            message::put_number(2, *value, out);
+        }
+        if self.unix_ns != 0 {
+            let value = &self.unix_ns;
+            message::put_number(3, *value as u64, out);
+        }
+        if !self.hostname.is_empty() {
+            let value = &self.hostname;
+            message::put_bytes(4, value.as_bytes(), out);
+        }
+        if !self.machine_id.is_empty() {
+            let value = &self.machine_id;
+            message::put_bytes(5, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.entropy = reader.bytes(layout)?,
+            2 => self.generation = reader.u64(layout)?,
+            3 => self.unix_ns = reader.i64(layout)?,
+            4 => self.hostname = reader.string(layout)?,
+            5 => self.machine_id = reader.bytes(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestInput {
+    pub input: Option<GuestInputCase>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum GuestInputCase {
+    Start(GuestStart),
+    Command(bytes::Bytes),
+    Stdin(bytes::Bytes),
+    StdinEnd(Empty),
+    Resize(TerminalSize),
+}
+
+impl Message for GuestInput {
+    fn encode(&self, out: &mut BytesMut) {
+        match &self.input {
+            None => {}
+            Some(GuestInputCase::Start(value)) => {
+                message::put_message(1, value, out);
+            }
+            Some(GuestInputCase::Command(value)) => {
+                message::put_bytes(2, value, out);
+            }
+            Some(GuestInputCase::Stdin(value)) => {
+                message::put_bytes(3, value, out);
+            }
+            Some(GuestInputCase::StdinEnd(value)) => {
+                message::put_message(4, value, out);
+            }
+            Some(GuestInputCase::Resize(value)) => {
+                message::put_message(5, value, out);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.input = Some(GuestInputCase::Start(reader.message(layout)?)),
+            2 => self.input = Some(GuestInputCase::Command(reader.bytes(layout)?)),
+            3 => self.input = Some(GuestInputCase::Stdin(reader.bytes(layout)?)),
+            4 => self.input = Some(GuestInputCase::StdinEnd(reader.message(layout)?)),
+            5 => self.input = Some(GuestInputCase::Resize(reader.message(layout)?)),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestCommand {
+    pub id: String,
+    pub command: bytes::Bytes,
+}
+
+impl Message for GuestCommand {
+    fn encode(&self, out: &mut BytesMut) {
+        if !self.id.is_empty() {
+            let value = &self.id;
+            message::put_bytes(1, value.as_bytes(), out);
+        }
+        if !self.command.is_empty() {
+            let value = &self.command;
+            message::put_bytes(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.id = reader.string(layout)?,
+            2 => self.command = reader.bytes(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestStart {
+    pub plan: bytes::Bytes,
+    pub terminal: Option<TerminalSize>,
+}
+
+impl Message for GuestStart {
+    fn encode(&self, out: &mut BytesMut) {
+        if !self.plan.is_empty() {
+            let value = &self.plan;
+            message::put_bytes(1, value, out);
+        }
+        if let Some(value) = &self.terminal {
+            message::put_message(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.plan = reader.bytes(layout)?,
+            2 => self.terminal = Some(reader.message(layout)?),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestOutput {
+    pub output: Option<GuestOutputCase>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum GuestOutputCase {
+    Status(bytes::Bytes),
+    Stdout(bytes::Bytes),
+    Stderr(bytes::Bytes),
+    Ended(GuestEnded),
+}
+
+impl Message for GuestOutput {
+    fn encode(&self, out: &mut BytesMut) {
+        match &self.output {
+            None => {}
+            Some(GuestOutputCase::Status(value)) => {
+                message::put_bytes(1, value, out);
+            }
+            Some(GuestOutputCase::Stdout(value)) => {
+                message::put_bytes(2, value, out);
+            }
+            Some(GuestOutputCase::Stderr(value)) => {
+                message::put_bytes(3, value, out);
+            }
+            Some(GuestOutputCase::Ended(value)) => {
+                message::put_message(4, value, out);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.output = Some(GuestOutputCase::Status(reader.bytes(layout)?)),
+            2 => self.output = Some(GuestOutputCase::Stdout(reader.bytes(layout)?)),
+            3 => self.output = Some(GuestOutputCase::Stderr(reader.bytes(layout)?)),
+            4 => self.output = Some(GuestOutputCase::Ended(reader.message(layout)?)),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestEnded {
+    pub how: Option<GuestEndedHow>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum GuestEndedHow {
+    Code(i32),
+    Signal(i32),
+}
+
+impl Message for GuestEnded {
+    fn encode(&self, out: &mut BytesMut) {
+        match &self.how {
+            None => {}
+            Some(GuestEndedHow::Code(value)) => {
+                message::put_number(1, i64::from(*value) as u64, out);
+            }
+            Some(GuestEndedHow::Signal(value)) => {
+                message::put_number(2, i64::from(*value) as u64, out);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.how = Some(GuestEndedHow::Code(reader.i32(layout)?)),
+            2 => self.how = Some(GuestEndedHow::Signal(reader.i32(layout)?)),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptInput {
+    pub input: Option<AcceptInputCase>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum AcceptInputCase {
+    Path(bytes::Bytes),
+    Data(bytes::Bytes),
+}
+
+impl Message for AcceptInput {
+    fn encode(&self, out: &mut BytesMut) {
+        match &self.input {
+            None => {}
+            Some(AcceptInputCase::Path(value)) => {
+                message::put_bytes(1, value, out);
+            }
+            Some(AcceptInputCase::Data(value)) => {
+                message::put_bytes(2, value, out);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.input = Some(AcceptInputCase::Path(reader.bytes(layout)?)),
+            2 => self.input = Some(AcceptInputCase::Data(reader.bytes(layout)?)),
             _ => reader.skip(layout)?,
         }
         Ok(())

@@ -1,6 +1,7 @@
 import { GloveboxError } from '../../errors.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../../policy/policy.ts'
 import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../../policy/network/words.ts'
+import type { Placement } from '../../protocol/daemon.ts'
 import { toSecret } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { NetworkConfig } from '../schema/network.ts'
@@ -10,13 +11,22 @@ import { spellPath, type KeyPath } from '../tree.ts'
 import type { Merged } from './layer.ts'
 import { byDefault, type Origins } from './origin.ts'
 
+/** How a server is placed by those who place sandboxes. */
+export interface Placed {
+  readonly placement: Placement
+  /** Tools that run in a fresh sandbox, by their names. */
+  readonly each: Readonly<Record<string, Policy>>
+}
+
 /**
  * Merged layers as the policy of a start. A key that this version cannot honour ends here: a policy that is
  * only partly kept is worse than none.
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
-export function policyOf({ sandbox, env, defaultLimits, origins }: Merged): Policy {
+export function policyOf(merged: Merged, verb: { readonly placesSandboxes?: boolean } = {}): Policy {
+  const { sandbox, env, defaultLimits, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
+  if (verb.placesSandboxes !== true) refuseSeveralSandboxes(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
     driver: sandbox.driver ?? defaultPolicy.driver,
@@ -80,6 +90,31 @@ function networkOf(network: NetworkConfig, origins: Origins): NetworkWords {
   return words
 }
 
+/**
+ * Where and when the sandboxes of a server are placed, and the policies of the tools that have one for each call.
+ * @throws GloveboxError HOST_CANNOT
+ */
+export function placedOf({ sandbox, origins }: Merged, policy: Policy): Placed {
+  const each = Object.entries(sandbox.tools?.each ?? {}).map(([tool, own]): [string, Policy] => {
+    if (own.lifetime !== undefined && own.lifetime !== 'call') {
+      throw missing(
+        ['tools', 'each', tool],
+        origins,
+        'the sandbox of a tool lives for one call',
+        'write "lifetime": "call", or leave it out',
+      )
+    }
+    const limits = { ...policy.limits, ...limitsOf(own.limits ?? {}) }
+    return [tool, { ...policy, driver: own.driver ?? policy.driver, limits }]
+  })
+  const placement = {
+    lifetime: sandbox.lifetime ?? 'shared',
+    pool: sandbox.pool ?? 0,
+    idleMs: sandbox.limits?.idle,
+  }
+  return { placement, each: Object.fromEntries(each) }
+}
+
 function limitsOf(limits: LimitsConfig): PolicyLimits {
   const { memory, cpus, pids, disk, openFiles, time, message } = limits
   return {
@@ -97,18 +132,25 @@ function workspaceOf({ workspace }: SandboxConfig): Workspace | null {
   return workspace === undefined ? null : { mode: 'copy', ...workspace }
 }
 
-function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
-  const { tools, limits, lifetime, group } = sandbox
+/** What takes more than the one sandbox that `run` has: the daemon places them. */
+function refuseSeveralSandboxes({ tools, lifetime }: SandboxConfig, origins: Origins): void {
   const [tool] = Object.keys(tools?.each ?? {})
-  const without = (what: string): string => `leave ${what} out`
+  const fix = 'start it by glovebox launch, or use it by glovebox call'
   if (tool !== undefined) {
+    throw missing(['tools', 'each', tool], origins, 'tools have no sandboxes of their own under this verb', fix)
+  }
+  if (lifetime === 'call') {
     throw missing(
-      ['tools', 'each', tool],
+      ['lifetime'],
       origins,
-      'tools with a sandbox of their own are not there yet',
-      without('tools.each'),
+      'there is no sandbox for each call under this verb',
+      `${fix}, or write "session"`,
     )
   }
+}
+
+function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
+  const { limits, group } = sandbox
   if (limits?.output !== undefined) {
     throw missing(
       ['limits', 'output'],
@@ -117,16 +159,8 @@ function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
       'bound them by limits.message, which refuses what is larger',
     )
   }
-  if (lifetime === 'call') {
-    throw missing(
-      ['lifetime'],
-      origins,
-      'a sandbox for each call is not there yet',
-      'write "session": each `run` has a sandbox of its own',
-    )
-  }
   if (group !== undefined) {
-    throw missing(['group'], origins, 'shared sandboxes are not there yet', without('group'))
+    throw missing(['group'], origins, 'shared sandboxes are not there yet', 'leave group out')
   }
 }
 

@@ -52,6 +52,7 @@ export interface ToolsConfig {
 export interface ToolConfig {
   readonly driver?: DriverWord
   readonly lifetime?: 'shared' | 'session' | 'call'
+  readonly limits?: LimitsConfig
 }
 
 const driverShape = choice(['jail', 'container', 'microvm', 'kubernetes'], {
@@ -120,7 +121,8 @@ const toolsShape = table<ToolsConfig>({
     record(
       table<ToolConfig>({
         driver: field(driverShape, 'The kind of wall that this tool runs behind.'),
-        lifetime: field(lifetimeShape, 'How long the sandbox of this tool lives.'),
+        lifetime: field(lifetimeShape, 'How long the sandbox of this tool lives: `call`.'),
+        limits: field(limitsShape, 'Limits of its sandbox, over those of the server.'),
       }),
     ),
     'Tools that run in a sandbox of their own.',

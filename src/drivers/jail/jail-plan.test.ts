@@ -61,7 +61,12 @@ test('a plan without a network has no egress', () => {
 
 test('an egress has ascending ports, each once, as the launcher wants them', () => {
   const socket = '/run/user/1000/glovebox/files-3f2a/egress'
-  const egress = { socket, tcpPorts: [443, 22, 5432, 443], addresses: ['10.0.0.5/32', 'fd00::/8', '10.0.0.5/32'] }
+  const egress = {
+    socket,
+    dials: 'relay' as const,
+    tcpPorts: [443, 22, 5432, 443],
+    addresses: ['10.0.0.5/32', 'fd00::/8', '10.0.0.5/32'],
+  }
   const { egress: made } = toJailPlan(planTo('api.example.org'), { ...options, egress }, false)
   const { egress: expected } = fixture('plan-full.json') as JailPlan
   assert.deepEqual(made, expected)

@@ -1,6 +1,8 @@
-import { connect, type Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { finished } from 'node:stream/promises'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { reasonOf } from './cut.ts'
 
 export interface DialOptions {
   readonly connectMs: number
@@ -49,20 +51,33 @@ async function dialOne(
 }
 
 /**
- * Moves bytes both ways, each with its own end and at the pace of who takes them. Settles when both are done or one failed.
+ * Moves bytes both ways, each with its own end and at the pace of who takes them. Settles when both are done, or one failed:
+ * with why.
  * `answering`: what comes from outside is on its way already.
  */
-export async function join(inside: Duplex, outside: Duplex, answering = false): Promise<'end' | 'reset'> {
+export async function join(
+  inside: Duplex,
+  outside: Duplex,
+  answering = false,
+): Promise<'end' | ReturnType<typeof reasonOf>> {
   if (!answering) outside.pipe(inside)
   inside.pipe(outside)
   try {
     await Promise.all([finished(inside), finished(outside)])
     return 'end'
-  } catch {
+  } catch (error) {
     // Whatever failed: it is told as a connection that was cut, on both sides.
-    return 'reset'
+    resetConnection(outside)
+    return reasonOf(error)
   } finally {
     inside.destroy()
     outside.destroy()
   }
+}
+
+/** What was cut must not look whole to the server either. */
+export function resetConnection(outside: Duplex): void {
+  // Of an encrypted one only the end can be told: TLS says itself when it is a whole one (RFC 8446, 6.1).
+  if (outside instanceof Socket && !(outside instanceof TLSSocket)) outside.resetAndDestroy()
+  else outside.destroy()
 }

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { getSystemErrorMap } from 'node:util'
 import type { Connect, Ended, Incoming, Judge, Judgement } from '../incoming.ts'
 import type { Refusal } from '../record/book.ts'
-import { dial, join, type DialOptions } from './dial.ts'
+import { reasonOf } from './cut.ts'
+import { dial, join, resetConnection, type DialOptions } from './dial.ts'
 
 export interface StreamIncomingOptions {
   /** What the program connected to, or asked a proxy for. */
@@ -66,12 +67,14 @@ async function carry(inside: Duplex, outside: Socket, { judge }: Connect): Promi
       if (first.length > 0) outside.write(first)
     } else {
       outside.unpipe(inside)
-      outside.destroy()
+      if (judgement === 'more') resetConnection(outside)
+      else outside.destroy()
       if (first.length > 0 && !inside.destroyed) inside.unshift(first)
       if (judgement === 'hand') return { how: 'handed', stream: inside }
       if (judgement === 'refuse') return { how: 'refused' }
       inside.destroy()
-      return { how: 'closed', sent: outside.bytesWritten, received: outside.bytesRead, reason: 'reset' }
+      const reason = idle ? 'idle' : reasonOf(inside.errored)
+      return { how: 'closed', sent: outside.bytesWritten, received: outside.bytesRead, reason }
     }
   }
   const how = await join(inside, outside, judge !== undefined)

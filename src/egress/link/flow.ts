@@ -12,6 +12,8 @@ export interface RelayedFlow {
   carry(stream: Duplex): 'last' | 'goes on' | undefined
   /** The relay has gone. */
   lost(): void
+  /** Settles when neither the relay nor we have anything of it. */
+  readonly over: Promise<void>
 }
 
 export function createRelayedFlow(
@@ -20,12 +22,13 @@ export function createRelayedFlow(
   send: (line: ToRelay) => void,
 ): RelayedFlow {
   const closed = Promise.withResolvers<void>()
+  const last = Promise.withResolvers<void>()
   let connecting: { readonly to: Connect; readonly settle: (ended: Ended) => void } | undefined
   let handing: PromiseWithResolvers<Duplex> | undefined
   let judged = false
   let refused = false
   let over = false
-  let carried = false
+  let carried: Duplex | undefined
   let closedFirst = false
 
   const incoming: Incoming = {
@@ -78,6 +81,7 @@ export function createRelayedFlow(
     connecting?.settle(ended)
     handing?.reject(wentAway())
     closed.resolve()
+    if (carried === undefined || carried.closed) last.resolve()
   }
 
   return {
@@ -88,23 +92,31 @@ export function createRelayedFlow(
       else if ('failed' in line) connecting?.settle({ how: 'failed', errno: line.failed.errno })
       else if ('closed' in line) {
         // The end of it came by the link before its stream was accepted: what the program sent is in there.
-        closedFirst = line.closed.reason === 'handed' && handing !== undefined && !carried
+        closedFirst = line.closed.reason === 'handed' && handing !== undefined && carried === undefined
         if (closedFirst) return false
         end({ how: 'closed', ...line.closed })
+        if (!isPeaceful(line.closed.reason)) carried?.destroy()
         return true
       }
       return false
     },
     carry(stream) {
-      if (handing === undefined || carried) return undefined
-      carried = true
+      if (handing === undefined || carried !== undefined || refused) return undefined
+      carried = stream
+      stream.once('close', () => over && last.resolve())
       handing.resolve(stream)
       if (!closedFirst) return 'goes on'
       end(gone)
       return 'last'
     },
     lost: () => end(gone),
+    over: last.promise,
   }
+}
+
+/** Of what has ended by itself there are still bytes under way. */
+function isPeaceful(reason: string): boolean {
+  return reason === 'end' || reason === 'handed'
 }
 
 const gone: Ended = { how: 'closed', sent: 0, received: 0, reason: 'reset' }

@@ -19,6 +19,8 @@ async function setUp(t: TestContext) {
   const link = await listenForRelay({
     path,
     limits,
+    dials: 'relay',
+    onTooMany: () => assert.fail('nobody counts here'),
     onIncoming: (each) => {
       incoming.push(each)
       arrived.resolve()

@@ -1,16 +1,23 @@
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import type { FromRelay, RelayLimits, ToRelay } from '../../protocol/egress-link.ts'
 import type { Incoming } from '../incoming.ts'
+import { createCarried } from './carried.ts'
 import { createRelayedFlow, type RelayedFlow } from './flow.ts'
 import { parseFromRelay, parseGreeting } from './line.ts'
 import { takeLine, takeLines } from './lines.ts'
+import { createMeter, type Meter } from './meter.ts'
 
 export interface RelayLinkOptions {
   /** Absolute, 107 bytes at most, in a directory that is ours alone; nothing is there yet. */
   readonly path: string
   readonly limits: RelayLimits
+  /** `host`: the relay cannot connect anywhere, and what it says of limits is not believed. */
+  readonly dials: 'relay' | 'host'
+  /** Of a relay that does not keep to the number of connections. */
+  readonly onTooMany: (place: { readonly address: string; readonly port: number }) => void
   readonly onIncoming: (incoming: Incoming) => void
   /** Undefined or empty: no answer. */
   readonly answer: (query: Buffer) => Buffer | undefined
@@ -27,33 +34,57 @@ export interface RelayLink {
 /** What the relay may leave unread of ours before it is taken for stuck. */
 const maxUnread = 8 * 2 ** 20
 
+/** The first line comes in one piece with the connection, or after it at once. */
+const greetingMs = 10_000
+
 /**
  * Listens for the relay of one sandbox, and speaks with it. What it says is checked: something that is not of the
  * protocol ends the link, and with it all connections.
  * @throws the system's error when the socket cannot be made
  */
 export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLink> {
+  const { limits, dials } = options
+  const meter = dials === 'host' ? createMeter(limits) : undefined
   const flows = new Map<number, RelayedFlow>()
+  const room = meter === undefined ? Infinity : limits.connections
+  /** Told of, and not let in yet. */
+  const waiting: RelayedFlow[] = []
+  let open = 0
   const sockets = new Set<Socket>()
   let linkSocket: Socket | undefined
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
+    socket.setTimeout(greetingMs, () => socket.destroy())
     socket.once('close', () => sockets.delete(socket))
     // Its end is told by 'close'; whoever has the stream later has a listener of its own.
     socket.on('error', () => socket.destroy())
     takeLine(socket, (line) => greet(socket, line))
   })
 
+  // Beside the link there are those that are refused by their first line.
+  if (dials === 'host') server.maxConnections = limits.connections + 16
+
   function greet(socket: Socket, line: string): void {
+    socket.setTimeout(0).removeAllListeners('timeout')
     const greeting = parseGreeting(line)
     if (greeting === 'link' && linkSocket === undefined) {
       linkSocket = socket
       serveLink(socket)
       return
     }
-    const taken = typeof greeting === 'object' ? flows.get(greeting.carry)?.carry(socket) : undefined
+    const flow = typeof greeting === 'object' ? flows.get(greeting.carry) : undefined
+    const taken = flow?.carry(meter === undefined ? socket : carriedBy(flow, socket, meter))
     if (taken === undefined) socket.destroy()
     else if (taken === 'last' && typeof greeting === 'object') flows.delete(greeting.carry)
+  }
+
+  function carriedBy({ incoming }: RelayedFlow, socket: Socket, used: Meter): Duplex {
+    return createCarried(socket, {
+      meter: used,
+      idleMs: limits.idleMs,
+      reset: () => incoming.refuse(),
+      whenClosed: (act) => void incoming.closed.then(act),
+    })
   }
 
   function serveLink(socket: Socket): void {
@@ -66,7 +97,8 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
       for (const flow of flows.values()) flow.lost()
       flows.clear()
     })
-    send({ welcome: options.limits })
+    // Bytes are counted once.
+    send({ welcome: meter === undefined ? limits : { ...limits, bytesPerSecond: null, bytes: null } })
     let last = 0
     takeLines(socket, (text) => {
       const line = parseFromRelay(text)
@@ -75,12 +107,38 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
         // Numbers go up: one that was used would mix up two connections.
         if (line.id <= last) return void socket.destroy()
         last = line.id
-        const flow = createRelayedFlow(line.id, line.opened, send)
-        flows.set(line.id, flow)
-        options.onIncoming(flow.incoming)
+        begin(line, send)
       } else if ('query' in line) send({ id: line.id, answer: answerTo(line).toString('base64') })
       else if (flows.get(line.id)?.take(line)) flows.delete(line.id)
     })
+  }
+
+  function begin({ id, opened }: Extract<FromRelay, { readonly opened: unknown }>, send: (line: ToRelay) => void) {
+    const isTooMany = flows.size >= limits.connections
+    if (meter !== undefined && (isTooMany || meter.take(0) === 'never')) {
+      if (isTooMany) options.onTooMany(opened)
+      return send({ id, refuse: true })
+    }
+    const flow = createRelayedFlow(id, opened, send)
+    flows.set(id, flow)
+    waiting.push(flow)
+    letIn()
+  }
+
+  /** What the relay has done with can still be under way here: as many are open here too as there may be, and the others wait. */
+  function letIn(): void {
+    while (open < room) {
+      const flow = waiting.shift()
+      if (flow === undefined) return
+      open += 1
+      void flow.over.then(letOut)
+      options.onIncoming(flow.incoming)
+    }
+  }
+
+  function letOut(): void {
+    open -= 1
+    letIn()
   }
 
   function answerTo({ query }: Extract<FromRelay, { readonly query: string }>): Buffer {
@@ -93,6 +151,7 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
       server.close()
       await closedWithin(linkSocket, waitMs)
       for (const socket of sockets) socket.destroy()
+      meter?.close()
     },
   }
 }

@@ -1398,6 +1398,343 @@ export function decodeReseedRequest(bytes: Uint8Array): ReseedRequest {
   return { entropy, generation }
 }
 
+export interface IdentifyRequest {
+  /** 32 to 512 bytes from the host's generator. */
+  readonly entropy: Uint8Array
+  /** The new generation; must be above the present one. */
+  readonly generation: number
+  /** Nanoseconds since 1970, UTC. */
+  readonly unixNs: bigint
+  /** 1 to 64 of a-z, 0-9 and "-". */
+  readonly hostname: string
+  /** 16 bytes, not all 0: /etc/machine-id (machine-id(5)). */
+  readonly machineId: Uint8Array
+}
+
+export function encodeIdentifyRequest(message: IdentifyRequest): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.entropy.length > 0) writer.tag(1, WireType.LengthDelimited).bytes(message.entropy)
+  if (message.generation !== 0) writer.tag(2, WireType.Varint).uint64(message.generation)
+  if (message.unixNs !== 0n) writer.tag(3, WireType.Varint).int64(message.unixNs)
+  if (message.hostname !== '') writer.tag(4, WireType.LengthDelimited).string(message.hostname)
+  if (message.machineId.length > 0) writer.tag(5, WireType.LengthDelimited).bytes(message.machineId)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no IdentifyRequest */
+export function decodeIdentifyRequest(bytes: Uint8Array): IdentifyRequest {
+  const reader = new BinaryReader(bytes)
+  let entropy: Uint8Array = new Uint8Array()
+  let generation: number = 0
+  let unixNs: bigint = 0n
+  let hostname: string = ''
+  let machineId: Uint8Array = new Uint8Array()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        entropy = reader.bytes()
+        break
+      case 16:
+        generation = asNumber(reader.uint64())
+        break
+      case 24:
+        unixNs = BigInt(reader.int64())
+        break
+      case 34:
+        hostname = reader.string(true)
+        break
+      case 42:
+        machineId = reader.bytes()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { entropy, generation, unixNs, hostname, machineId }
+}
+
+export interface GuestInput {
+  readonly input: 
+    | { readonly case: 'start'; readonly value: GuestStart }
+    /** Lines for the launcher's plan descriptor, `{"do":"go"}` for instance. They stand in line behind stdin. */
+    | { readonly case: 'command'; readonly value: Uint8Array }
+    | { readonly case: 'stdin'; readonly value: Uint8Array }
+    /** Nothing more comes on stdin. */
+    | { readonly case: 'stdinEnd'; readonly value: Empty }
+    | { readonly case: 'resize'; readonly value: TerminalSize }
+    | undefined
+}
+
+export function encodeGuestInput(message: GuestInput): Uint8Array {
+  const writer = new BinaryWriter()
+  switch (message.input?.case) {
+    case 'start':
+      writer.tag(1, WireType.LengthDelimited).bytes(encodeGuestStart(message.input.value))
+      break
+    case 'command':
+      writer.tag(2, WireType.LengthDelimited).bytes(message.input.value)
+      break
+    case 'stdin':
+      writer.tag(3, WireType.LengthDelimited).bytes(message.input.value)
+      break
+    case 'stdinEnd':
+      writer.tag(4, WireType.LengthDelimited).bytes(encodeEmpty(message.input.value))
+      break
+    case 'resize':
+      writer.tag(5, WireType.LengthDelimited).bytes(encodeTerminalSize(message.input.value))
+      break
+    case undefined:
+      break
+  }
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestInput */
+export function decodeGuestInput(bytes: Uint8Array): GuestInput {
+  const reader = new BinaryReader(bytes)
+  let input: GuestInput['input']
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        input = { case: 'start', value: decodeGuestStart(reader.bytes()) }
+        break
+      case 18:
+        input = { case: 'command', value: reader.bytes() }
+        break
+      case 26:
+        input = { case: 'stdin', value: reader.bytes() }
+        break
+      case 34:
+        input = { case: 'stdinEnd', value: decodeEmpty(reader.bytes()) }
+        break
+      case 42:
+        input = { case: 'resize', value: decodeTerminalSize(reader.bytes()) }
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { input }
+}
+
+export interface GuestCommand {
+  readonly id: string
+  readonly command: Uint8Array
+}
+
+export function encodeGuestCommand(message: GuestCommand): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.id !== '') writer.tag(1, WireType.LengthDelimited).string(message.id)
+  if (message.command.length > 0) writer.tag(2, WireType.LengthDelimited).bytes(message.command)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestCommand */
+export function decodeGuestCommand(bytes: Uint8Array): GuestCommand {
+  const reader = new BinaryReader(bytes)
+  let id: string = ''
+  let command: Uint8Array = new Uint8Array()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        id = reader.string(true)
+        break
+      case 18:
+        command = reader.bytes()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { id, command }
+}
+
+export interface GuestStart {
+  /**
+   * The launcher's plan: one JSON line, whose paths are those of the machine. Its sockets belong into /run/glovebox/s/ID, ID
+   * being the plan's, a directory (0700) that is made before the launcher runs and removed after it. A second call with an ID
+   * that has not ended yet ends with ALREADY_EXISTS.
+   */
+  readonly plan: Uint8Array
+  /** Present: a pseudo-terminal is the launcher's stdin, stdout and stderr, and all output comes as `stdout`. */
+  readonly terminal: TerminalSize | undefined
+}
+
+export function encodeGuestStart(message: GuestStart): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.plan.length > 0) writer.tag(1, WireType.LengthDelimited).bytes(message.plan)
+  if (message.terminal !== undefined) writer.tag(2, WireType.LengthDelimited).bytes(encodeTerminalSize(message.terminal))
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestStart */
+export function decodeGuestStart(bytes: Uint8Array): GuestStart {
+  const reader = new BinaryReader(bytes)
+  let plan: Uint8Array = new Uint8Array()
+  let terminal: TerminalSize | undefined = undefined
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        plan = reader.bytes()
+        break
+      case 18:
+        terminal = decodeTerminalSize(reader.bytes())
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { plan, terminal }
+}
+
+export interface GuestOutput {
+  readonly output: 
+    /** Of the launcher's status lines, wherever they are cut. */
+    | { readonly case: 'status'; readonly value: Uint8Array }
+    | { readonly case: 'stdout'; readonly value: Uint8Array }
+    | { readonly case: 'stderr'; readonly value: Uint8Array }
+    /** The last message. All output has been sent before it. */
+    | { readonly case: 'ended'; readonly value: GuestEnded }
+    | undefined
+}
+
+export function encodeGuestOutput(message: GuestOutput): Uint8Array {
+  const writer = new BinaryWriter()
+  switch (message.output?.case) {
+    case 'status':
+      writer.tag(1, WireType.LengthDelimited).bytes(message.output.value)
+      break
+    case 'stdout':
+      writer.tag(2, WireType.LengthDelimited).bytes(message.output.value)
+      break
+    case 'stderr':
+      writer.tag(3, WireType.LengthDelimited).bytes(message.output.value)
+      break
+    case 'ended':
+      writer.tag(4, WireType.LengthDelimited).bytes(encodeGuestEnded(message.output.value))
+      break
+    case undefined:
+      break
+  }
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestOutput */
+export function decodeGuestOutput(bytes: Uint8Array): GuestOutput {
+  const reader = new BinaryReader(bytes)
+  let output: GuestOutput['output']
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        output = { case: 'status', value: reader.bytes() }
+        break
+      case 18:
+        output = { case: 'stdout', value: reader.bytes() }
+        break
+      case 26:
+        output = { case: 'stderr', value: reader.bytes() }
+        break
+      case 34:
+        output = { case: 'ended', value: decodeGuestEnded(reader.bytes()) }
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { output }
+}
+
+/** Of the launcher. */
+export interface GuestEnded {
+  readonly how: 
+    | { readonly case: 'code'; readonly value: number }
+    | { readonly case: 'signal'; readonly value: number }
+    | undefined
+}
+
+export function encodeGuestEnded(message: GuestEnded): Uint8Array {
+  const writer = new BinaryWriter()
+  switch (message.how?.case) {
+    case 'code':
+      writer.tag(1, WireType.Varint).int32(message.how.value)
+      break
+    case 'signal':
+      writer.tag(2, WireType.Varint).int32(message.how.value)
+      break
+    case undefined:
+      break
+  }
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestEnded */
+export function decodeGuestEnded(bytes: Uint8Array): GuestEnded {
+  const reader = new BinaryReader(bytes)
+  let how: GuestEnded['how']
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 8:
+        how = { case: 'code', value: reader.int32() }
+        break
+      case 16:
+        how = { case: 'signal', value: reader.int32() }
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { how }
+}
+
+export interface AcceptInput {
+  readonly input: 
+    /** Below /run/glovebox/s, 107 bytes at most. */
+    | { readonly case: 'path'; readonly value: Uint8Array }
+    | { readonly case: 'data'; readonly value: Uint8Array }
+    | undefined
+}
+
+export function encodeAcceptInput(message: AcceptInput): Uint8Array {
+  const writer = new BinaryWriter()
+  switch (message.input?.case) {
+    case 'path':
+      writer.tag(1, WireType.LengthDelimited).bytes(message.input.value)
+      break
+    case 'data':
+      writer.tag(2, WireType.LengthDelimited).bytes(message.input.value)
+      break
+    case undefined:
+      break
+  }
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no AcceptInput */
+export function decodeAcceptInput(bytes: Uint8Array): AcceptInput {
+  const reader = new BinaryReader(bytes)
+  let input: AcceptInput['input']
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        input = { case: 'path', value: reader.bytes() }
+        break
+      case 18:
+        input = { case: 'data', value: reader.bytes() }
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { input }
+}
+
 export type Empty = Readonly<Record<string, never>>
 
 export const encodeEmpty: (message: Empty) => Uint8Array = () => new Uint8Array()
@@ -1599,5 +1936,68 @@ export const machineCalls: Readonly<{
     decode: decodeEmpty,
     streamsIn: false,
     streamsOut: false,
+  },
+}
+
+export const guestCalls: Readonly<{
+  /**
+   * Makes this machine one of its own before anything of a user's runs in it: the generator's bytes (as Machine.Reseed), the
+   * clock, the names. Until it was called since the machine began or was cloned, Start ends with FAILED_PRECONDITION.
+   */
+  identify: Call<IdentifyRequest, Empty>
+  /** Mounts the second drive (erofs, read-only) at /run/glovebox/given. Once; then ALREADY_EXISTS. */
+  mountGiven: Call<Empty, Empty>
+  /**
+   * One sandbox: starts the launcher with this plan. The first message is `start`. The launcher is killed, and the sandbox
+   * with it, when the call ends before it does.
+   */
+  start: Call<GuestInput, GuestOutput>
+  /**
+   * Lines for a launcher's plan descriptor past whatever is in line for its stdin. NOT_FOUND when no call of any connection
+   * runs one with that plan's ID.
+   */
+  command: Call<GuestCommand, Empty>
+  /**
+   * The host offers to take one connection that somebody in the machine makes to the Unix socket at `path`, which the first
+   * offer for it makes (mode 0600), and which goes with the host's connection. The first message is `path`. The first answer is
+   * an empty `Bytes` when somebody has connected; then bytes flow. A later empty `Bytes` says that this direction has ended;
+   * one that is reset ends the call (UNAVAILABLE).
+   */
+  accept: Call<AcceptInput, Bytes>
+}> = {
+  identify: {
+    path: '/glovebox.inside.v1.Guest/Identify',
+    encode: encodeIdentifyRequest,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  mountGiven: {
+    path: '/glovebox.inside.v1.Guest/MountGiven',
+    encode: encodeEmpty,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  start: {
+    path: '/glovebox.inside.v1.Guest/Start',
+    encode: encodeGuestInput,
+    decode: decodeGuestOutput,
+    streamsIn: true,
+    streamsOut: true,
+  },
+  command: {
+    path: '/glovebox.inside.v1.Guest/Command',
+    encode: encodeGuestCommand,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  accept: {
+    path: '/glovebox.inside.v1.Guest/Accept',
+    encode: encodeAcceptInput,
+    decode: decodeBytes,
+    streamsIn: true,
+    streamsOut: true,
   },
 }

@@ -12,7 +12,7 @@ export function findRunning(nameOrId: string, places: Places): RunningRecord {
   const running = listRunning(places)
   const exact = running.find(({ id }) => id === nameOrId)
   if (exact) return exact
-  const named = running.filter(({ server }) => server === nameOrId)
+  const named = running.filter(({ server, spare }) => server === nameOrId && spare !== true)
   const meant = named.length > 0 ? named : running.filter(({ id }) => nameOrId.length >= 6 && id.startsWith(nameOrId))
   const [only] = meant
   if (only !== undefined && meant.length === 1) return only

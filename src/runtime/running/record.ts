@@ -14,6 +14,8 @@ export interface RunningRecord {
   readonly startedMs: number
   /** Where its inside is reached; null where its path would have been too long for a socket. */
   readonly socket: string | null
+  /** It waits ahead of need, or is there for one call: its name means another. */
+  readonly spare?: boolean
   /** Its ports that this machine reaches, and where. */
   readonly published: readonly { readonly address: string; readonly port: number; readonly inside: number }[]
 }

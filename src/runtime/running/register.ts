@@ -12,7 +12,7 @@ export interface Registered {
   /** Where the channel's socket belongs; undefined where no socket can be. */
   readonly socket: string | undefined
   /** Tells who it is. */
-  announce(about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'published'>): void
+  announce(about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'published' | 'spare'>): void
   /** Takes it away again. Idempotent; synchronous, so that it can be the last thing done. */
   remove(): void
 }
@@ -34,6 +34,7 @@ export function register(places: Places, id: string): Registered {
   }
   const socket = join(directory, socketName)
   const fits = Buffer.byteLength(socket) <= maxSocketPath
+  const startedMs = Date.now()
   return {
     socket: fits ? socket : undefined,
     announce(about) {
@@ -43,7 +44,7 @@ export function register(places: Places, id: string): Registered {
         ...about,
         pid: process.pid,
         begun: processState(process.pid)?.begun ?? '',
-        startedMs: Date.now(),
+        startedMs,
         socket: fits ? socket : null,
       }
       try {

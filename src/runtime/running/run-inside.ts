@@ -7,7 +7,7 @@ import type { ExecEnded } from '../../protocol/inside/v1.ts'
 import { takeTerminal, type RawTerminal } from '../../system/raw-terminal.ts'
 import { onEndingSignals } from '../signals.ts'
 import type { Left } from './entry.ts'
-import { sinkTo } from './output.ts'
+import { sinkTo } from '../../system/output.ts'
 
 export interface ProgramOptions {
   readonly command: readonly string[]

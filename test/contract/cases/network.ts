@@ -82,6 +82,14 @@ export function networkCases({ plan, run, start }: Contract): void {
     },
   )
 
+  withServers('what a server cuts is a reset for the program, each time', async ({ servers, said }) => {
+    const port = await servers.cutting()
+    const script = `const one = () => new Promise((done) => { const s = require('net').connect(${port}, '${name}');
+        s.on('connect', () => s.write('\\x01')).on('data', () => undefined).on('end', () => done('end')).on('error', (e) => done(e.code)) });
+      Promise.all(Array.from({ length: 50 }, one)).then((ends) => console.log([...new Set(ends)].join(' ')))`
+    assert.equal(await said(port, node(script)), 'ECONNRESET\n')
+  })
+
   withServers('many bytes go both ways at once and arrive as they were', async ({ servers, said }) => {
     const megabytes = isLong() ? 100 : 20
     const port = await servers.echo()

@@ -1,26 +1,23 @@
 //! Exec: a further program in the sandbox. Its confinement is the seed's; here are its streams.
 
 mod check;
-mod streams;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
-
-use glovebox_wire::inside::{
-    ExecEnded, ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStarted,
-    SignalRequest,
-};
-use rustix::io::Errno;
-use tokio::sync::Notify;
 
 use crate::futures::{both, either, Either};
 use crate::pipe::Pipe;
 use crate::rpc::{Inbound, Reply};
 use crate::seed::{Made, Program, Seed};
 use crate::status::{Code, Result, Status};
-use streams::{Ours, Streams};
+use crate::streams::{self, Ours, Over, Streams};
+use crate::wall::Jail;
+use glovebox_wire::inside::{
+    ExecEnded, ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStarted,
+    SignalRequest,
+};
 
 /// What Exec works with; one for each connection.
 pub struct Exec {
@@ -33,11 +30,11 @@ pub struct Exec {
 }
 
 impl Exec {
-    pub fn new(seed: Rc<Seed>, env: Rc<Vec<Vec<u8>>>, directory: Rc<[u8]>) -> Exec {
+    pub fn new(jail: &Jail) -> Exec {
         Exec {
-            seed,
-            env,
-            directory,
+            seed: Rc::clone(&jail.seed),
+            env: Rc::clone(&jail.env),
+            directory: Rc::clone(&jail.directory),
             running: RefCell::default(),
         }
     }
@@ -190,7 +187,7 @@ async fn wait(program: &RefCell<Program>) -> Result<crate::seed::End> {
     }
 }
 
-/// Takes what the peer sends. A program that does not read stops it here, and the peer by its window.
+/// Takes what the peer sends.
 async fn feed(
     inbound: &mut Inbound,
     stdin: Option<Rc<Pipe>>,
@@ -200,19 +197,8 @@ async fn feed(
     let mut stdin = stdin;
     while let Some(message) = inbound.next::<ExecInput>().await? {
         match message.input {
-            Some(ExecInputCase::Stdin(bytes)) => {
-                let taken = match &stdin {
-                    Some(stdin) => stdin.write_all(bytes).await,
-                    None => Ok(()),
-                };
-                match taken {
-                    Ok(()) => {}
-                    // Nobody reads any more; what still comes is dropped, as a pipe of a shell would do.
-                    Err(Errno::PIPE | Errno::IO) => stdin = None,
-                    Err(errno) => return Err(Status::of("stdin", errno)),
-                }
-            }
-            Some(ExecInputCase::StdinEnd(_)) => end_input(&mut stdin, terminal).await,
+            Some(ExecInputCase::Stdin(bytes)) => streams::feed(&mut stdin, bytes).await?,
+            Some(ExecInputCase::StdinEnd(_)) => streams::end_input(&mut stdin, terminal).await,
             Some(ExecInputCase::Signal(signal)) => {
                 let signal = check::signal(signal)?;
                 program.borrow().signal(signal)?;
@@ -226,30 +212,6 @@ async fn feed(
             None => {}
         }
     }
-    end_input(&mut stdin, terminal).await;
+    streams::end_input(&mut stdin, terminal).await;
     Ok(())
-}
-
-/// A pipe is closed; a terminal gets its end-of-file character, which is what a user would type.
-async fn end_input(stdin: &mut Option<Rc<Pipe>>, terminal: Option<&Rc<Pipe>>) {
-    const END_OF_TRANSMISSION: &[u8] = &[4];
-    if let (Some(stdin), Some(_)) = (&stdin, terminal) {
-        // A terminal that is gone needs none.
-        let _typed = stdin.write_all(END_OF_TRANSMISSION.into()).await;
-    }
-    *stdin = None;
-}
-
-/// That the program has ended: what is in its pipes is the last of its output.
-#[derive(Default)]
-pub struct Over {
-    is: Cell<bool>,
-    told: Notify,
-}
-
-impl Over {
-    fn tell(&self) {
-        self.is.set(true);
-        self.told.notify_waiters();
-    }
 }

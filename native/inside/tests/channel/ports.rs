@@ -199,6 +199,10 @@ fn a_jail_has_no_machine_of_its_own() {
         assert_eq!(client.unary("Machine/Reseed", &reseed).await.1.code, 12);
         assert_eq!(client.unary("Machine/PowerOff", &Empty {}).await.1.code, 12);
         assert_eq!(client.unary("Machine/Dance", &Empty {}).await.1.code, 12);
+        for call in ["Identify", "MountGiven", "Start", "Accept"] {
+            let call = format!("Guest/{call}");
+            assert_eq!(client.unary(&call, &Empty {}).await.1.code, 12, "{call}");
+        }
     });
 }
 

@@ -326,7 +326,7 @@ pub fn output_of(starter: Starter, script: &str) -> String {
 }
 
 /// The launcher where the ordinary user can start it.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     static COPY: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     COPY.get_or_init(|| {
         let name = format!("glovebox-inside-test-{}", std::process::id());

@@ -1,27 +1,33 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { GloveboxError } from '../../errors.ts'
 import type { Control } from '../../protocol/controls.ts'
 import { controls } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
-import type { Evidence, Exit, Receipt, StartOptions, Support, SupportYes, Wall } from '../driver.ts'
-import { startJail } from './start.ts'
+import type { Driver, Evidence, Exit, Receipt, StartOptions, Support, SupportYes, Wall } from '../driver.ts'
+
+/** A driver to be tried, with the glovebox-inside that tries it. */
+export interface Candidate extends Pick<Driver, 'name' | 'start'> {
+  readonly binary: string
+  /** Of each sandbox. */
+  readonly memoryBytes: number
+}
 
 /**
- * Puts up a jail with the self-check program of glovebox-inside in it, which tries to do what each control forbids.
+ * Starts a sandbox with the self-check program of glovebox-inside in it, which tries to do what each control forbids.
  * Twice: once as every default start would be, and once with limits that a user wrote down, which need more of the host.
  */
-export async function probeJail(binary: string, signal: AbortSignal): Promise<Support> {
+export async function probeDriver(candidate: Candidate, signal: AbortSignal): Promise<Support> {
   const directory = mkdtempSync(join(tmpdir(), 'glovebox-probe-'))
   const canary = join(directory, 'canary')
   writeFileSync(canary, 'a file that no sandbox may see\n', { mode: 0o644 })
   try {
-    const plan = probePlan(binary, canary)
-    const { receipt, evidence } = await selfCheck(binary, plan, signal)
-    for (const [control, found] of await endings(binary, plan, signal)) evidence.set(control, found)
-    const explicit = await canKeepExplicitLimits(binary, plan, signal)
+    const plan = probePlan(candidate, canary)
+    const { receipt, evidence } = await selfCheck(candidate, plan, signal)
+    for (const [control, found] of await endings(candidate, plan, signal)) evidence.set(control, found)
+    const explicit = await canKeepExplicitLimits(candidate, plan, signal)
     const enforces = receipt.enforcements
       .filter(({ control, enforced }) => enforced && evidence.get(control)?.held !== false)
       .map(({ control }) => control)
@@ -35,17 +41,17 @@ export async function probeJail(binary: string, signal: AbortSignal): Promise<Su
 }
 
 /** Everything that cannot be had is accepted here, because the receipt is to say what that is. */
-function probePlan(binary: string, canary: string): Plan {
+function probePlan({ name, binary, memoryBytes }: Candidate, canary: string): Plan {
   const limit = (value: number): { value: number; explicit: boolean } => ({ value, explicit: false })
   return {
     schema: 'glovebox/plan/1',
     server: 'doctor',
-    driver: 'jail',
+    driver: name,
     command: { path: binary, argv: [binary, 'probe', canary], cwd: '/', env: { PATH: '/' } },
     mounts: [
       {
-        source: dirname(binary),
-        target: dirname(binary),
+        source: binary,
+        target: binary,
         access: 'read',
         exec: true,
         owner: 'user',
@@ -59,7 +65,7 @@ function probePlan(binary: string, canary: string): Plan {
     publish: [],
     secrets: [],
     limits: {
-      memory: limit(128 * 1024 ** 2),
+      memory: limit(memoryBytes),
       cpus: limit(1),
       pids: limit(64),
       disk: limit(16 * 1024 ** 2),
@@ -74,11 +80,11 @@ function probePlan(binary: string, canary: string): Plan {
 }
 
 async function selfCheck(
-  binary: string,
+  candidate: Candidate,
   plan: Plan,
   signal: AbortSignal,
 ): Promise<{ receipt: SelfCheck['receipt']; evidence: SelfCheck['evidence'] }> {
-  const wall = await startJail(binary, plan, quiet, signal)
+  const wall = await candidate.start(plan, quiet, signal)
   const { stdout, stderr, stdin } = wall.stdio ?? {}
   if (!stdout || !stderr || !stdin) throw new GloveboxError('INTERNAL', 'the self-check has no pipes')
   stdin.end()
@@ -86,14 +92,15 @@ async function selfCheck(
   if (exit.code !== 0) {
     throw new GloveboxError(
       'NOT_STARTED',
-      `the self-check in the jail ended with ${exit.code ?? `signal ${exit.signal}`}: ${complaint.slice(0, 500)}`,
+      `the self-check in the sandbox ended with ${exit.code ?? `signal ${exit.signal}`}: ${complaint.slice(0, 500)}`,
     )
   }
   return { receipt: wall.receipt, evidence: new Map(lines.split('\n').filter(Boolean).map(parseEvidence)) }
 }
 
 /** The two controls that are held by ending the sandbox: each is tried in one of its own. */
-async function endings(binary: string, plan: Plan, signal: AbortSignal): Promise<[Control, Evidence][]> {
+async function endings(candidate: Candidate, plan: Plan, signal: AbortSignal): Promise<[Control, Evidence][]> {
+  const { binary } = candidate
   const argvs = [
     [binary, 'probe', '--memory', String(plan.limits.memory.value * 3)],
     [binary, 'probe', '--time'],
@@ -101,7 +108,7 @@ async function endings(binary: string, plan: Plan, signal: AbortSignal): Promise
   const [hungry, slow] = argvs.map((argv) => ({ ...plan, command: { ...plan.command, argv } }))
   if (!hungry || !slow) throw new GloveboxError('INTERNAL', 'a self-check is missing')
   const soon = { ...slow, limits: { ...slow.limits, time: { value: 100, explicit: true } } }
-  const [memory, time] = [await endOf(binary, hungry, signal), await endOf(binary, soon, signal)]
+  const [memory, time] = [await endOf(candidate, hungry, signal), await endOf(candidate, soon, signal)]
   return [
     ['memory', { held: memory.outOfMemory, evidence: `took three times its memory: ${describeEnd(memory)}` }],
     ['time', { held: time.timedOut, evidence: `slept past its time: ${describeEnd(time)}` }],
@@ -115,7 +122,7 @@ function describeEnd(exit: Exit): string {
 }
 
 interface SelfCheck {
-  readonly receipt: Awaited<ReturnType<typeof startJail>>['receipt']
+  readonly receipt: Receipt
   readonly evidence: Map<Control, Evidence>
 }
 
@@ -129,14 +136,18 @@ function parseEvidence(line: string): [Control, Evidence] {
 }
 
 /** The receipt of the cheapest start there is. */
-export function tryOutJail(binary: string, signal: AbortSignal): Promise<Receipt> {
-  const plan = probePlan(binary, '/')
-  return startAndEnd(binary, { ...plan, command: { ...plan.command, argv: [binary, '--version'] } }, signal)
+export function tryOutDriver(candidate: Candidate, signal: AbortSignal): Promise<Receipt> {
+  const plan = probePlan(candidate, '/')
+  return startAndEnd(
+    candidate,
+    { ...plan, command: { ...plan.command, argv: [candidate.binary, '--version'] } },
+    signal,
+  )
 }
 
 /** Whether a limit that the user wrote down can be kept, and if not, why and what helps. */
 async function canKeepExplicitLimits(
-  binary: string,
+  candidate: Candidate,
   plan: Plan,
   signal: AbortSignal,
 ): Promise<SupportYes['explicitLimits']> {
@@ -147,9 +158,9 @@ async function canKeepExplicitLimits(
     pids: { ...pids, explicit: true },
     cpus: { ...cpus, value: 0.5, explicit: true },
   }
-  const command = { ...plan.command, argv: [binary, '--version'] }
+  const command = { ...plan.command, argv: [candidate.binary, '--version'] }
   try {
-    await startAndEnd(binary, { ...plan, command, limits, allowDegraded: [] }, signal)
+    await startAndEnd(candidate, { ...plan, command, limits, allowDegraded: [] }, signal)
     return { ok: true }
   } catch (error) {
     if (!(error instanceof GloveboxError) || error.code !== 'HOST_CANNOT') throw error
@@ -157,14 +168,14 @@ async function canKeepExplicitLimits(
   }
 }
 
-async function startAndEnd(binary: string, plan: Plan, signal: AbortSignal): Promise<Receipt> {
-  const wall = await startJail(binary, plan, quiet, signal)
+async function startAndEnd(candidate: Candidate, plan: Plan, signal: AbortSignal): Promise<Receipt> {
+  const wall = await candidate.start(plan, quiet, signal)
   await drained(wall)
   return wall.receipt
 }
 
-async function endOf(binary: string, plan: Plan, signal: AbortSignal): Promise<Exit> {
-  return drained(await startJail(binary, plan, quiet, signal))
+async function endOf(candidate: Candidate, plan: Plan, signal: AbortSignal): Promise<Exit> {
+  return drained(await candidate.start(plan, quiet, signal))
 }
 
 function drained({ stdio, exit }: Wall): Promise<Exit> {

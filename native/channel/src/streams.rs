@@ -1,11 +1,13 @@
 //! A program's stdin, stdout and stderr: pipes, or a terminal in the sandbox's own devpts.
 
-use std::future::poll_fn;
+use std::cell::Cell;
+use std::future::{poll_fn, Future};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{ready, Poll};
 
+use bytes::Bytes;
 use glovebox_wire::inside::TerminalSize;
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
@@ -13,13 +15,14 @@ use rustix::pipe::{fcntl_setpipe_size, pipe_with, PipeFlags};
 use rustix::pty::{ioctl_tiocgptpeer, unlockpt, OpenptFlags};
 use rustix::termios::{tcsetwinsize, Winsize};
 
-use super::Over;
+use tokio::sync::Notify;
+
 use crate::caps;
 use crate::pipe::Pipe;
 use crate::rpc::{Chunk, Reply};
 use crate::status::{Result, Status};
 
-/// Fields of ExecOutput.
+/// Fields of ExecOutput and of GuestOutput.
 pub const STDOUT: u32 = 2;
 pub const STDERR: u32 = 3;
 
@@ -66,7 +69,7 @@ fn pipes() -> std::result::Result<Streams, Errno> {
 
 fn terminal(size: &TerminalSize) -> std::result::Result<Streams, Errno> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let master = open("/dev/pts/ptmx", flags, Mode::empty())?;
+    let master = open("/dev/ptmx", flags, Mode::empty())?;
     unlockpt(&master)?;
     tcsetwinsize(&master, of(size))?;
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -142,4 +145,43 @@ pub async fn pump(from: &Pipe, field: u32, reply: &Reply, over: &Over) -> Result
     }
 }
 
-use std::future::Future;
+/// A pipe is closed; a terminal gets its end-of-file character, which is what a user would type.
+pub async fn end_input(stdin: &mut Option<Rc<Pipe>>, terminal: Option<&Rc<Pipe>>) {
+    const END_OF_TRANSMISSION: &[u8] = &[4];
+    if let (Some(stdin), Some(_)) = (&stdin, terminal) {
+        // A terminal that is gone needs none.
+        let _typed = stdin.write_all(END_OF_TRANSMISSION.into()).await;
+    }
+    *stdin = None;
+}
+
+/// A program that does not read stops its peer here, by the peer's window.
+pub async fn feed(stdin: &mut Option<Rc<Pipe>>, bytes: Bytes) -> Result<()> {
+    let taken = match &stdin {
+        Some(stdin) => stdin.write_all(bytes).await,
+        None => Ok(()),
+    };
+    match taken {
+        Ok(()) => Ok(()),
+        // Nobody reads any more; what still comes is dropped, as a pipe of a shell would do.
+        Err(Errno::PIPE | Errno::IO) => {
+            *stdin = None;
+            Ok(())
+        }
+        Err(errno) => Err(Status::of("stdin", errno)),
+    }
+}
+
+/// That the program has ended: what is in its pipes is the last of its output.
+#[derive(Default)]
+pub struct Over {
+    is: Cell<bool>,
+    told: Notify,
+}
+
+impl Over {
+    pub fn tell(&self) {
+        self.is.set(true);
+        self.told.notify_waiters();
+    }
+}

@@ -1,0 +1,96 @@
+//! Guest: a machine of its own, in which this inside is /init. It starts sandboxes there by the launcher that it is
+//! itself, and carries their streams.
+
+mod accept;
+pub mod check;
+mod children;
+mod launcher;
+mod rooms;
+mod start;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use glovebox_wire::inside::{GuestCommand, IdentifyRequest};
+
+use crate::identity::Identity;
+use crate::machine::Machine;
+use crate::status::{Code, Result, Status};
+
+pub use accept::Offers;
+pub use children::Children;
+use launcher::Commands;
+pub use launcher::Program;
+use rooms::Rooms;
+
+pub struct Guest {
+    pub machine: Box<dyn Machine>,
+    pub identity: Rc<Identity>,
+    /// What is started for a sandbox.
+    launcher: Program,
+    children: Rc<Children>,
+    rooms: Rc<Rooms>,
+    /// The plan descriptors of launchers that run.
+    commands: RefCell<HashMap<String, Rc<Commands>>>,
+    /// The generation that Identify was called for.
+    identified: Cell<u64>,
+}
+
+impl Guest {
+    /// `sockets` is the directory that has one for each sandbox.
+    pub fn new(
+        machine: Box<dyn Machine>,
+        identity: Rc<Identity>,
+        launcher: Program,
+        children: Rc<Children>,
+        sockets: PathBuf,
+    ) -> Guest {
+        Guest {
+            machine,
+            identity,
+            launcher,
+            children,
+            rooms: Rc::new(Rooms::new(sockets)),
+            commands: RefCell::default(),
+            identified: Cell::new(0),
+        }
+    }
+
+    /// Everything is looked at before anything is done.
+    pub fn identify(&self, request: &IdentifyRequest) -> Result<()> {
+        check::generation(request.generation, &self.identity)?;
+        let entropy = check::entropy(&request.entropy)?;
+        let time = check::time(request.unix_ns)?;
+        let hostname = check::hostname(&request.hostname)?;
+        let machine_id = check::machine_id(&request.machine_id)?;
+        // First: whatever is drawn from now on is this machine's alone.
+        self.machine.reseed(entropy)?;
+        self.identity.renew(request.generation)?;
+        self.machine.set_clock(time)?;
+        self.machine.name(hostname, machine_id)?;
+        self.identified.set(request.generation);
+        Ok(())
+    }
+
+    fn must_be_identified(&self) -> Result<()> {
+        let generation = self.identity.generation();
+        match generation > 0 && self.identified.get() == generation {
+            true => Ok(()),
+            false => Err(Status::new(
+                Code::FailedPrecondition,
+                "Identify comes first: until then this machine draws the same random bytes as its siblings",
+            )),
+        }
+    }
+
+    pub async fn command(&self, request: GuestCommand) -> Result<()> {
+        check::lines(&request.command)?;
+        let commands = self.commands.borrow().get(&request.id).map(Rc::clone);
+        let commands = commands.ok_or_else(|| {
+            Status::new(Code::NotFound, "no sandbox with that id has been started")
+        })?;
+        commands.write(request.command).await
+    }
+}

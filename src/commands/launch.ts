@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import { addPlacementFlags } from '../config/placement-flags.ts'
+import { addPolicyFlags } from '../config/policy-flags.ts'
+import { addStartFlags } from '../config/start.ts'
+import type { PlacedFlags } from '../runtime/placed-start.ts'
+
+interface LaunchFlags extends PlacedFlags {
+  readonly json?: boolean
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('launch')
+    .summary('start a server that goes on without you')
+    .description(
+      `Starts an MCP server in a sandbox that goes on when this command has ended, and returns when it has answered the
+handshake. It belongs to the daemon of this user, and ends with it.`,
+    )
+    .argument('[command...]', 'a configured server, or a command and its arguments; our own options end here')
+    .passThroughOptions()
+    .option('--name <name>', 'what it is called; the name of the server, or of the program, by default')
+    .option('--command <line>', 'the command in one string, split into words; no shell')
+    .option('--lock <file>', 'take the versions of a package from this lock file')
+    .option('--frozen', 'start no package that the lock file (the nearest glovebox.lock) does not have')
+    .option('--json', 'one JSON document')
+  addStartFlags(addPolicyFlags(addPlacementFlags(command)), { servers: true })
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  glovebox launch files
+  glovebox launch --name notes --read ~/notes -- node server.js ~/notes
+  glovebox launch --pool 4 --lifetime call calculator
+  glovebox call files list_directory '{"path": "/tmp"}'
+  glovebox stop files`,
+    )
+    .action((words: string[], flags: LaunchFlags) => launch(words, flags))
+}
+
+async function launch(words: readonly string[], flags: LaunchFlags): Promise<void> {
+  const [{ placedStart }, { ensureDaemon }, { launchEnvironment }, { renderLaunched }, { untilSignalled }] =
+    await Promise.all([
+      import('../runtime/placed-start.ts'),
+      import('../daemon/contact.ts'),
+      import('../daemon/environment.ts'),
+      import('../ui/launched.ts'),
+      import('../runtime/signals.ts'),
+    ])
+  const from = { cwd: process.cwd(), env: process.env }
+  const { plan, placement, each, requestTimeMs } = await placedStart(words, flags, from)
+  const env = launchEnvironment([plan, ...Object.values(each)], process.env)
+  const daemon = await ensureDaemon(process.env)
+  const request = { name: plan.server, plan, placement, each, requestTimeMs, env }
+  const reply = await untilSignalled(async (signal) => daemon.launch(request, signal))
+  process.stdout.write(renderLaunched(reply, { json: flags.json === true }))
+}

@@ -1,0 +1,28 @@
+import type { Command } from 'commander'
+
+interface StopFlags {
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
+export function register(program: Command): void {
+  program
+    .command('stop')
+    .summary('end launched servers')
+    .description('Ends launched servers, politely at first, and returns when nothing of them is left.')
+    .argument('[name...]', 'launched servers, by name or id')
+    .option('--all', 'all of them')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExamples:\n  glovebox stop files\n  glovebox stop --all\n')
+    .action(stop)
+}
+
+async function stop(names: string[], flags: StopFlags): Promise<void> {
+  const [{ stopServers }, { places }, { renderStopped }] = await Promise.all([
+    import('../daemon/stop-servers.ts'),
+    import('../system/places.ts'),
+    import('../ui/launched.ts'),
+  ])
+  const stopped = await stopServers(flags.all === true ? 'all' : names, places(process.env))
+  process.stdout.write(renderStopped(stopped, { json: flags.json === true }))
+}

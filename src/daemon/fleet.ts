@@ -1,0 +1,147 @@
+import { join } from 'node:path'
+import { loadDriver } from '../drivers/registry.ts'
+import { GloveboxError } from '../errors.ts'
+import { verifierFor } from '../packages/program-of.ts'
+import type { Plan } from '../policy/plan.ts'
+import { wrongLaunchName, type LaunchReply, type ListReply, type StopReply } from '../protocol/daemon.ts'
+import { serve } from '../runtime/served.ts'
+import type { Places } from '../system/places.ts'
+import { launch, type Launched, type Request } from './launched.ts'
+import { createServerLog } from './server-log.ts'
+import type { State } from './state.ts'
+
+/** All launched servers of this user. */
+export interface Fleet {
+  /** @throws GloveboxError USAGE for a name that is taken; whatever keeps it from starting */
+  launch(request: Request, signal: AbortSignal): Promise<LaunchReply>
+  /** By name or id. @throws GloveboxError USAGE */
+  find(nameOrId: string): Launched
+  list(): ListReply
+  stop(nameOrId: string): Promise<StopReply>
+  stopAll(): Promise<StopReply>
+  /** Launched, and about to be. */
+  size(): number
+}
+
+export function createFleet({
+  places,
+  state,
+  tell,
+  onChange,
+}: {
+  readonly places: Places
+  readonly state: State
+  readonly tell: (line: string) => void
+  readonly onChange: () => void
+}): Fleet {
+  const all = new Set<Launched>()
+  /** Names that are being started: a second start of one must not come between. */
+  const starting = new Set<string>()
+
+  async function start(request: Request, signal: AbortSignal): Promise<LaunchReply> {
+    const { name, placement, requestTimeMs, env } = request
+    refuseName(name)
+    const isOneOfMany = placement.lifetime === 'session'
+    if (starting.has(name)) throw taken(name, 'is being started')
+    const before = named(name).find((other) => !isOneOfMany || other.request.placement.lifetime !== 'session')
+    if (before?.status().state === 'failed') await remove(before)
+    else if (before !== undefined) throw taken(name, `runs already, as ${before.id()}`)
+    starting.add(name)
+    onChange()
+    const say = (line: string): void => tell(`${name}: ${line}`)
+    const log = createServerLog(join(places.state, 'logs', `${name}.log`), say)
+    try {
+      const { launched, reply } = await launch(request, {
+        log,
+        signal,
+        start: async (plan, wanted, spare) =>
+          serve({
+            plan,
+            driver: await loadDriver(plan.driver),
+            verify: await verifierFor(wordsOf(plan), process.env),
+            requestTimeMs,
+            env,
+            signal: wanted,
+            spare,
+            onStderr: (chunk) => log.write(chunk),
+          }),
+        events: {
+          onStarted: ({ id, startedMs }) => state.launched({ id, name, driver: request.plan.driver, startedMs }),
+          onEnded: ({ id }, how) => state.ended(id, how),
+          onOver: () => {
+            all.delete(launched)
+            onChange()
+          },
+          tell: say,
+        },
+      })
+      all.add(launched)
+      return reply
+    } catch (error) {
+      log.close()
+      throw error
+    } finally {
+      starting.delete(name)
+      onChange()
+    }
+  }
+
+  const named = (name: string): Launched[] => [...all].filter(({ request }) => request.name === name)
+
+  function find(nameOrId: string): Launched {
+    const exact = [...all].find((launched) => launched.id() === nameOrId)
+    if (exact !== undefined) return exact
+    const byName = named(nameOrId)
+    const meant =
+      byName.length > 0 ? byName : [...all].filter((one) => nameOrId.length >= 6 && one.id().startsWith(nameOrId))
+    const [only] = meant
+    if (only !== undefined && meant.length === 1) return only
+    if (only !== undefined) {
+      throw new GloveboxError('USAGE', `${meant.length} launched servers could be meant by "${nameOrId}"`, {
+        fix: `name one by its id: ${meant.map((one) => one.id()).join(', ')}`,
+      })
+    }
+    const names = [...new Set([...all].map(({ request }) => request.name))]
+    throw new GloveboxError('USAGE', `no server "${nameOrId}" is launched`, {
+      fix: names.length === 0 ? `glovebox launch ${nameOrId} starts it` : `launched are: ${names.join(', ')}`,
+    })
+  }
+
+  async function remove(launched: Launched): Promise<StopReply['stopped'][number]> {
+    const stopped = { name: launched.request.name, id: launched.id() }
+    await launched.stop()
+    all.delete(launched)
+    onChange()
+    return stopped
+  }
+
+  return {
+    launch: start,
+    find,
+    list() {
+      const servers = [...all].map((launched) => launched.status())
+      const ended = state.recent().filter(({ name }) => named(name).length === 0)
+      return { servers, ended }
+    },
+    stop: async (nameOrId) => ({ stopped: [await remove(find(nameOrId))] }),
+    stopAll: async () => ({ stopped: await Promise.all([...all].map(remove)) }),
+    size: () => all.size + starting.size,
+  }
+}
+
+function refuseName(name: string): void {
+  const wrong = wrongLaunchName(name)
+  if (wrong === undefined) return
+  throw new GloveboxError('USAGE', `"${name}" cannot be the name of a launched server`, { fix: `--name: ${wrong}` })
+}
+
+function taken(name: string, how: string): GloveboxError {
+  return new GloveboxError('USAGE', `the server "${name}" ${how}`, {
+    fix: `give another name (--name), or stop it first: glovebox stop ${name}`,
+  })
+}
+
+/** Where a package of the store could be named. */
+function wordsOf({ command, mounts }: Plan): string[] {
+  return [command.path, ...command.argv, ...mounts.map(({ source }) => source)]
+}

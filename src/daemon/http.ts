@@ -1,0 +1,92 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { GloveboxError, messageOf, type ErrorCode } from '../errors.ts'
+import type { FailureReply } from '../protocol/daemon.ts'
+
+/** One request that may be answered. */
+export interface Exchange {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Aborted when whoever asked has gone. */
+  readonly signal: AbortSignal
+  body(): Promise<unknown>
+  readonly response: ServerResponse
+}
+
+/** Undefined: the answer has been written, or will be. */
+export type Answerer = (exchange: Exchange) => Promise<object | undefined>
+
+const maxBody = 32 * 1024 ** 2
+
+/**
+ * Lets in who knows the token, and turns answers and errors into JSON. The socket is in a directory that only its user
+ * enters, and only they can connect to it; the token, out of a file there, is the proof that holds where a sandbox was shown
+ * the directory read-only: a socket can be connected to in spite of that.
+ */
+export function listener(token: string, answer: Answerer, tell: (line: string) => void): RequestListener {
+  return (request, response) => {
+    const gone = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort(new Error('whoever asked has gone'))
+    })
+    void respond(request, response, gone.signal)
+  }
+
+  async function respond(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    try {
+      if (!isKnown(request.headers.authorization, token)) return send(response, 401, failureOf(unknownClient()))
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://daemon')
+      const exchange = {
+        method: request.method ?? '',
+        path: pathname,
+        query: searchParams,
+        signal,
+        body: async () => bodyOf(request),
+        response,
+      }
+      const reply = await answer(exchange)
+      if (reply !== undefined) send(response, 200, reply)
+    } catch (error) {
+      if (!(error instanceof GloveboxError) && !signal.aborted) tell(error instanceof Error ? (error.stack ?? '') : '')
+      if (response.headersSent) response.destroy()
+      else send(response, 400, failureOf(error))
+    }
+  }
+}
+
+function isKnown(header: string | undefined, token: string): boolean {
+  const [given, wanted] = [Buffer.from(header ?? ''), Buffer.from(`Bearer ${token}`)]
+  return given.length === wanted.length && timingSafeEqual(given, wanted)
+}
+
+function unknownClient(): GloveboxError {
+  return new GloveboxError('REFUSED', 'the daemon serves only who can read its file')
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > maxBody) throw new GloveboxError('USAGE', `a request to the daemon has at most ${maxBody} bytes`)
+    parts.push(part)
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+  } catch (cause) {
+    throw new GloveboxError('USAGE', 'a request to the daemon is not JSON', { cause })
+  }
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  const bytes = Buffer.from(JSON.stringify(body))
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
+  response.end(bytes)
+}
+
+function failureOf(error: unknown): FailureReply {
+  const code: ErrorCode = error instanceof GloveboxError ? error.code : 'INTERNAL'
+  const fix = error instanceof GloveboxError ? error.fix : undefined
+  return { error: { code, message: messageOf(error), ...(fix !== undefined && { fix }) } }
+}

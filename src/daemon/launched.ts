@@ -1,0 +1,266 @@
+import { GloveboxError, messageOf } from '../errors.ts'
+import type { Answer, JsonObject } from '../mcp/connection.ts'
+import type { Tool } from '../mcp/tools.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus } from '../protocol/daemon.ts'
+import type { Served } from '../runtime/served.ts'
+import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
+import { createBackOff } from './back-off.ts'
+import { pause } from './pause.ts'
+import { createPool, type Pool } from './pool.ts'
+import type { ServerLog } from './server-log.ts'
+
+export type Request = LaunchRequest<Plan>
+
+/** Starts one more sandbox of a plan. `spare`: its name does not mean it. */
+export type StartServed = (plan: Plan, signal: AbortSignal, spare: boolean) => Promise<Served>
+
+/** What somebody else wants to know of a launched server. */
+export interface LaunchedEvents {
+  /** It runs in this sandbox now. */
+  readonly onStarted: (served: Served) => void
+  /** The sandbox that it ran in is gone; `how` undefined: it was asked to. */
+  readonly onEnded: (served: Served, how: string | undefined) => void
+  /** All of it is over, without having been asked to. */
+  readonly onOver: () => void
+  readonly tell: (line: string) => void
+}
+
+/** One launched server, in whatever sandboxes its lifetime wants. */
+export interface Launched {
+  readonly request: Request
+  readonly log: ServerLog
+  /** That of its sandbox, or of the last one. */
+  id(): string
+  status(): ServerStatus
+  call(tool: string, args: JsonObject, options: { timeMs: number; signal: AbortSignal }): Promise<CallReply>
+  tools(signal: AbortSignal): Promise<Tool[]>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a server and returns when it has shaken hands.
+ * @throws GloveboxError; nothing is left then
+ */
+export async function launch(
+  request: Request,
+  options: {
+    readonly start: StartServed
+    readonly log: ServerLog
+    readonly events: LaunchedEvents
+    readonly signal: AbortSignal
+    /** One that waits already. */
+    readonly pooled?: Served | undefined
+  },
+): Promise<{ launched: Launched; reply: LaunchReply }> {
+  const { start, log, events } = options
+  const { placement, plan, each } = request
+  const from = performance.now()
+  const isEachCall = placement.lifetime === 'call'
+  const begunMs = Date.now()
+  const first = options.pooled ?? (await start(plan, options.signal, isEachCall))
+  let tools: number
+  try {
+    tools = (await first.tools({ signal: options.signal, timeMs: 60_000 })).length
+  } catch (error) {
+    await first.discard()
+    throw error
+  }
+  const over = new AbortController()
+  const backOff = createBackOff()
+  let current: Served | undefined = isEachCall ? undefined : first
+  let last = first
+  let state: LaunchState = isEachCall ? 'ready' : 'running'
+  let why: string | null = null
+  let [restarts, calls, underWay] = [0, 0, 0]
+  let idling: NodeJS.Timeout | undefined
+  let restarted = Promise.withResolvers<void>()
+  const pool = poolOf(options.pooled === undefined && isEachCall ? first : undefined)
+  const fresh = new Set<Served>()
+
+  if (isEachCall) {
+    if (pool === undefined) await first.discard()
+  } else {
+    first.handOut()
+    events.onStarted(first)
+    void watch(first)
+  }
+  waitForWork()
+
+  const launched: Launched = {
+    request,
+    log,
+    id: () => last.id,
+    status,
+    async call(tool, args, { timeMs, signal }) {
+      const ownPlan = Object.hasOwn(each, tool) ? each[tool] : undefined
+      const at = performance.now()
+      return working(async () => {
+        calls++
+        if (ownPlan === undefined && !isEachCall) {
+          const served = await live(signal, timeMs)
+          return reply(served, false, at, await served.call(tool, args, { timeMs, signal }))
+        }
+        const served = await another(ownPlan, signal)
+        try {
+          return reply(served, true, at, await served.call(tool, args, { timeMs, signal }))
+        } finally {
+          fresh.delete(served)
+          await served.discard()
+        }
+      })
+    },
+    tools: async (signal) =>
+      working(async () => {
+        if (!isEachCall) return (await live(signal, 60_000)).tools({ signal })
+        const served = await another(undefined, signal)
+        try {
+          return await served.tools({ signal })
+        } finally {
+          fresh.delete(served)
+          await served.discard()
+        }
+      }),
+    stop,
+  }
+  const { sandboxMs, handshakeMs } = first.took
+  const took = { sandboxMs, handshakeMs, totalMs: performance.now() - from }
+  return { launched, reply: { status: status(), tools, took, fromPool: options.pooled !== undefined } }
+
+  function poolOf(ready: Served | undefined): Pool | undefined {
+    if (placement.pool === 0) return undefined
+    return createPool({
+      size: placement.pool,
+      ready,
+      start: async (signal) => start(plan, signal, true),
+      tell: events.tell,
+    })
+  }
+
+  /** Of its own, for one call: out of the pool where its plan is the pool's. */
+  async function another(ownPlan: Plan | undefined, signal: AbortSignal): Promise<Served> {
+    const served =
+      (ownPlan === undefined ? pool?.take() : undefined) ??
+      (await start(ownPlan ?? plan, AbortSignal.any([signal, over.signal]), true))
+    fresh.add(served)
+    return served
+  }
+
+  /** The shared one; while it is being started again, that is waited for. */
+  async function live(signal: AbortSignal, timeMs: number): Promise<Served> {
+    if (current !== undefined) return current
+    if (state === 'restarting') {
+      const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(timeMs)])
+      await Promise.race([restarted.promise, aborted(limit)])
+    }
+    if (current !== undefined) return current
+    throw new GloveboxError('FAILED', `the server "${request.name}" is not running: ${why ?? state}`, {
+      fix: `see its log: glovebox logs ${request.name}; start it again: glovebox launch ${request.name}`,
+    })
+  }
+
+  async function watch(served: Served): Promise<void> {
+    const end = await served.ended
+    if (current !== served) return
+    current = undefined
+    why = end.why
+    events.onEnded(served, over.signal.aborted ? undefined : end.why)
+    if (!over.signal.aborted) await restart(Date.now() - served.startedMs)
+  }
+
+  async function restart(livedMs: number): Promise<void> {
+    state = 'restarting'
+    restarted = Promise.withResolvers<void>()
+    for (let lived = livedMs; !over.signal.aborted; lived = 0) {
+      const delay = backOff.next(lived)
+      if (delay === undefined) {
+        state = 'failed'
+        events.tell(`it is given up: ${why}`)
+        restarted.resolve()
+        return
+      }
+      events.tell(`${why}; it is started again in ${delay} ms`)
+      await pause(delay, over.signal)
+      if (over.signal.aborted) return
+      try {
+        const served = pool?.take() ?? (await start(plan, over.signal, false))
+        if (over.signal.aborted) return await served.discard()
+        served.handOut()
+        restarts++
+        current = last = served
+        state = 'running'
+        why = null
+        events.onStarted(served)
+        void watch(served)
+        restarted.resolve()
+        return
+      } catch (error) {
+        why = messageOf(error)
+      }
+    }
+  }
+
+  async function working<T>(work: () => Promise<T>): Promise<T> {
+    underWay++
+    clearTimeout(idling)
+    try {
+      return await work()
+    } finally {
+      underWay--
+      waitForWork()
+    }
+  }
+
+  function waitForWork(): void {
+    clearTimeout(idling)
+    if (placement.idleMs === undefined || underWay > 0 || over.signal.aborted) return
+    idling = setTimeout(() => {
+      events.tell(`it had no request for ${(placement.idleMs ?? 0) / 1000} s, and is stopped`)
+      void stop().then(events.onOver)
+    }, placement.idleMs)
+    idling.unref()
+  }
+
+  function status(): ServerStatus {
+    const denial = last.lastDenial()
+    const memory = current === undefined ? undefined : treeMemory(ownChildAbove(current.pid))
+    const { name, version, protocolVersion, era } = last.self
+    return {
+      name: request.name,
+      id: last.id,
+      driver: plan.driver,
+      state,
+      lifetime: placement.lifetime,
+      startedMs: current?.startedMs ?? begunMs,
+      restarts,
+      calls,
+      memoryBytes: memory ?? null,
+      pool: { wanted: placement.pool, ready: pool?.ready() ?? 0 },
+      lastDenial: denial ?? null,
+      why,
+      server: { name, version, protocolVersion, era },
+    }
+  }
+
+  async function stop(): Promise<void> {
+    over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
+    clearTimeout(idling)
+    const left = current
+    await Promise.all([left?.stop(), pool?.close(), ...[...fresh].map(async (one) => one.discard())])
+    log.close()
+  }
+}
+
+function reply(served: Served, isFresh: boolean, from: number, answer: Answer): CallReply {
+  const { result, error } = answer
+  const about = { sandbox: served.id, fresh: isFresh, ms: performance.now() - from }
+  return error === undefined ? { ...about, result } : { ...about, error }
+}
+
+/** @throws the signal's reason, once it has one */
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  }
+  signal.throwIfAborted()
+}

@@ -1,0 +1,80 @@
+import { messageOf } from '../errors.ts'
+import type { Served } from '../runtime/served.ts'
+import { createBackOff } from './back-off.ts'
+import { pause } from './pause.ts'
+
+/** Sandboxes of one server that are up ahead of need. One that was handed out never comes back. */
+export interface Pool {
+  readonly size: number
+  ready(): number
+  /** The oldest that waits; the next is started in the background. */
+  take(): Served | undefined
+  close(): Promise<void>
+}
+
+/** One is started at a time: what waits for a sandbox now is more urgent than what may be asked for. */
+export function createPool(options: {
+  readonly size: number
+  /** One that is up already. */
+  readonly ready: Served | undefined
+  readonly start: (signal: AbortSignal) => Promise<Served>
+  readonly tell: (line: string) => void
+}): Pool {
+  const { size, start, tell } = options
+  const over = new AbortController()
+  let waiting: Served[] = []
+  let filling: Promise<void> | undefined
+
+  async function fill(): Promise<void> {
+    const backOff = createBackOff()
+    while (waiting.length < size && !over.signal.aborted) {
+      try {
+        const served = await start(over.signal)
+        if (over.signal.aborted) return await served.discard()
+        keep(served)
+      } catch (error) {
+        if (over.signal.aborted) return
+        const delay = backOff.next(0)
+        tell(`the pool is not filled: ${messageOf(error)}`)
+        if (delay === undefined) return
+        await pause(delay, over.signal)
+      }
+    }
+  }
+
+  /** One that ends while it waits is handed to nobody. */
+  function keep(served: Served): void {
+    waiting.push(served)
+    void served.ended.then(() => drop(served))
+  }
+
+  function drop(served: Served): void {
+    if (!waiting.includes(served)) return
+    waiting = waiting.filter((other) => other !== served)
+    tell(`${served.id} ended while it waited in the pool`)
+    refill()
+  }
+
+  function refill(): void {
+    if (over.signal.aborted) return
+    filling ??= fill().finally(() => (filling = undefined))
+  }
+
+  if (options.ready !== undefined) keep(options.ready)
+  refill()
+  return {
+    size,
+    ready: () => waiting.length,
+    take() {
+      const served = waiting.shift()
+      refill()
+      return served
+    },
+    async close() {
+      over.abort(new Error('the pool is closed'))
+      const left = waiting
+      waiting = []
+      await Promise.all([...left.map(async (served) => served.discard()), filling])
+    },
+  }
+}

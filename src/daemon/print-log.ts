@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { GloveboxError } from '../errors.ts'
+import { wrongLaunchName } from '../protocol/daemon.ts'
+import { sinkTo } from '../system/output.ts'
+import { places } from '../system/places.ts'
+import { untrustedLog } from '../ui/untrusted.ts'
+import { findOwnDaemon } from './contact.ts'
+
+/** As much as the daemon keeps in memory. */
+const tailBytes = 256 * 1024
+
+/** The log of a launched server on our stdout; of one that has ended, out of its file. */
+export async function printLog(
+  name: string,
+  { follow, signal }: { follow: boolean; signal: AbortSignal },
+): Promise<void> {
+  const here = places(process.env)
+  const daemon = await findOwnDaemon(here)
+  const isLaunched = (await daemon?.list())?.servers.some(
+    (server) => server.name === name || server.id.startsWith(name),
+  )
+  if (daemon !== undefined && isLaunched === true) return print(await daemon.log(name, { follow, signal }))
+  const file = join(here.state, 'logs', `${name}.log`)
+  if (wrongLaunchName(name) !== undefined || !existsSync(file)) {
+    throw new GloveboxError('USAGE', `no server "${name}" was launched`, { fix: 'glovebox status shows what runs' })
+  }
+  return print(tailOf(file))
+}
+
+async function print(chunks: AsyncIterable<Buffer>): Promise<void> {
+  const out = sinkTo(1)
+  for await (const chunk of chunks) {
+    const shown = process.stdout.isTTY ? Buffer.from(untrustedLog(chunk.toString('utf8'))) : chunk
+    if (!(await out.write(shown))) return
+  }
+  await out.finish()
+}
+
+async function* tailOf(path: string): AsyncIterable<Buffer> {
+  await using file = await open(path)
+  const { size } = await file.stat()
+  for await (const chunk of file.createReadStream({ start: Math.max(0, size - tailBytes) })) yield chunk as Buffer
+}

@@ -1,0 +1,73 @@
+import type { Tool } from '../mcp/tools.ts'
+import type { CallReply } from '../protocol/daemon.ts'
+import { placedStart, type PlacedFlags } from '../runtime/placed-start.ts'
+import { serve, type Served } from '../runtime/served.ts'
+import { untilSignalled } from '../runtime/signals.ts'
+import { places } from '../system/places.ts'
+import type { DaemonClient } from './client.ts'
+import { findOwnDaemon } from './contact.ts'
+
+export interface CallOptions {
+  readonly tool: string
+  readonly args: Readonly<Record<string, unknown>>
+  readonly timeMs: number
+}
+
+/** A call in the launched server of that name; without one, in a sandbox that is started for it and gone afterwards. */
+export async function callServer(
+  name: string,
+  flags: PlacedFlags,
+  { tool, args, timeMs }: CallOptions,
+): Promise<CallReply> {
+  const daemon = await launchedAs(name, flags)
+  return untilSignalled(async (signal) => {
+    if (daemon !== undefined) return daemon.call(name, { tool, arguments: args, timeMs }, signal)
+    return withServed(name, flags, { tool, signal }, async (served) => {
+      const from = performance.now()
+      const { result, error } = await served.call(tool, args, { timeMs, signal })
+      const about = { sandbox: served.id, fresh: true, ms: performance.now() - from }
+      return error === undefined ? { ...about, result } : { ...about, error }
+    })
+  })
+}
+
+/** The tools of a server, found in the same way. */
+export async function toolsOf(name: string, flags: PlacedFlags): Promise<readonly Tool[]> {
+  const daemon = await launchedAs(name, flags)
+  return untilSignalled(async (signal) => {
+    if (daemon !== undefined) return (await daemon.tools(name, signal)).tools as readonly Tool[]
+    return withServed(name, flags, { signal }, async (served) => served.tools({ signal }))
+  })
+}
+
+/** The daemon, where it has launched such a server. A file that is named is another configuration than the launched one's. */
+async function launchedAs(name: string, flags: PlacedFlags): Promise<DaemonClient | undefined> {
+  if (flags.config !== undefined) return undefined
+  const daemon = await findOwnDaemon(places(process.env))
+  if (daemon === undefined) return undefined
+  const { servers } = await daemon.list()
+  const isMeant = servers.some((server) => server.name === name || (name.length >= 6 && server.id.startsWith(name)))
+  return isMeant ? daemon : undefined
+}
+
+async function withServed<T>(
+  name: string,
+  flags: PlacedFlags,
+  { tool, signal }: { readonly tool?: string; readonly signal: AbortSignal },
+  use: (served: Served) => Promise<T>,
+): Promise<T> {
+  const start = await placedStart([name], flags, { cwd: process.cwd(), env: process.env })
+  const own = tool !== undefined && Object.hasOwn(start.each, tool) ? start.each[tool] : undefined
+  const served = await serve({
+    ...start,
+    ...(own !== undefined && { plan: own, driver: await start.driverOf(own) }),
+    env: process.env,
+    signal,
+    onStderr: (chunk) => void process.stderr.write(chunk),
+  })
+  try {
+    return await use(served)
+  } finally {
+    await served.discard()
+  }
+}

@@ -1,0 +1,77 @@
+import type { Inside } from '../../inside/client.ts'
+import { emptyGiven } from './image/given.ts'
+import { makeInitrd } from './image/initrd.ts'
+import type { MicrovmHost } from './host.ts'
+import { bootPatience, enterGuest } from './vmm/guest.ts'
+import { inspectGuestSystem } from './vmm/guest-system.ts'
+import type { MachineParts } from './vmm/machine.ts'
+import type { Shape } from './vmm/shape.ts'
+import { templateKey } from './vmm/template-key.ts'
+import { provideTemplate, type NewTemplate, type Template } from './vmm/template-store.ts'
+
+export interface TemplateProgress {
+  /** A guest is being booted for it; it takes seconds, and the next start takes none of them. */
+  readonly onBoot?: () => void
+  /** Another process boots it. */
+  readonly onWait?: () => void
+}
+
+/** The template that a machine of this shape is cloned from, at level `boot`: the inside answers, and nothing else has run. */
+export async function bootTemplate(
+  host: MicrovmHost,
+  shape: Shape,
+  signal: AbortSignal,
+  progress: TemplateProgress = {},
+): Promise<Template> {
+  const { files } = host.image.record
+  const key = templateKey({
+    kernel: files.kernel.sha256,
+    modules: files.modules.sha256,
+    inside: host.inside.sha256,
+    root: files.root.sha256,
+    shape,
+    vmm: host.vmm.identity,
+    level: 'boot',
+  })
+  const waiting = { signal, ...(progress.onWait && { onWait: progress.onWait }) }
+  return provideTemplate(
+    host.templates,
+    key,
+    async (directory) => {
+      progress.onBoot?.()
+      return bootInto(host, shape, directory, signal)
+    },
+    waiting,
+  )
+}
+
+/** What a machine of this host and shape is made of; `given` is the template's own, which nothing is on. */
+export function machineParts(host: MicrovmHost, shape: Shape): MachineParts {
+  const { image, images, inside } = host
+  return {
+    shape,
+    kernel: image.kernel,
+    initrd: makeInitrd(images, image, inside.path),
+    root: image.root,
+    given: emptyGiven(images),
+  }
+}
+
+async function bootInto(host: MicrovmHost, shape: Shape, directory: string, signal: AbortSignal): Promise<NewTemplate> {
+  const machine = await host.vmm.boot(machineParts(host, shape), directory, signal)
+  try {
+    const inside = await enterGuest(machine, bootPatience)
+    const system = await inspectGuestSystem(inside)
+    await leave(inside)
+    await machine.freeze()
+    return { level: 'boot', vmm: host.vmm.name, image: host.image.record.digest, shape, system }
+  } finally {
+    await machine.kill()
+  }
+}
+
+/** No connection is under way in a template. */
+async function leave(inside: Inside): Promise<void> {
+  inside.close()
+  await inside.connection.closed
+}

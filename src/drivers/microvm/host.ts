@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { GloveboxError } from '../../errors.ts'
+import { sha256 } from '../../packages/canonical.ts'
+import { findInside } from '../../system/native.ts'
+import { places, type Places } from '../../system/places.ts'
+import { currentImage } from './image/images.ts'
+import { defaultRecipe } from './image/recipe.ts'
+import type { Image } from './image/record.ts'
+import { imageStore, type ImageStore } from './image/store.ts'
+import { fileStamp, openMemo, type Memo } from './memo.ts'
+import type { Architecture } from './qemu/command-line.ts'
+import { findQemu, qemuAt, versionOf } from './qemu/find.ts'
+import { qemuVmm } from './qemu/machine.ts'
+import { processorName, readCpuinfo, tscKhz } from './qemu/processor.ts'
+import type { Vmm } from './vmm/machine.ts'
+import { templateStore, type TemplateStore } from './vmm/template-store.ts'
+
+/** What of this host a machine is made from. */
+export interface MicrovmHost {
+  readonly places: Places
+  readonly vmm: Vmm
+  readonly image: Image
+  readonly images: ImageStore
+  readonly templates: TemplateStore
+  readonly memo: Memo
+  /** Path of glovebox-inside, and SHA-256 of its contents. */
+  readonly inside: { readonly path: string; readonly sha256: string }
+}
+
+/** @throws GloveboxError HOST_CANNOT naming what is missing and how to get it */
+export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHost> {
+  const architecture = ownArchitecture()
+  const inside = findInside(env)
+  const at = places(env)
+  const memo = openMemo(at)
+  const path = findQemu(env, architecture)
+  const version = await memo.of('qemu', fileStamp(path), async () => versionOf(path))
+  const insideSha256 = await memo.of('inside', fileStamp(inside), () => sha256(readFileSync(inside)))
+  const images = imageStore(at)
+  const cpuinfo = readCpuinfo()
+  return {
+    places: at,
+    vmm: qemuVmm({
+      inside,
+      qemu: qemuAt(path, version),
+      architecture,
+      accelerator: 'tcg',
+      tscKhz: tscKhz(cpuinfo),
+      processor: processorName(cpuinfo),
+    }),
+    image: requireImage(images),
+    images,
+    templates: templateStore(at),
+    memo,
+    inside: { path: inside, sha256: insideSha256 },
+  }
+}
+
+function requireImage(images: ImageStore): Image {
+  const image = currentImage(images, defaultRecipe)
+  if (image !== undefined) return image
+  throw new GloveboxError('HOST_CANNOT', 'there is no image that a virtual machine could start from', {
+    fix: 'glovebox image build',
+  })
+}
+
+function ownArchitecture(): Architecture {
+  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch
+  throw new GloveboxError('HOST_CANNOT', `virtual machines are made for x64 and arm64, and this is ${process.arch}`)
+}

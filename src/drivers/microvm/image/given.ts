@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { GloveboxError } from '../../../errors.ts'
+import { sha256 } from '../../../packages/canonical.ts'
+import { removeTree } from '../../../packages/store/staging.ts'
+import { packErofs } from './erofs.ts'
+import { gather, walk, type Found } from './gather.ts'
+import { evict } from './given-cache.ts'
+import type { ImageStore } from './store.ts'
+import { requireTools, toolsOf } from './tools.ts'
+
+/** A path of the host that a sandbox sees, read-only. On the drive it is called by its place in the list: `0`, `1`, … */
+export interface GivenMount {
+  readonly source: string
+  readonly target: string
+  /** It changes seldom (an interpreter): what was packed of it is kept. Entries of the package store always are. */
+  readonly stable?: boolean
+}
+
+export interface Given {
+  /** The drive's file, of exactly `givenBytes`. */
+  readonly path: string
+  /** Nobody but us has it: it goes with `options.directory`. */
+  readonly isFresh: boolean
+  /** Paths that are not on it: those that this user cannot read, and sockets, pipes and devices. */
+  readonly leftOut: readonly string[]
+}
+
+export interface GivenOptions {
+  readonly store: ImageStore
+  /** `KEY/tree` of the package store lies below. */
+  readonly packages: string
+  /** Of the sandbox: where a drive is made that nobody else will want. */
+  readonly directory: string
+  /** Paths of the host that the sandbox does not see: an empty one stands for each. */
+  readonly deny: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The size of every such drive: a clone may have another file there than its template had, as long as the size is the same.
+ * The file has holes.
+ */
+export const givenBytes: number = 4 * 1024 ** 3
+
+/** What may be on it: names, and what is lost at the ends of files, take the rest. */
+const contentsMax = Math.floor(3.9 * 1024 ** 3)
+
+/**
+ * Packs paths of the host into a read-only file system, owned by root. Files keep their modes, times, links and hard links.
+ * @throws GloveboxError POLICY_INVALID when it is too much, HOST_CANNOT without mkfs.erofs
+ */
+export async function packGiven(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
+  if (mounts.length === 0) return { path: emptyGiven(options.store), isFresh: false, leftOut: [] }
+  const isStable = mounts.every(({ source, stable }) => stable === true || keyInStore(source, options) !== undefined)
+  return isStable ? cached(mounts, options) : fresh(mounts, options)
+}
+
+/** The drive of a template, and of a sandbox that is given nothing: nobody mounts it. */
+export function emptyGiven({ given }: Pick<ImageStore, 'given'>): string {
+  const path = join(given, 'empty')
+  if (!existsSync(path)) whole(path, (temporary) => truncateTo(temporary, givenBytes))
+  return path
+}
+
+async function fresh(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
+  const found = look(mounts, options)
+  const path = join(options.directory, 'given.erofs')
+  await pack(found, path, options)
+  return { path, isFresh: true, leftOut: found.flatMap(({ leftOut }) => leftOut) }
+}
+
+/** Named by what the kernel says of each file (`stamps`), or by a package's key, which stands for its contents. */
+async function cached(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
+  const keyOf = (): string => {
+    const parts = mounts.map(
+      ({ source }, index) => keyInStore(source, options) ?? look([{ source, target: String(index) }], options),
+    )
+    return sha256(JSON.stringify([1, options.deny, parts]))
+  }
+  const key = keyOf()
+  const path = join(options.store.given, `${key}.erofs`)
+  const left = (): string[] => look(mounts, options).flatMap(({ leftOut }) => leftOut)
+  if (existsSync(path)) {
+    // Its last use, by which the oldest go first.
+    utimesSync(path, new Date(), new Date())
+    return {
+      path,
+      isFresh: false,
+      leftOut: mounts.every((each) => keyInStore(each.source, options) !== undefined) ? [] : left(),
+    }
+  }
+  const found = look(mounts, options)
+  const made = join(options.directory, 'given.erofs')
+  await pack(found, made, options)
+  const leftOut = found.flatMap((each) => each.leftOut)
+  // Somebody wrote to it meanwhile: good for this sandbox, and not under that name.
+  if (keyOf() !== key) return { path: made, isFresh: true, leftOut }
+  mkdirSync(options.store.given, { recursive: true, mode: 0o700 })
+  evict(options.store.given)
+  if (!moved(made, path)) return { path: made, isFresh: true, leftOut }
+  return { path, isFresh: false, leftOut }
+}
+
+/** `packages/KEY/tree/…`, whose contents never change. */
+function keyInStore(source: string, { packages }: GivenOptions): string | undefined {
+  if (!source.startsWith(`${packages}/`)) return undefined
+  return source.slice(packages.length + 1)
+}
+
+function look(mounts: readonly GivenMount[], { deny }: GivenOptions): Found[] {
+  const found = mounts.map(({ source }) => walk(source, new Set(deny)))
+  const bytes = found.reduce((sum, each) => sum + each.bytes, 0)
+  if (bytes <= contentsMax) return found
+  const largest = mounts
+    .map(({ source }, index) => ({ source, bytes: found[index]?.bytes ?? 0 }))
+    .toSorted((a, b) => b.bytes - a.bytes)[0]
+  const inGiB = (amount: number): string => `${(amount / 1024 ** 3).toFixed(1)} GiB`
+  throw new GloveboxError(
+    'POLICY_INVALID',
+    `what the sandbox is to read is ${inGiB(bytes)}, and a virtual machine is given ${inGiB(contentsMax)} at most; ${largest?.source} is ${inGiB(largest?.bytes ?? 0)} of it`,
+    { fix: 'name the directories in it that are needed, or use --driver jail' },
+  )
+}
+
+async function pack(found: readonly Found[], path: string, options: GivenOptions): Promise<void> {
+  requireTools(toolsOf.pack, options.env)
+  const tree = join(options.directory, `given-${randomBytes(4).toString('hex')}`)
+  try {
+    mkdirSync(tree, { recursive: true, mode: 0o700 })
+    gather(found, tree, options.signal)
+    await packErofs(tree, path, { times: 'kept', compress: false, env: options.env, signal: options.signal })
+    truncateTo(path, givenBytes)
+  } finally {
+    removeTree(tree)
+  }
+}
+
+/** Bytes beyond what is written are holes. */
+function truncateTo(path: string, bytes: number): void {
+  const fd = openSync(path, existsSync(path) ? 'r+' : 'wx', 0o600)
+  try {
+    ftruncateSync(fd, bytes)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function whole(path: string, make: (temporary: string) => void): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    make(temporary)
+    renameSync(temporary, path)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
+
+/** The sandbox's directory may be on another file system than the cache: then it stays where it is. */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EXDEV') return false
+    throw error
+  }
+}

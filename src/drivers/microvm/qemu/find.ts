@@ -1,0 +1,99 @@
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { GloveboxError } from '../../../errors.ts'
+import type { JailMount } from '../../../protocol/jail-plan.ts'
+import { runCommand } from '../../../system/run-command.ts'
+import type { Architecture } from './command-line.ts'
+
+/** An installed QEMU, and what it needs of the host in order to start. */
+export interface Qemu {
+  readonly path: string
+  /** `7.2.22` */
+  readonly version: string
+  /** Whether it can lay private memory over a file that it may only read. */
+  readonly readOnlyMemory: boolean
+  readonly mounts: readonly JailMount[]
+  /** What it executes: itself and the loader. */
+  readonly executables: readonly string[]
+}
+
+const programs: Readonly<Record<Architecture, string>> = { x64: 'qemu-system-x86_64', arm64: 'qemu-system-aarch64' }
+
+/** 7.2 is the oldest that is tried (Debian 12). */
+const oldest = [7, 2] as const
+
+/** Where it is, by PATH. @throws GloveboxError HOST_CANNOT naming the package to install */
+export function findQemu(env: NodeJS.ProcessEnv, architecture: Architecture): string {
+  const name = programs[architecture]
+  const found = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => directory.startsWith('/'))
+    .map((directory) => join(directory, name))
+    .find((path) => isExecutable(path))
+  if (found !== undefined) return realpathSync(found)
+  const debian = architecture === 'x64' ? 'qemu-system-x86' : 'qemu-system-arm'
+  throw new GloveboxError('HOST_CANNOT', `there is no ${name} in PATH`, {
+    fix: `install QEMU (Debian and Ubuntu: apt-get install --no-install-recommends ${debian}; macOS: brew install qemu)`,
+  })
+}
+
+/** @throws GloveboxError HOST_CANNOT for one that is too old, or says nothing that we understand */
+export async function versionOf(path: string): Promise<string> {
+  const { stdout } = await runCommand(path, ['--version'])
+  const [, version] = /^QEMU emulator version (\d+\.\d+(?:\.\d+)?)/.exec(stdout) ?? []
+  if (version === undefined) {
+    throw new GloveboxError('HOST_CANNOT', `${path} does not say which version of QEMU it is`, {
+      fix: 'install QEMU 7.2 or later',
+    })
+  }
+  if (!isAtLeast(version, oldest)) {
+    throw new GloveboxError('HOST_CANNOT', `${path} is QEMU ${version}, which is too old`, {
+      fix: `install QEMU ${oldest.join('.')} or later`,
+    })
+  }
+  return version
+}
+
+export function qemuAt(path: string, version: string): Qemu {
+  return {
+    path,
+    version,
+    readOnlyMemory: isAtLeast(version, [8, 2]),
+    mounts: mountsFor(path),
+    executables: [path, ...loaders()],
+  }
+}
+
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ours = 0, below = 0] = version.split('.').map(Number)
+  return ours > major || (ours === major && below >= minor)
+}
+
+/** The system's programs and libraries; for one that lies elsewhere, the tree that it was installed into (`PREFIX/bin`). */
+function mountsFor(path: string): JailMount[] {
+  const mounts: JailMount[] = systemPaths
+    .filter((each) => lstatSync(each, { throwIfNoEntry: false })?.isSymbolicLink() === false)
+    .map((each) => ({ source: each, target: each, access: 'read', exec: each !== loaderCache, owner: 'system' }))
+  if (mounts.some(({ target }) => path.startsWith(`${target}/`))) return mounts
+  const prefix = dirname(dirname(path))
+  return [...mounts, { source: prefix, target: prefix, access: 'read', exec: true, owner: 'user' }]
+}
+
+const loaderCache = '/etc/ld.so.cache'
+const systemPaths = ['/usr', '/bin', '/lib', '/lib64', '/nix/store', '/gnu/store', loaderCache]
+
+function loaders(): string[] {
+  const usual = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1', '/lib/ld-musl-x86_64.so.1']
+  return usual
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+    .map((path) => realpathSync(path))
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

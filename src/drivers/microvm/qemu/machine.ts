@@ -1,0 +1,186 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { GloveboxError, messageOf } from '../../../errors.ts'
+import type { JailPlan } from '../../../protocol/jail-plan.ts'
+import { randomHex } from '../../../system/random-hex.ts'
+import { spawnOnSockets, type SocketsProcess } from '../../../system/spawn-inside.ts'
+import { follow } from '../../launcher/follow.ts'
+import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
+import type { Accelerator, Architecture } from './command-line.ts'
+import { commandLine, consoleBytes, consoleName, cpuModel } from './command-line.ts'
+import type { Qemu } from './find.ts'
+import { filesInside, qemuJailPlan, stateInside } from './jail-plan.ts'
+import { untrusted } from '../../../ui/untrusted.ts'
+import { openQmp, type Qmp } from './qmp.ts'
+
+export interface QemuOptions {
+  /** Path of glovebox-inside. */
+  readonly inside: string
+  readonly qemu: Qemu
+  readonly architecture: Architecture
+  readonly accelerator: Accelerator
+  readonly tscKhz: number | undefined
+  /** What names the host's processor, for accelerators that show it to the guest. */
+  readonly processor: string
+}
+
+/** QEMU as a VMM, each machine in a jail of its own. */
+export function qemuVmm(options: QemuOptions): Vmm {
+  const { qemu, architecture, accelerator, processor, tscKhz } = options
+  const machine = async (start: Start, parts: MachineParts, directory: string, signal: AbortSignal) => {
+    const args = commandLine({
+      architecture,
+      accelerator,
+      shape: parts.shape,
+      files: filesInside,
+      start,
+      readOnlyMemory: qemu.readOnlyMemory,
+      tscKhz,
+      denySpawn: start === 'clone',
+    })
+    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, directory, start })
+    return startQemu(options.inside, plan, start === 'clone' ? join(directory, stateName) : undefined, signal)
+  }
+  return {
+    identity: [
+      `qemu ${qemu.version}`,
+      accelerator,
+      cpuModel(accelerator),
+      accelerator === 'tcg' ? String(tscKhz) : processor,
+    ],
+    name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
+    async boot(parts, directory, signal) {
+      const booted = await machine('boot', parts, directory, signal)
+      return { ...booted, freeze: async () => freeze(booted) }
+    },
+    async clone(parts, directory, signal) {
+      const clone = await machine('clone', parts, directory, signal)
+      try {
+        // Without waiting in between: QEMU takes them in order.
+        await Promise.all([
+          clone.qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
+          clone.qmp.execute('migrate-incoming', { uri: 'fd:0' }),
+        ])
+        return clone
+      } catch (error) {
+        await clone.kill()
+        throw error
+      }
+    },
+  }
+}
+
+type Start = 'boot' | 'clone'
+
+const stateName = 'state'
+
+/** The memory stays in its file: the state has only what is not memory. */
+function capability(name: string): Readonly<Record<string, unknown>> {
+  return { capabilities: [{ capability: name, state: true }] }
+}
+
+/** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
+async function freeze(machine: QemuMachine): Promise<void> {
+  const { qmp, migrated, ended } = machine
+  const gone = ended.then(({ lastWords }): never => {
+    throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
+  })
+  await Promise.all([
+    qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
+    qmp.execute('migrate-set-capabilities', capability('events')),
+    qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
+  ])
+  const status = await Promise.race([migrated, gone])
+  await machine.kill()
+  if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
+}
+
+interface QemuMachine extends Machine {
+  readonly qmp: Qmp
+  /** How writing a state ended: `completed`, `failed`. */
+  readonly migrated: Promise<string>
+}
+
+async function startQemu(
+  binary: string,
+  plan: JailPlan,
+  state: string | undefined,
+  signal: AbortSignal,
+): Promise<QemuMachine> {
+  signal.throwIfAborted()
+  const inside = await spawn(binary, state)
+  const abort = (): void => inside.kill('SIGKILL') // its pid namespace dies with it
+  signal.addEventListener('abort', abort, { once: true })
+  const [transport, monitor] = inside.sockets
+  // Told by the end of the machine.
+  transport.on('error', () => undefined)
+  const limits: string[] = []
+  const follower = follow(inside, { onActivity: () => undefined, onLimit: ({ detail }) => void limits.push(detail) })
+  const migrated = Promise.withResolvers<string>()
+  let asked = false
+  let console = ''
+  const qmp = openQmp(monitor, (event, data) => {
+    if (event === 'MIGRATION' && isFinal(data['status'])) migrated.resolve(data['status'])
+    // It stands still now, so that its console can be read.
+    if (event === 'SHUTDOWN' && !asked)
+      void lastOfConsole(qmp)
+        .then((text) => (console = text))
+        .finally(abort)
+  })
+  const ended = follower.exit
+    .then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    )
+    .then(async (failure): Promise<MachineEnd> => {
+      await qmp.closed
+      const words = [failure, ...limits, qmp.complaints(), console].filter((each) => each !== undefined && each !== '')
+      return { asked, lastWords: words.join('\n').trim() }
+    })
+  const kill = async (): Promise<MachineEnd> => {
+    asked = true
+    abort()
+    return ended
+  }
+  try {
+    inside.plan.write(`${JSON.stringify(plan)}\n`)
+    const { pid, receipt } = await follower.started
+    signal.throwIfAborted()
+    return { transport, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
+  } catch (error) {
+    await kill()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+async function spawn(binary: string, state: string | undefined): Promise<SocketsProcess> {
+  const input = state === undefined ? 'ignore' : openSync(state, 'r')
+  try {
+    return await spawnOnSockets(binary, ['jail'], input)
+  } catch (cause) {
+    throw new GloveboxError('NOT_STARTED', `${binary} could not be started: ${messageOf(cause)}`, {
+      cause,
+      fix: 'check that the native package was made for this system and processor',
+    })
+  } finally {
+    if (input !== 'ignore') closeSync(input)
+  }
+}
+
+function isFinal(status: unknown): status is string {
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
+}
+
+/** Empty where QEMU does not tell: then its own complaints have to do. */
+async function lastOfConsole(qmp: Qmp): Promise<string> {
+  try {
+    const text = await qmp.execute('ringbuf-read', { device: consoleName, size: consoleBytes })
+    return typeof text === 'string' ? untrusted(text.split('\n').slice(-lastLines).join('\n')) : ''
+  } catch {
+    return '' // it is gone already, and `ended` says so
+  }
+}
+
+const lastLines = 20

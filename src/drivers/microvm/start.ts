@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { statInside } from '../../inside/files.ts'
+import type { Inside } from '../../inside/client.ts'
+import type { Plan } from '../../policy/plan.ts'
+import { guestCalls } from '../../protocol/inside/v1.ts'
+import { storeIn } from '../../packages/store/store.ts'
+import { onTerminal } from '../../system/terminal.ts'
+import type { StartOptions, Wall } from '../driver.ts'
+import { bootTemplate, machineParts } from './boot-template.ts'
+import type { MicrovmHost } from './host.ts'
+import { packGiven } from './image/given.ts'
+import { clonePatience, enterGuest } from './vmm/guest.ts'
+import { dividePlan, toGuestPlan, type Division } from './vmm/guest-plan.ts'
+import { startWall } from './vmm/guest-wall.ts'
+import { identify } from './vmm/identity.ts'
+import type { Machine } from './vmm/machine.ts'
+import { shapeFor } from './vmm/shape.ts'
+import type { Template } from './vmm/template-store.ts'
+
+/**
+ * A clone of this plan's template, made a machine of its own, with the plan's sandbox in it.
+ * @throws GloveboxError, and nothing is left of the machine
+ */
+export async function startMicrovm(
+  host: MicrovmHost,
+  plan: Plan,
+  options: StartOptions,
+  signal: AbortSignal,
+): Promise<Wall> {
+  signal.throwIfAborted()
+  // First: what it refuses must not have started anything.
+  const division = dividePlan(plan, options)
+  const shape = shapeFor(plan.limits)
+  const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
+  const given = await giveTo(host, plan, division, options, signal)
+  let machine: Machine | undefined
+  try {
+    const parts = { ...machineParts(host, shape), given: given.path }
+    machine = await host.vmm.clone(parts, template.directory, signal)
+    const stopped = stopOn(signal, machine)
+    try {
+      const wall = await enter(host, machine, { plan, division, template, start: options })
+      signal.throwIfAborted()
+      void wall.exit.then(given.remove, given.remove)
+      return wall
+    } finally {
+      stopped()
+    }
+  } catch (error) {
+    await machine?.kill()
+    given.remove()
+    throw signal.aborted ? signal.reason : error
+  }
+}
+
+interface Entering {
+  readonly plan: Plan
+  readonly division: Division
+  readonly template: Template
+  readonly start: StartOptions
+}
+
+async function enter(
+  host: MicrovmHost,
+  machine: Machine,
+  { plan, division, template, start }: Entering,
+): Promise<Wall> {
+  const inside = await enterGuest(machine, clonePatience)
+  await identify(inside, start.id)
+  const [present] = await Promise.all([
+    presentOf(inside, division.asked),
+    division.given.length === 0 ? undefined : inside.connection.unary(guestCalls.mountGiven, {}),
+  ])
+  const facts = { system: template.record.system, present }
+  const guestPlan = toGuestPlan(plan, division, facts, {
+    id: start.id,
+    terminal: start.stdio === 'inherit' && onTerminal(),
+    hold: start.beforeProgram !== undefined,
+    channel: start.socket !== undefined,
+    egress: start.egress,
+  })
+  return startWall({ machine, inside, plan: guestPlan, vmm: host.vmm.name, start })
+}
+
+async function presentOf(inside: Inside, paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await Promise.all(
+    paths.map(async (path) => ((await statInside(inside.connection, path, { follow: true })) ? [path] : [])),
+  )
+  return new Set(found.flat())
+}
+
+interface GivenHere {
+  readonly path: string
+  readonly remove: () => void
+}
+
+/** The second drive, with what of the host's files the plan shows. */
+async function giveTo(
+  host: MicrovmHost,
+  plan: Plan,
+  { given }: Division,
+  { socket }: StartOptions,
+  signal: AbortSignal,
+): Promise<GivenHere> {
+  // With the sandbox's own directory, what is left by a killed process goes when the next one looks.
+  const directory = socket === undefined ? mkdtempSync(join(tmpdir(), 'glovebox-given-')) : dirname(socket)
+  const remove = (): void => {
+    if (socket === undefined) rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    const mounts = given.map(({ source, target, why }) => ({
+      source,
+      target,
+      stable: why !== 'filesystem.read' && why !== 'workspace',
+    }))
+    const packages = storeIn(host.places.data).packages
+    const { path } = await packGiven(mounts, {
+      store: host.images,
+      packages,
+      directory,
+      deny: plan.deny,
+      env: process.env,
+      signal,
+    })
+    return { path, remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+function stopOn(signal: AbortSignal, machine: Machine): () => void {
+  const kill = (): void => void machine.kill()
+  signal.addEventListener('abort', kill, { once: true })
+  if (signal.aborted) kill()
+  return () => signal.removeEventListener('abort', kill)
+}
+
+function tellOfBoot(): void {
+  process.stderr.write('glovebox: booting a virtual machine to clone from; the next start takes no time for it\n')
+}

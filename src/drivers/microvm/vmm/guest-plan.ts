@@ -1,0 +1,181 @@
+import { posix } from 'node:path'
+import { GloveboxError } from '../../../errors.ts'
+import { isWithin } from '../../../policy/paths.ts'
+import type { SystemPath } from '../../../policy/host-facts.ts'
+import type { Plan, PlanMount } from '../../../policy/plan.ts'
+import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
+import type { StartOptions } from '../../driver.ts'
+
+/** Where the guest's second drive is mounted, with what is on it called by its number. */
+const givenDirectory = '/run/glovebox/given'
+
+/** The sockets of a sandbox in the guest, in a directory that the guest makes before the launcher runs. */
+export function socketsInGuest(id: string): { readonly channel: string; readonly egress: string } {
+  return { channel: `/run/glovebox/s/${id}/channel`, egress: `/run/glovebox/s/${id}/egress` }
+}
+
+/** A plan, divided into what the guest's image has and what of the host has to be brought along. */
+export interface Division {
+  /** Mounts whose sources are to be packed into the given drive, in this order. */
+  readonly given: readonly PlanMount[]
+  /** Paths of the guest's own system that the plan executes: which of them there are, only the guest can say. */
+  readonly asked: readonly string[]
+}
+
+/** The keys of a plan that a machine honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
+const known: ReadonlySet<string> = new Set<keyof Plan>([
+  'schema',
+  'server',
+  'driver',
+  'command',
+  'mounts',
+  'deny',
+  'exec',
+  'network',
+  'publish',
+  'secrets',
+  'workspace',
+  'limits',
+  'messageBytes',
+  'tools',
+  'mode',
+  'allowDegraded',
+])
+
+/**
+ * What a plan needs besides the image, before anything is started.
+ * @throws GloveboxError HOST_CANNOT for what a machine of its own cannot be given
+ */
+export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 'socket' | 'egress'>): Division {
+  const unknown = Object.keys(plan).find((key) => !known.has(key))
+  if (unknown !== undefined) {
+    throw cannot(`the microVM does not know the key "${unknown}" of the plan, so it cannot honour it`)
+  }
+  const written = plan.mounts.find(({ access }) => access === 'write')
+  if (written !== undefined) {
+    throw cannot(
+      `${written.why}: ${written.source} cannot be written from a virtual machine, which sees a copy of the host's files`,
+      `use --workspace ${written.source}:copy, which is copied back, or --driver jail`,
+    )
+  }
+  if (plan.network !== null && egress === undefined) {
+    throw cannot('network.allow: nobody decides about connections for this start', 'start it without a network list')
+  }
+  if (plan.publish.length > 0 && socket === undefined) {
+    throw cannot(
+      'network.publish: there is no way into this sandbox, so no port of it is reached',
+      'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
+    )
+  }
+  if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
+    throw cannot(
+      'secrets: nobody puts them into requests for this start',
+      'start it without secrets that are bound to hosts',
+    )
+  }
+  const given = plan.mounts.filter(({ owner }) => owner === 'user')
+  const isGiven = (path: string): boolean => given.some(({ target }) => isWithin(path, target))
+  const { path, argv, cwd } = plan.command
+  const programs = isGiven(path) ? [] : [path, ...alternatives(path, argv[0])]
+  const directories = isOfSystem(cwd, plan) ? [cwd] : []
+  const asked = [...programs, ...directories, ...(plan.exec ?? []), ...loaders(plan.exec), ...plan.deny]
+  return { given, asked: [...new Set(asked)].filter((each) => !isGiven(each)) }
+}
+
+export interface GuestFacts {
+  readonly system: readonly SystemPath[]
+  /** Of the paths that were asked for, those that the guest's system has. */
+  readonly present: ReadonlySet<string>
+}
+
+/**
+ * The plan of the sandbox in the guest, with the paths of the guest.
+ * @throws GloveboxError NOT_FOUND for a program that the image does not have
+ */
+export function toGuestPlan(
+  plan: Plan,
+  { given }: Division,
+  { system, present }: GuestFacts,
+  { id, terminal, hold, channel, egress }: GuestStartOptions,
+): JailPlan {
+  const isThere = (path: string): boolean => present.has(path) || given.some(({ target }) => isWithin(path, target))
+  const sockets = socketsInGuest(id)
+  const { cwd } = plan.command
+  return {
+    schema: 'glovebox/jail-plan/1',
+    id,
+    command: {
+      ...plan.command,
+      path: programIn(plan, isThere),
+      cwd: isOfSystem(cwd, plan) && !isThere(cwd) ? '/' : cwd,
+      terminal,
+    },
+    mounts: [...system.map(systemMount), ...given.map(givenMount)].toSorted((a, b) => depth(a) - depth(b)),
+    // What is neither there nor given cannot be seen, and could not be masked.
+    deny: plan.deny.filter(isThere),
+    exec: plan.exec === null ? null : [...plan.exec, ...loaders(plan.exec)].filter(isThere),
+    limits: plan.limits,
+    mode: plan.mode,
+    allowDegraded: plan.allowDegraded,
+    channel: channel ? { socket: sockets.channel } : null,
+    hold,
+    egress: egress === undefined ? null : { ...egress, socket: sockets.egress },
+  }
+}
+
+export interface GuestStartOptions {
+  readonly id: string
+  readonly terminal: boolean
+  readonly hold: boolean
+  readonly channel: boolean
+  readonly egress: { readonly tcpPorts: readonly number[]; readonly addresses: readonly string[] } | undefined
+}
+
+function systemMount({ path, source, exec }: SystemPath): JailMount {
+  return { source, target: path, access: 'read', exec, owner: 'system' }
+}
+
+function givenMount({ target, exec }: PlanMount, index: number): JailMount {
+  return { source: `${givenDirectory}/${index}`, target, access: 'read', exec, owner: 'user' }
+}
+
+/** A later mount may sit inside an earlier one. */
+function depth({ target }: JailMount): number {
+  return target.split('/').length
+}
+
+/** A program of the system is the image's own of the same name: the host's `/usr/bin/python3.13` may be called `python3` there. */
+function programIn({ command: { path, argv } }: Plan, isThere: (path: string) => boolean): string {
+  const found = [path, ...alternatives(path, argv[0])].find(isThere)
+  if (found !== undefined) return found
+  throw new GloveboxError('NOT_FOUND', `the image of the virtual machine has no ${path}`, {
+    fix: 'glovebox image list shows what it has; a program outside the system directories is brought along',
+  })
+}
+
+function alternatives(path: string, name: string = path): string[] {
+  return [`/usr/bin/${posix.basename(name)}`, `/usr/local/bin/${posix.basename(name)}`].filter((each) => each !== path)
+}
+
+/** A list of programs names the host's loader; the image's has to be on it too. */
+function loaders(exec: readonly string[] | null): string[] {
+  if (exec === null) return []
+  return [
+    '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
+    '/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1',
+    '/usr/lib64/ld-linux-x86-64.so.2',
+    '/lib/ld-musl-x86_64.so.1',
+  ]
+}
+
+/** The host's system is not the image's: a directory of it may be missing there, and then is none to begin in. */
+function isOfSystem(path: string, { mounts }: Plan): boolean {
+  const innermost = mounts
+    .filter(({ target }) => isWithin(path, target))
+    .toSorted((a, b) => b.target.length - a.target.length)[0]
+  return innermost?.owner === 'system'
+}
+
+function cannot(message: string, fix?: string): GloveboxError {
+  return new GloveboxError('HOST_CANNOT', message, { fix })
+}

@@ -1,0 +1,111 @@
+import type { Duplex } from 'node:stream'
+import type { Inside } from '../../../inside/client.ts'
+import type { JailPlan } from '../../../protocol/jail-plan.ts'
+import type { Exit, Receipt, StartOptions, Wall } from '../../driver.ts'
+import { launcherCommands } from '../../launcher/commands.ts'
+import { follow, killedFromOutside } from '../../launcher/follow.ts'
+import { connectInGuest, openDoor, type Door } from './connect.ts'
+import { bridgeEgress, type EgressBridge } from './egress-bridge.ts'
+import { startInGuest, type GuestLauncher } from './guest-launcher.ts'
+import type { Machine } from './machine.ts'
+import { carryOwnStdio, terminalSize } from './own-stdio.ts'
+import { receiptOfBoth } from './receipt.ts'
+
+export interface WallOptions {
+  readonly machine: Machine
+  readonly inside: Inside
+  readonly plan: JailPlan
+  /** For the receipt. */
+  readonly vmm: string
+  readonly start: StartOptions
+}
+
+/**
+ * Starts a plan's sandbox in a guest that has been made one of its own, and waits until the program runs.
+ * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
+ */
+export async function startWall({ machine, inside, plan, vmm, start }: WallOptions): Promise<Wall> {
+  const closing: { close(): void }[] = []
+  const bridge = await openEgress(inside, plan, start)
+  if (bridge !== undefined) closing.push(bridge)
+  const launcher = startInGuest(inside, plan, plan.command.terminal ? terminalSize() : undefined)
+  const followed = follow(launcher, start)
+  const exit = untilEnded({ machine, launcher, exit: followed.exit, closing })
+  exit.catch(() => undefined) // before the program runs, the start fails for it
+  const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
+  const stdout = start.stdio === 'inherit' ? carryOwnStdio(launcher) : undefined
+  const letGo = async (): Promise<void> => {
+    await start.beforeProgram?.()
+    if (plan.hold) go()
+  }
+  const [{ receipt }] = await Promise.all([followed.started, letGo()])
+  const door = await openWayIn(inside, plan, start)
+  if (door !== undefined) closing.push(door)
+  return {
+    connect: connector(inside, plan),
+    stdio: start.stdio === 'pipe' ? launcher : undefined,
+    pid: machine.pid,
+    receipt: receiptOfBoth(receipt, machine.receipt, vmm),
+    enforced: enforcedBy(receipt),
+    exit: afterOutput(exit, stdout),
+    signal: commands.signal,
+    stop: (graceMs) => stopWithin(machine, commands.stop, graceMs),
+  }
+}
+
+/** How long a guest may take to tell the end of what it was told to end; after that the machine is ended. */
+const lateMs = 5000
+
+async function stopWithin(machine: Machine, stop: Wall['stop'], graceMs = 2000): Promise<Exit> {
+  const timer = setTimeout(() => void machine.kill(), graceMs + lateMs)
+  try {
+    return await stop(graceMs)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Nothing of the sandbox is left when its machine has ended: nothing that it keeps, and no promise of its own, is relied on. */
+async function untilEnded(running: {
+  readonly machine: Machine
+  readonly launcher: GuestLauncher
+  readonly exit: Promise<Exit>
+  readonly closing: readonly { close(): void }[]
+}): Promise<Exit> {
+  const { machine, launcher, closing } = running
+  try {
+    const exit = await running.exit
+    const failure = await launcher.lost
+    if (failure === undefined) return exit
+    const { asked, lastWords } = await machine.kill()
+    // Ended from outside, as a launcher that is killed; a machine that failed has said why.
+    if (asked || lastWords === '') return killedFromOutside
+    throw failure
+  } finally {
+    for (const each of closing) each.close()
+    await machine.kill()
+  }
+}
+
+async function afterOutput(exit: Promise<Exit>, output: Promise<void> | undefined): Promise<Exit> {
+  await output
+  return exit
+}
+
+async function openEgress(inside: Inside, plan: JailPlan, start: StartOptions): Promise<EgressBridge | undefined> {
+  if (plan.egress === null || start.egress === undefined) return undefined
+  return bridgeEgress(inside, plan.egress.socket, start.egress.socket)
+}
+
+function connector(inside: Inside, { channel }: JailPlan): (() => Promise<Duplex>) | undefined {
+  return channel === null ? undefined : async () => connectInGuest(inside, channel.socket)
+}
+
+async function openWayIn(inside: Inside, plan: JailPlan, { socket }: StartOptions): Promise<Door | undefined> {
+  const connect = connector(inside, plan)
+  return connect === undefined || socket === undefined ? undefined : openDoor(socket, connect)
+}
+
+function enforcedBy({ enforcements }: Receipt): Wall['enforced'] {
+  return new Set(enforcements.filter((line) => line.enforced).map((line) => line.control))
+}

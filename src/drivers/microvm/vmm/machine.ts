@@ -1,0 +1,55 @@
+import type { Duplex } from 'node:stream'
+import type { Receipt } from '../../driver.ts'
+import type { Shape } from './shape.ts'
+
+/** What a machine is made of: files of the host. */
+export interface MachineParts {
+  readonly shape: Shape
+  readonly kernel: string
+  readonly initrd: string
+  /** First drive: the root file system, read-only, shared by all guests. */
+  readonly root: string
+  /** Second drive, read-only: what of the host's files this guest is given. Its size is the same in all guests. */
+  readonly given: string
+}
+
+/** A running machine, with its VMM behind a wall of its own. */
+export interface Machine {
+  /** The bytes of the guest's port, which knows no connections (docs/channel.md, "Framing"). */
+  readonly transport: Duplex
+  /** Of the VMM's process on the host. */
+  readonly pid: number
+  /** What holds the VMM itself. */
+  readonly receipt: Receipt
+  /** Settles when nothing of it is left. */
+  readonly ended: Promise<MachineEnd>
+  /** Idempotent. */
+  kill(): Promise<MachineEnd>
+}
+
+export interface MachineEnd {
+  /** It was we who ended it. */
+  readonly asked: boolean
+  /** What the VMM complained of, and the last lines of the guest's console. Untrusted. */
+  readonly lastWords: string
+}
+
+/** A program that runs machines: what is particular to QEMU, or to another, is behind this. */
+export interface Vmm {
+  /** Goes into the key of a template: a state is taken up by the very VMM, accelerator and processor that it was made on. */
+  readonly identity: readonly string[]
+  /** For receipts: `QEMU 7.2.22, software emulation`. */
+  readonly name: string
+  /**
+   * Boots a machine whose memory is the file `memory` in this directory.
+   * @throws GloveboxError NOT_STARTED
+   */
+  boot(parts: MachineParts, directory: string, signal: AbortSignal): Promise<BootedMachine>
+  /** Continues, on private memory, what `freeze` left in this directory. The parts are the template's but for `given`. */
+  clone(parts: MachineParts, directory: string, signal: AbortSignal): Promise<Machine>
+}
+
+export interface BootedMachine extends Machine {
+  /** Leaves memory and state in the directory, from which clones continue; the machine has ended then. */
+  freeze(): Promise<void>
+}

@@ -1,0 +1,216 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SystemPath } from '../../../policy/host-facts.ts'
+import { holding, tryHold } from '../../../system/mutex.ts'
+import type { Places } from '../../../system/places.ts'
+import { writeWhole } from '../../../system/write-whole.ts'
+import type { Shape } from './shape.ts'
+
+/** Where templates lie: each came there by one rename, and all can be lost without harm. */
+export interface TemplateStore {
+  readonly root: string
+  readonly staging: string
+  readonly mutexes: string
+}
+
+export function templateStore({ cache }: Pick<Places, 'cache'>): TemplateStore {
+  const root = join(cache, 'templates')
+  return { root, staging: join(root, 'staging'), mutexes: join(root, 'mutexes') }
+}
+
+/** What is known of a template, `KEY/template.json`. */
+export interface TemplateRecord {
+  readonly schema: 'glovebox/template/1'
+  readonly key: string
+  readonly level: 'boot'
+  /** `QEMU 7.2.22, software emulation` */
+  readonly vmm: string
+  /** Digest of the image. */
+  readonly image: string
+  readonly shape: Shape
+  /** What of a sandbox's read-only system its root has. */
+  readonly system: readonly SystemPath[]
+  readonly takenAt: string
+  /** SHA-256 of the state; the memory is too large to be read at each start, so its stamp stands for it. */
+  readonly stateSha256: string
+  /** Size, modification and change time in nanoseconds, inode. Nobody but the kernel sets a change time. */
+  readonly memoryStamp: readonly string[]
+}
+
+export interface Template {
+  readonly record: TemplateRecord
+  /** Has `memory` and `state`. */
+  readonly directory: string
+}
+
+export type NewTemplate = Pick<TemplateRecord, 'level' | 'vmm' | 'image' | 'shape' | 'system'>
+
+const recordName = 'template.json'
+/** In place of a key: of what is being removed. */
+const gone = 'gone'
+export const memoryName = 'memory'
+export const stateName = 'state'
+
+/** More than one user has shapes; what was not used for longest goes when a new one is made. */
+const kept = 12
+
+/**
+ * The template of a key; made when there is none, or none that can be trusted. Two processes that want the same one wait for each other.
+ * @param make leaves `memory` and `state` in the directory
+ */
+export async function provideTemplate(
+  store: TemplateStore,
+  key: string,
+  make: (directory: string) => Promise<NewTemplate>,
+  waiting: { readonly signal: AbortSignal; readonly onWait?: () => void },
+): Promise<Template> {
+  const found = readTemplate(store, key)
+  if (found !== undefined) return used(found)
+  return holding(store.mutexes, key, waiting, async () => {
+    const another = readTemplate(store, key)
+    if (another !== undefined) return used(another)
+    reap(store, key)
+    const staged = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
+    mkdirSync(staged, { recursive: true, mode: 0o700 })
+    try {
+      const made = await make(staged)
+      return publish(store, key, staged, made)
+    } finally {
+      rmSync(staged, { recursive: true, force: true })
+    }
+  })
+}
+
+/** Undefined where there is none, and for one that is not what was made: it is made again then. */
+export function readTemplate(store: TemplateStore, key: string): Template | undefined {
+  const directory = join(store.root, key)
+  try {
+    const record = JSON.parse(readFileSync(join(directory, recordName), 'utf8')) as TemplateRecord
+    const isWhole =
+      record.schema === 'glovebox/template/1' &&
+      record.key === key &&
+      record.stateSha256 === sha256Of(join(directory, stateName)) &&
+      String(record.memoryStamp) === String(stampOf(join(directory, memoryName)))
+    return isWhole ? { record, directory } : undefined
+  } catch (error) {
+    // Of an interrupted purge, or cut off by a full disk.
+    if (error instanceof SyntaxError || isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Every one that can be used, the last used first. */
+export function listTemplates(
+  store: TemplateStore,
+): (Template & { readonly usedMs: number; readonly bytes: number })[] {
+  return keysIn(store)
+    .flatMap((key) => readTemplate(store, key) ?? [])
+    .map((template) => ({ ...template, usedMs: usedMs(template.directory), bytes: bytesOf(template.directory) }))
+    .toSorted((a, b) => b.usedMs - a.usedMs)
+}
+
+/** Removes templates; sandboxes that go on from one keep what they have of it. Returns the bytes that came free. */
+export function purgeTemplates(
+  store: TemplateStore,
+  which: (key: string) => boolean,
+): { count: number; bytes: number } {
+  reap(store)
+  let [count, bytes] = [0, 0]
+  for (const key of keysIn(store).filter(which)) {
+    const directory = join(store.root, key)
+    bytes += bytesOf(directory)
+    count += 1
+    remove(store, directory)
+  }
+  return { count, bytes }
+}
+
+function publish(store: TemplateStore, key: string, staged: string, made: NewTemplate): Template {
+  const memory = join(staged, memoryName)
+  chmodSync(join(staged, stateName), 0o400)
+  const record: TemplateRecord = {
+    schema: 'glovebox/template/1',
+    key,
+    ...made,
+    takenAt: new Date().toISOString(),
+    stateSha256: sha256Of(join(staged, stateName)),
+    memoryStamp: stampOf(memory),
+  }
+  writeWhole(join(staged, recordName), `${JSON.stringify(record)}\n`, 0o400)
+  const directory = join(store.root, key)
+  remove(store, directory) // one that could not be used
+  renameSync(staged, directory)
+  evict(store)
+  return { record, directory }
+}
+
+/** Out of the way by one rename first, so that nobody finds half of it. */
+function remove(store: TemplateStore, directory: string): void {
+  const away = join(store.staging, `${gone}~${randomBytes(6).toString('hex')}`)
+  mkdirSync(store.staging, { recursive: true, mode: 0o700 })
+  try {
+    renameSync(directory, away)
+  } catch (error) {
+    if (isMissing(error)) return
+    throw error
+  }
+  rmSync(away, { recursive: true, force: true })
+}
+
+function evict(store: TemplateStore): void {
+  for (const { directory } of listTemplates(store).slice(kept)) remove(store, directory)
+}
+
+/** Removes what killed processes left: a directory in the making whose key nobody else holds. */
+function reap(store: TemplateStore, ours?: string): void {
+  for (const name of namesIn(store.staging)) {
+    const [key = ''] = name.split('~')
+    if (key !== ours && key !== gone) {
+      using maker = tryHold(store.mutexes, key)
+      if (maker === undefined) continue
+    }
+    rmSync(join(store.staging, name), { recursive: true, force: true })
+  }
+}
+
+function used(template: Template): Template {
+  const now = new Date()
+  utimesSync(join(template.directory, recordName), now, now)
+  return template
+}
+
+function usedMs(directory: string): number {
+  return lstatSync(join(directory, recordName)).mtimeMs
+}
+
+function keysIn(store: TemplateStore): string[] {
+  return namesIn(store.root).filter((name) => /^[0-9a-f]{64}$/.test(name))
+}
+
+/** What it takes on the disk: most of the memory is holes. */
+function bytesOf(directory: string): number {
+  return namesIn(directory).reduce((sum, name) => sum + lstatSync(join(directory, name)).blocks * 512, 0)
+}
+
+function stampOf(path: string): string[] {
+  const { size, mtimeNs, ctimeNs, ino } = lstatSync(path, { bigint: true })
+  return [size, mtimeNs, ctimeNs, ino].map(String)
+}
+
+function sha256Of(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

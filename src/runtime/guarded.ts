@@ -1,0 +1,71 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Exit } from '../drivers/driver.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
+import { GloveboxError } from '../errors.ts'
+import type { AskDesk } from '../guard/ask-desk.ts'
+import type { GuardPipe } from '../guard/pipe.ts'
+import type { Recorder } from '../protocol/facts.ts'
+import type { Sandbox } from './sandbox.ts'
+
+export interface GuardedOptions {
+  readonly record: Recorder
+  readonly requestTimeMs: number | undefined
+  readonly secrets: Secrets | undefined
+  readonly desk: AskDesk | undefined
+  /** What the client writes, and where it reads. */
+  readonly client: { readonly clientIn: Readable; readonly clientOut: Writable }
+  /** What the server writes for people, when it is in the record too. */
+  readonly onStderr: (chunk: Buffer) => void
+}
+
+export interface Guarded {
+  readonly pipe: GuardPipe
+  /** Whether a message of the server's has passed. */
+  readonly spoke: () => boolean
+}
+
+/** Puts the guard between a client and the server in a sandbox: nothing passes it by, whoever the client is. */
+export async function attachClient(sandbox: Sandbox, options: GuardedOptions): Promise<Guarded> {
+  const { record, requestTimeMs, secrets, desk, client, onStderr } = options
+  // Loaded while the server starts, which takes longer.
+  const [{ createGuard }, { attachGuard }, { createLogLines }] = await Promise.all([
+    import('../guard/guard.ts'),
+    import('../guard/pipe.ts'),
+    import('../guard/log-lines.ts'),
+  ])
+  const { stdio } = sandbox.wall
+  if (!stdio) throw new GloveboxError('INTERNAL', 'the driver gave no pipes')
+  const log = createLogLines({ record, stream: 'stderr' })
+  // Before anybody sees it: a value that is cut in two would pass every later look.
+  const stderr = secrets === undefined ? stdio.stderr : stdio.stderr.pipe(secrets.redactStream())
+  stderr.on('data', (chunk: Buffer) => {
+    onStderr(chunk)
+    log.write(chunk)
+  })
+  stderr.once('end', () => log.end())
+  const { tools, messageBytes } = sandbox.plan
+  const guard = createGuard({ record, tools, limits: { messageBytes }, requestTimeMs })
+  const pipe = attachGuard(guard, { ...client, serverIn: stdio.stdin, serverOut: stdio.stdout })
+  desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
+  return { pipe, spoke: () => guard.serverSpoke() }
+}
+
+/** Why there will be no more answers, in words for the client and its user. */
+export function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
+  const limit = endedBy()
+  if (limit !== undefined) return `the sandbox of "${plan.server}" was ended: ${limit}`
+  if (exit.signal !== null) return `the server "${plan.server}" was ended by signal ${exit.signal}`
+  return `the server "${plan.server}" ended with exit code ${exit.code}`
+}
+
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => true), timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}

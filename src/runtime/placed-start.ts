@@ -1,0 +1,57 @@
+import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
+import { explainMissing, startOf, type StartFlags } from '../config/start.ts'
+import type { Driver } from '../drivers/driver.ts'
+import { loadDriver } from '../drivers/registry.ts'
+import type { LockFlags } from '../packages/program-of.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Placement } from '../protocol/daemon.ts'
+import { prepare } from './prepare.ts'
+
+/** A server that may have several sandboxes, resolved: nothing has been started. */
+export interface PlacedStart {
+  readonly plan: Plan
+  readonly driver: Driver
+  /** Of another plan of this start. */
+  readonly driverOf: (plan: Plan) => Promise<Driver>
+  readonly verify: (() => Promise<void>) | undefined
+  readonly placement: Placement
+  /** Plans of the tools that run in a fresh sandbox. */
+  readonly each: Readonly<Record<string, Plan>>
+  readonly requestTimeMs: number | undefined
+}
+
+export type PlacedFlags = StartFlags & PlacementFlags & LockFlags
+
+/**
+ * Words and flags as what is started for them, as `run` would: the same files, policy, trust and package.
+ * @throws GloveboxError for whatever the policy or the host does not allow
+ */
+export async function placedStart(
+  words: readonly string[],
+  flags: PlacedFlags,
+  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+): Promise<PlacedStart> {
+  const from = { cwd, env, servers: true, placesSandboxes: true }
+  const start = await startOf(words, flags, from)
+  const { placement, each } = start.placed
+  const resolve = async (policy: Policy): ReturnType<typeof prepare> => {
+    // `time` is one request's here: the guard keeps it.
+    const { timeMs, ...limits } = policy.limits
+    return prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
+  }
+  const { plan, driver, verify } = await resolve(start.policy).catch(async (error: unknown) => {
+    throw await explainMissing(error, words, from)
+  })
+  const plans: [string, Plan][] = []
+  for (const [tool, policy] of Object.entries(each)) plans.push([tool, (await resolve(policy)).plan])
+  return {
+    plan,
+    driver,
+    driverOf: async (other) => loadDriver(other.driver),
+    verify,
+    placement: addPlacement(placement, flags),
+    each: Object.fromEntries(plans),
+    requestTimeMs: start.policy.limits.timeMs,
+  }
+}

@@ -1,0 +1,26 @@
+import type { LaunchReply, StopReply } from '../protocol/daemon.ts'
+import { untrusted } from './untrusted.ts'
+
+export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, { json }: { json: boolean }): string {
+  if (json) {
+    const { sandboxMs, handshakeMs, totalMs } = took
+    return `${JSON.stringify({ schema: 'glovebox/launch/1', ...status, tools, sandboxMs, handshakeMs, totalMs, fromPool }, null, 2)}\n`
+  }
+  const { name, id, driver, server, lifetime, pool } = status
+  const how = fromPool ? 'out of the pool' : 'from nothing'
+  const many = tools === 1 ? '1 tool' : `${tools} tools`
+  const self =
+    server === null ? '' : `, ${untrusted(server.name).slice(0, 60)} ${untrusted(server.version).slice(0, 30)}`
+  const lines = [
+    `${untrusted(name)} runs: ${id}, ${driver}, ${many}${self}, in ${Math.round(took.totalMs)} ms ${how}`,
+    ...(lifetime === 'call' ? ['each call gets a fresh sandbox'] : []),
+    ...(pool.wanted > 0 ? [`pool: ${pool.ready} of ${pool.wanted} ready, the rest is being started`] : []),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+export function renderStopped(stopped: StopReply['stopped'], { json }: { json: boolean }): string {
+  if (json) return `${JSON.stringify({ schema: 'glovebox/stop/1', stopped })}\n`
+  if (stopped.length === 0) return 'nothing was launched\n'
+  return `${stopped.map(({ name, id }) => `${untrusted(name)} (${id}) has ended`).join('\n')}\n`
+}

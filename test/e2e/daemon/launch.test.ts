@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import path from 'node:path'
+import { test } from 'node:test'
+import { runners } from '../../support/as-user.ts'
+import { eventually } from '../../support/eventually.ts'
+import { everything, household, tiny } from '../../support/launching.ts'
+import { start } from '../../support/mcp-client.ts'
+
+for (const runner of runners()) {
+  test(`VM-LAUNCH: a launched server goes on without its command, is shown, entered and stopped (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const launched = house.launch('--name', 'ev', '--', ...everything(runner))
+    assert.equal(launched.name, 'ev')
+    assert.ok(launched.tools > 5)
+    const { sandboxes, servers } = house.status()
+    assert.deepEqual(
+      sandboxes.map(({ id }) => id),
+      [launched.id],
+    )
+    assert.ok((servers[0]?.memoryBytes ?? 0) > 10 * 1024 ** 2, 'the memory of a Node is known')
+    assert.match(house.ok('exec', 'ev', '--', 'id', '-un'), /\w/)
+    assert.match(house.ok('stats', 'ev'), /ev/)
+    assert.match(house.ok('stop', 'ev'), /ended/)
+    assert.deepEqual(house.status().sandboxes, [])
+    assert.equal(house.verb('stop', 'ev').status, 2)
+  })
+
+  test(`what is shown of a daemon is a session of its own, with nothing of its starter's (${runner.name})`, (t) => {
+    const house = household(t, runner, { SOME_TOKEN: 'a-value-that-nobody-needs' })
+    house.ok('launch', '--name', 'tiny', '--', ...tiny(runner))
+    const pid = house.pid()
+    assert.equal(statSync(`/proc/${pid}`).uid, runner.uid)
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
+    assert.equal(fields[3], String(pid), 'the leader of its session (proc_pid_stat(5), field 6)')
+    assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /SOME_TOKEN/)
+    const modes = ['runtime', 'runtime/daemon.sock', 'runtime/daemon.json', 'state/daemon.sqlite'].map(
+      (name) => statSync(path.join(house.home, name)).mode & 0o777,
+    )
+    assert.deepEqual(modes, [0o700, 0o600, 0o600, 0o600])
+  })
+
+  test(`a daemon that is killed takes its sandboxes with it, and the next command tells (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    const { id } = house.launch('--name', 'lost', '--', ...tiny(runner))
+    process.kill(house.pid(), 'SIGKILL')
+    await eventually(() => (house.status().sandboxes.length === 0 ? true : undefined))
+    const { ended } = house.status()
+    assert.deepEqual(
+      ended.map(({ name }) => name),
+      ['lost'],
+    )
+    assert.match(ended[0]?.how ?? '', /daemon was killed/)
+    const again = house.launch('--name', 'lost', '--', ...tiny(runner))
+    assert.notEqual(again.id, id)
+    assert.deepEqual(house.status().ended, [])
+  })
+
+  test(`of two that start it at once one daemon is left, and both are served (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    const own = { ...runner, spawn: spawnIn(runner, house.env) }
+    const both = await Promise.all(
+      ['one', 'two', 'three'].map(
+        async (name) => start(own, ['launch', '--json', '--name', name, '--', ...tiny(runner)]).ended,
+      ),
+    )
+    for (const { code, stderr } of both) assert.equal(code, 0, stderr)
+    assert.deepEqual(
+      house
+        .status()
+        .servers.map(({ name }) => name)
+        .toSorted(),
+      ['one', 'three', 'two'],
+    )
+  })
+
+  test(`who does not know the token is served nothing (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    house.ok('daemon', 'start')
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(path.join(house.home, 'runtime/daemon.sock'))
+      let text = ''
+      socket.on('data', (chunk) => (text += chunk.toString()))
+      socket.once('close', () => resolve(text))
+      socket.once('error', reject)
+      socket.write('GET /v1/servers HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    })
+    assert.match(answer, /^HTTP\/1\.1 401 /)
+  })
+
+  test(`a daemon with nothing to own ends after its time, and leaves no file that says it is there (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    house.ok('daemon', 'start', '--idle', '200ms')
+    const file = path.join(house.home, 'runtime/daemon.json')
+    await eventually(() => (existsSync(file) ? undefined : true))
+    assert.equal(house.verb('daemon', 'status').status, 1)
+    assert.deepEqual(
+      readdirSync(path.join(house.home, 'runtime')).filter(
+        (name) => name.startsWith('daemon') && name !== 'daemon.lock',
+      ),
+      [],
+    )
+  })
+
+  test(`a name is taken once, and what does not start says why (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    house.ok('launch', '--name', 'one', '--', ...tiny(runner))
+    const again = house.verb('launch', '--name', 'one', '--', ...tiny(runner))
+    assert.equal(again.status, 2)
+    assert.match(again.stderr, /runs already[^]*glovebox stop one/)
+    const noServer = house.verb('launch', '--name', 'no', '--', 'sh', '-c', 'echo sorry >&2; exit 3')
+    assert.notEqual(noServer.status, 0)
+    assert.match(noServer.stderr, /ended with exit code 3/)
+    assert.deepEqual(house.status().servers.length, 1)
+  })
+
+  test(`a secret of a launch is in no file and in no environment of ours (${runner.name})`, (t) => {
+    const house = household(t, runner, { API_KEY: 'tok-6f1c93d2a8' })
+    const secret = ['--secret', 'API_KEY=env:API_KEY@api.example.org,intercept=true', '--allow-net', 'api.example.org']
+    house.ok('launch', '--name', 'keyed', ...secret, '--', ...tiny(runner))
+    const pid = house.pid()
+    assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /tok-6f1c93d2a8/)
+    const texts = readdirSync(house.home, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name))
+    for (const file of texts) assert.ok(!readFileSync(file, 'latin1').includes('tok-6f1c93d2a8'), file)
+  })
+
+  test(`a daemon of another version that owns nothing makes way, and one that does says what to do (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const other = path.join(house.home, 'other')
+    // The same program with another manifest, which is where the version stands.
+    const copied = runner.spawnSync('sh', [
+      '-c',
+      `mkdir ${other} && cp -r ${runner.root}/bin ${runner.root}/src ${other}/ && ln -s ${['node_modules', 'profiles', 'catalog'].map((name) => path.join(runner.root, name)).join(' ')} ${other}/ && sed 's/"version": "[^"]*"/"version": "0.0.9"/' ${runner.root}/package.json > ${other}/package.json`,
+    ])
+    assert.equal(copied.status, 0, copied.stderr)
+    const older = (...words: string[]) =>
+      runner.spawnSync('env', [
+        '-i',
+        ...Object.entries(house.env).map(([name, value]) => `${name}=${value}`),
+        runner.node,
+        path.join(other, 'bin/glovebox.cjs'),
+        ...words,
+      ])
+    const began = older('daemon', 'start')
+    assert.match(began.stdout, /version 0\.0\.9/, began.stderr)
+    house.ok('launch', '--name', 'kept', '--', ...tiny(runner))
+    assert.doesNotMatch(house.ok('daemon', 'status'), /0\.0\.9/)
+    const refused = older('launch', '--name', 'more', '--', ...tiny(runner))
+    assert.equal(refused.status, 1, refused.stderr)
+    assert.match(refused.stderr, /this is 0\.0\.9[^]*fix:[^]*glovebox daemon stop/)
+    assert.match(older('daemon', 'stop').stdout, /with kept/)
+  })
+}
+
+function spawnIn(runner: ReturnType<typeof runners>[number], env: Readonly<Record<string, string>>) {
+  return (program: string, args: readonly string[], options: object = {}) =>
+    runner.spawn(program, args, { ...options, env: { ...env } })
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import type { ListReply, ServerStatus } from '../../src/protocol/daemon.ts'
+import type { Runner } from './as-user.ts'
+import { glovebox } from './mcp-client.ts'
+
+/** A place of its own for a daemon, and our verbs in it. */
+export interface Household {
+  readonly runner: Runner
+  /** All of its files: `GLOVEBOX_HOME`. */
+  readonly home: string
+  readonly env: Readonly<Record<string, string>>
+  /** Runs a verb to its end, which must be a good one. */
+  ok(...words: string[]): string
+  verb(...words: string[]): Ended
+  /** The JSON document of a verb. */
+  json(verb: string, ...words: string[]): unknown
+  launch(...words: string[]): LaunchedHere
+  status(): StatusHere
+  /** Of the daemon that runs. */
+  pid(): number
+}
+
+export type LaunchedHere = ServerStatus & { readonly tools: number; readonly fromPool: boolean }
+
+export interface StatusHere extends ListReply {
+  readonly sandboxes: readonly {
+    readonly id: string
+    readonly name: string
+    readonly pid: number
+    readonly memoryBytes: number | null
+    readonly spare: boolean
+  }[]
+}
+
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Without a daemon at first, and without one at the end of the test. */
+export function household(t: TestContext, runner: Runner, more: Readonly<Record<string, string>> = {}): Household {
+  const home = mkdtempSync(path.join('/tmp', `gbx-home-${randomBytes(2).toString('hex')}`))
+  chownSync(home, runner.uid, runner.gid)
+  const env = { ...runner.env, GLOVEBOX_HOME: home, ...more }
+  const verb = (...words: string[]): Ended => {
+    const [program, ...args] = glovebox(runner, words)
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+    return runner.spawnSync('env', ['-i', ...variables, program, ...args])
+  }
+  const ok = (...words: string[]): string => {
+    const { status, stdout, stderr } = verb(...words)
+    assert.equal(status, 0, `${words.join(' ')}: ${stderr}${stdout}`)
+    return stdout
+  }
+  t.after(() => {
+    const { status, stderr } = verb('daemon', 'stop')
+    rmSync(home, { recursive: true, force: true })
+    assert.equal(status, 0, stderr)
+  })
+  return {
+    runner,
+    home,
+    env,
+    ok,
+    verb,
+    json: (word, ...words) => JSON.parse(ok(word, '--json', ...words)),
+    launch: (...words) => JSON.parse(ok('launch', '--json', ...words)) as LaunchedHere,
+    status: () => JSON.parse(ok('status', '--json')) as StatusHere,
+    pid: () => (JSON.parse(readFileSync(path.join(home, 'runtime/daemon.json'), 'utf8')) as { pid: number }).pid,
+  }
+}
+
+/** A server of the npm packages that the project tests with. */
+export function everything(runner: Runner): string[] {
+  return [runner.node, path.join(runner.root, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')]
+}
+
+export function tiny(runner: Runner): string[] {
+  return [runner.node, path.join(runner.root, 'test/fixtures/tiny-server.mjs')]
+}
