@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import type { Directory } from '../../system/directory.ts'
 import { bytesOf, parentOf, type TreePath } from './path.ts'
 
@@ -26,10 +27,18 @@ export function reachFrom(top: Directory, options: { readonly own: boolean }): R
   const directory = (path: TreePath): Directory => {
     const names = path === '' ? [] : path.split('/')
     let common = 0
-    while (common < names.length && open[common]?.name === names[common]) common += 1
+    while (common < names.length && open[common]?.name === names[common] && isInPlace(common)) common += 1
     leave(common)
     for (const name of names.slice(common)) open.push(enter(open.at(-1)?.directory ?? top, name, options.own))
     return open.at(-1)?.directory ?? top
+  }
+
+  /** What was moved elsewhere is not that path any more. Nobody but us is at a copy of ours. */
+  const isInPlace = (depth: number): boolean => {
+    const it = open[depth]
+    if (options.own || it === undefined) return it !== undefined
+    const [there, here] = [(open[depth - 1]?.directory ?? top).stat(bytesOf(it.name)), fstatSync(it.directory.fd)]
+    return there?.ino === here.ino && there.dev === here.dev
   }
 
   return {
