@@ -5,7 +5,8 @@ import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openDirectory } from '../../system/directory.ts'
 import { copyIn } from './copy-in.ts'
-import { openMerge, type Merge, type Merged } from './merge.ts'
+import { openMerge, type Merge } from './merge.ts'
+import type { Merged } from './take-over.ts'
 import { places } from '../../system/places.ts'
 
 interface Bench {
