@@ -13,7 +13,15 @@ import { finishSession } from './finish.ts'
 import { excludeBy } from './leave-out.ts'
 import type { TreePath } from './path.ts'
 import type { SyncReport } from './report.ts'
-import { keepManifest, listSessions, makeSession, removeSession, takeOver, type Session } from './session.ts'
+import {
+  keepManifest,
+  listSessions,
+  makeSession,
+  manifestOf,
+  removeSession,
+  takeOver,
+  type Session,
+} from './session.ts'
 
 /** The copy of a workspace, for one sandbox. */
 export interface OpenedWorkspace {
@@ -72,9 +80,12 @@ export async function openWorkspace(options: {
 async function finishEarlier(source: string, end: Parameters<typeof finishSession>[1]): Promise<void> {
   const all = places(process.env)
   for (const left of listSessions(all)) {
-    if (left.about.workspace !== source || left.owner !== 'gone') continue
+    const isUnused = left.owner === 'gone' && manifestOf(left) === undefined
+    if (left.owner !== 'gone' || (left.about.workspace !== source && !isUnused)) continue
     const session = takeOver(left, all, { force: false })
-    if (session !== undefined) await finishSession(session, { ...end, earlier: true })
+    // Nothing ever ran in what was not copied to its end.
+    if (session !== undefined && isUnused) removeSession(session)
+    else if (session !== undefined) await finishSession(session, { ...end, earlier: true })
   }
 }
 

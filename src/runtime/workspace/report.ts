@@ -1,5 +1,6 @@
 import { shown, type TreePath } from './path.ts'
-import type { Found, Merged } from './merge.ts'
+import type { Found } from './merge.ts'
+import type { Merged } from './take-over.ts'
 import type { Conflict } from './compare.ts'
 
 /** What became of a copy, in words that can be shown: paths are those of the sandbox, made safe. */
