@@ -180,7 +180,7 @@ async function putFile({ path, was }: Change, parent: Directory, applying: Apply
 /** Where nothing was: link(2) never replaces what has come there meanwhile. Not every file system has it. */
 function placeNew(parent: Directory, temporary: Buffer, name: Buffer): void {
   try {
-    parent.hardLink(temporary, name)
+    parent.hardLink(temporary, parent, name)
     parent.unlink(temporary)
   } catch (error) {
     if (!hasCode(error, 'EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error

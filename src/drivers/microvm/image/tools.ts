@@ -32,13 +32,17 @@ export function toolPath(env: NodeJS.ProcessEnv): string {
 
 /** @throws GloveboxError HOST_CANNOT naming each that is missing, with the line that installs them */
 export function requireTools(tools: readonly Tool[], env: NodeJS.ProcessEnv): void {
-  const directories = toolPath(env).split(delimiter)
-  const missing = tools.filter((tool) => !directories.some((directory) => isExecutable(join(directory, tool))))
+  const missing = missingTools(tools, env)
   if (missing.length === 0) return
   const packages = [...new Set(missing.map((tool) => packageOf[tool]))]
   throw new GloveboxError('HOST_CANNOT', `${missing.join(', ')}: not installed, and images are made with it`, {
     fix: `sudo apt-get install ${packages.join(' ')} (elsewhere: docs/images.md, "Other hosts")`,
   })
+}
+
+export function missingTools(tools: readonly Tool[], env: NodeJS.ProcessEnv): Tool[] {
+  const directories = toolPath(env).split(delimiter)
+  return tools.filter((tool) => !directories.some((directory) => isExecutable(join(directory, tool))))
 }
 
 function isExecutable(path: string): boolean {
