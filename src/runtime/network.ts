@@ -35,6 +35,8 @@ export async function openNetwork(options: {
   readonly secrets: Secrets | undefined
   /** Who asks about names that no rule has; undefined where nobody is there to be asked. */
   readonly desk: AskDesk | undefined
+  /** The host's, for its proxies. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }): Promise<SandboxNetwork> {
   const { network, mode, dials, channel, record, onFailure } = options
   if (channel === undefined) {
@@ -60,7 +62,7 @@ export async function openNetwork(options: {
     socket,
     record,
     onFailure,
-    env: process.env,
+    env: options.env,
     ...withSecrets,
   })
   return { ...egress, trust, options: { socket, dials, tcpPorts: ports, addresses } }

@@ -42,6 +42,8 @@ export async function startSandbox(options: {
   signal: AbortSignal
   /** Finds out whether the program is the one that was meant; throws when it is not. */
   verify?: (() => Promise<void>) | undefined
+  /** Whose proxies its connections are made through; ours without it. */
+  hostEnv?: NodeJS.ProcessEnv | undefined
   /** Those of the plan, with their values. */
   secrets?: Secrets | undefined
   /** Who asks about names that no rule of the plan has. */
@@ -175,6 +177,7 @@ export async function startSandbox(options: {
       sandbox: id,
       secrets,
       desk: options.desk,
+      env: options.hostEnv ?? process.env,
     })
   }
 }

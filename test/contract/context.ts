@@ -110,6 +110,7 @@ async function openNetworkOf(
     onFailure,
     secrets: undefined,
     desk: undefined,
+    env: process.env,
   })
   return {
     ...opened,
