@@ -7,6 +7,7 @@ import { channel } from './cases/channel.ts'
 import { egress } from './cases/egress.ts'
 import { help } from './cases/help.ts'
 import { initialize } from './cases/initialize.ts'
+import { launch } from './cases/launch.ts'
 import { messages } from './cases/messages.ts'
 import { packages } from './cases/packages.ts'
 import { start } from './cases/start.ts'
@@ -19,7 +20,17 @@ import { asOrdinaryUser } from './twice.ts'
  * `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run.
  * The program is measured as a package has it; `--clone` measures the clone's own sources. As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
  */
-const cases: Readonly<Record<string, Case>> = { start, initialize, packages, calls, messages, channel, egress, help }
+const cases: Readonly<Record<string, Case>> = {
+  start,
+  initialize,
+  launch,
+  packages,
+  calls,
+  messages,
+  channel,
+  egress,
+  help,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addPolicyFlags } from '../config/policy-flags.ts'
 import { addStartFlags } from '../config/start.ts'
+import type { ManyLaunched } from '../runtime/launch-many.ts'
 import type { PlacedFlags } from '../runtime/placed-start.ts'
 
 interface ManyFlags extends PlacedFlags {
@@ -63,7 +64,7 @@ async function launchMany(count: string, words: readonly string[], flags: ManyFl
   if (many.failures.length > 0) process.exitCode = 1
 }
 
-async function draw(file: string, many: Parameters<typeof import('../ui/many.ts').renderMany>[0]): Promise<void> {
+async function draw(file: string, many: ManyLaunched): Promise<void> {
   const [{ latencySvg }, { writeWhole }] = await Promise.all([
     import('../ui/latency-svg.ts'),
     import('../system/write-whole.ts'),

@@ -25,4 +25,5 @@ async function stop(names: string[], flags: StopFlags): Promise<void> {
   ])
   const stopped = await stopServers(flags.all === true ? 'all' : names, places(process.env))
   process.stdout.write(renderStopped(stopped, { json: flags.json === true }))
+  if (stopped.some(({ unsynced }) => unsynced)) process.exitCode = 1
 }

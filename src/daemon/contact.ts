@@ -1,4 +1,14 @@
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { packageRoot } from '../package-root.ts'
@@ -10,6 +20,7 @@ import { spawnDetached } from '../system/spawn-detached.ts'
 import { version } from '../version.ts'
 import { clientOf, type DaemonClient } from './client.ts'
 import { daemonEnvironment } from './environment.ts'
+import { takeLock } from './lock.ts'
 import { pause } from './pause.ts'
 import { daemonPlaces } from './places.ts'
 
@@ -21,7 +32,10 @@ const maxLogBytes = 1024 ** 2
 /** The daemon that runs, of whatever version; undefined where none does. */
 export async function findDaemon(places: Places): Promise<{ client: DaemonClient; version: string } | undefined> {
   const file = readDaemonFile(places)
-  if (file === undefined) return undefined
+  if (file === undefined) {
+    removeLeftovers(places)
+    return undefined
+  }
   const client = clientOf(file)
   try {
     const info = await client.info()
@@ -78,6 +92,16 @@ export async function stopDaemon(places: Places): Promise<{ wasRunning: boolean;
     })
   }
   return { wasRunning: true, servers }
+}
+
+/** Of a daemon that was killed. One that is just being started has the lock, and keeps its files. */
+function removeLeftovers(places: Places): void {
+  const { file, socket, lock: path } = daemonPlaces(places)
+  if (!existsSync(file) && !existsSync(socket)) return
+  const lock = takeLock(path)
+  if (lock === undefined) return
+  for (const each of [file, socket]) rmSync(each, { force: true })
+  lock.release()
 }
 
 function readDaemonFile(places: Places): ReturnType<typeof parseDaemonFile> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { loadDriver } from '../drivers/registry.ts'
 import { GloveboxError } from '../errors.ts'
 import { verifierFor } from '../packages/program-of.ts'
@@ -39,9 +40,9 @@ export function createFleet({
   const starting = new Set<string>()
 
   async function start(request: Request, signal: AbortSignal): Promise<LaunchReply> {
-    const { name, placement, requestTimeMs, env } = request
+    const { name, requestTimeMs, env } = request
     refuseName(name)
-    const isOneOfMany = placement.lifetime === 'session'
+    const isOneOfMany = request.placement.lifetime === 'session'
     if (starting.has(name)) throw taken(name, 'is being started')
     const before = named(name).find((other) => !isOneOfMany || other.request.placement.lifetime !== 'session')
     if (before?.status().state === 'failed') await remove(before)
@@ -51,7 +52,11 @@ export function createFleet({
     const say = (line: string): void => tell(`${name}: ${line}`)
     const log = createServerLog(join(places.state, 'logs', `${name}.log`), say)
     try {
-      const { launched, reply } = await launch(request, {
+      const sibling = isOneOfMany ? poolFor(request) : undefined
+      // One pool is enough for all launches of a server: it ends with the one that began it.
+      const own = sibling === undefined ? request : { ...request, placement: { ...request.placement, pool: 0 } }
+      const { launched, reply } = await launch(own, {
+        pooled: sibling?.takeWaiting(),
         log,
         signal,
         start: async (plan, wanted, spare) =>
@@ -88,6 +93,13 @@ export function createFleet({
 
   const named = (name: string): Launched[] => [...all].filter(({ request }) => request.name === name)
 
+  /** An earlier launch of the same server that has a pool: the same plan, and the same secrets for it. */
+  function poolFor({ name, plan, env }: Request): Launched | undefined {
+    return named(name).find(
+      ({ request }) => request.placement.pool > 0 && isDeepStrictEqual([request.plan, request.env], [plan, env]),
+    )
+  }
+
   function find(nameOrId: string): Launched {
     const exact = [...all].find((launched) => launched.id() === nameOrId)
     if (exact !== undefined) return exact
@@ -109,10 +121,10 @@ export function createFleet({
 
   async function remove(launched: Launched): Promise<StopReply['stopped'][number]> {
     const stopped = { name: launched.request.name, id: launched.id() }
-    await launched.stop()
+    const { unsynced } = await launched.stop()
     all.delete(launched)
     onChange()
-    return stopped
+    return { ...stopped, unsynced }
   }
 
   return {

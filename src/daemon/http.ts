@@ -21,8 +21,9 @@ const maxBody = 32 * 1024 ** 2
 
 /**
  * Lets in who knows the token, and turns answers and errors into JSON. The socket is in a directory that only its user
- * enters, and only they can connect to it; the token, out of a file there, is the proof that holds where a sandbox was shown
- * the directory read-only: a socket can be connected to in spite of that.
+ * enters, and only they can connect to it (unix(7)); Node cannot ask the kernel who is at the other end, so a client also says
+ * what stands in a file that only this user reads. A sandbox that was shown the directory cannot connect: no socket of the host's
+ * is let through its supervisor.
  */
 export function listener(token: string, answer: Answerer, tell: (line: string) => void): RequestListener {
   return (request, response) => {

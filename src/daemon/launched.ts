@@ -35,7 +35,10 @@ export interface Launched {
   status(): ServerStatus
   call(tool: string, args: JsonObject, options: { timeMs: number; signal: AbortSignal }): Promise<CallReply>
   tools(signal: AbortSignal): Promise<Tool[]>
-  stop(): Promise<void>
+  /** One of its pool, which is not its own from then on. */
+  takeWaiting(): Served | undefined
+  /** Whether something that it did to a copied workspace could not be taken over. */
+  stop(): Promise<{ readonly unsynced: boolean }>
 }
 
 /**
@@ -61,7 +64,7 @@ export async function launch(
   const first = options.pooled ?? (await start(plan, options.signal, isEachCall))
   let tools: number
   try {
-    tools = (await first.tools({ signal: options.signal, timeMs: 60_000 })).length
+    tools = await first.countTools({ signal: options.signal })
   } catch (error) {
     await first.discard()
     throw error
@@ -121,6 +124,7 @@ export async function launch(
           await served.discard()
         }
       }),
+    takeWaiting: () => pool?.take(),
     stop,
   }
   const { sandboxMs, handshakeMs } = first.took
@@ -242,12 +246,14 @@ export async function launch(
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stop(): Promise<{ unsynced: boolean }> {
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
     const left = current
     await Promise.all([left?.stop(), pool?.close(), ...[...fresh].map(async (one) => one.discard())])
     log.close()
+    const end = await left?.ended
+    return { unsynced: end?.unsynced === true }
   }
 }
 

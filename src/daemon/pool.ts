@@ -24,18 +24,25 @@ export function createPool(options: {
   const over = new AbortController()
   let waiting: Served[] = []
   let filling: Promise<void> | undefined
+  let hasGivenUp = false
 
   async function fill(): Promise<void> {
     const backOff = createBackOff()
     while (waiting.length < size && !over.signal.aborted) {
       try {
         const served = await start(over.signal)
+        // Asked for now, so that nobody waits for it later.
+        await served.countTools().catch(async (error: unknown) => {
+          await served.discard()
+          throw error
+        })
         if (over.signal.aborted) return await served.discard()
         keep(served)
       } catch (error) {
         if (over.signal.aborted) return
         const delay = backOff.next(0)
         tell(`the pool is not filled: ${messageOf(error)}`)
+        hasGivenUp = delay === undefined
         if (delay === undefined) return
         await pause(delay, over.signal)
       }
@@ -57,7 +64,11 @@ export function createPool(options: {
 
   function refill(): void {
     if (over.signal.aborted) return
-    filling ??= fill().finally(() => (filling = undefined))
+    filling ??= fill().finally(() => {
+      filling = undefined
+      // One may have been taken since the last look.
+      if (!hasGivenUp && waiting.length < size) refill()
+    })
   }
 
   if (options.ready !== undefined) keep(options.ready)
@@ -67,7 +78,9 @@ export function createPool(options: {
     ready: () => waiting.length,
     take() {
       const served = waiting.shift()
-      refill()
+      hasGivenUp = false
+      // Behind the answer to whoever takes it: a start holds us up for some milliseconds.
+      setImmediate(refill)
       return served
     },
     async close() {

@@ -128,7 +128,12 @@ export interface ToolsReply {
 }
 
 export interface StopReply {
-  readonly stopped: readonly { readonly name: string; readonly id: string }[]
+  readonly stopped: readonly {
+    readonly name: string
+    readonly id: string
+    /** Something that it did to a copied workspace could not be taken over, and is kept. */
+    readonly unsynced: boolean
+  }[]
 }
 
 /** The body of every answer that is not 2xx. */

@@ -1,6 +1,7 @@
 import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
 import { explainMissing, startOf, type StartFlags } from '../config/start.ts'
 import type { Driver } from '../drivers/driver.ts'
+import { GloveboxError } from '../errors.ts'
 import { loadDriver } from '../drivers/registry.ts'
 import type { LockFlags } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -32,7 +33,7 @@ export async function placedStart(
   flags: PlacedFlags,
   { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<PlacedStart> {
-  const from = { cwd, env, servers: true, placesSandboxes: true }
+  const from = { cwd, env, servers: true }
   const start = await startOf(words, flags, from)
   const { placement, each } = start.placed
   const resolve = async (policy: Policy): ReturnType<typeof prepare> => {
@@ -43,6 +44,8 @@ export async function placedStart(
   const { plan, driver, verify } = await resolve(start.policy).catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
+  const placed = addPlacement(placement, flags)
+  if (placed.pool > 0 && plan.workspace !== null) throw staleCopies()
   const plans: [string, Plan][] = []
   for (const [tool, policy] of Object.entries(each)) plans.push([tool, (await resolve(policy)).plan])
   return {
@@ -50,8 +53,19 @@ export async function placedStart(
     driver,
     driverOf: async (other) => loadDriver(other.driver),
     verify,
-    placement: addPlacement(placement, flags),
+    placement: placed,
     each: Object.fromEntries(plans),
     requestTimeMs: start.policy.limits.timeMs,
   }
+}
+
+/** What waits in a pool has its copy already, and would hand it out as old as it is. */
+function staleCopies(): GloveboxError {
+  return new GloveboxError(
+    'POLICY_INVALID',
+    'a pool and a copied workspace do not go together: the copies would be old',
+    {
+      fix: 'leave the pool out, or show the workspace with mode read or write',
+    },
+  )
 }

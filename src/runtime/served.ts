@@ -25,6 +25,8 @@ export interface Served {
   readonly calls: () => number
   readonly lastDenial: () => SeenDenial | undefined
   tools(options?: RequestOptions): Promise<Tool[]>
+  /** How many it had when that was first asked. */
+  countTools(options?: RequestOptions): Promise<number>
   call(tool: string, args: JsonObject, options?: RequestOptions): Promise<Answer>
   /** Settles when nothing of it is left, with the reason in words. Never rejects. */
   readonly ended: Promise<ServedEnd>
@@ -41,6 +43,8 @@ export interface Served {
 export interface ServedEnd {
   readonly exit: Exit | undefined
   readonly why: string
+  /** Something that it did to a copied workspace could not be taken over. */
+  readonly unsynced: boolean
 }
 
 export interface ServeOptions {
@@ -62,6 +66,8 @@ export interface ServeOptions {
 
 /** How long a server may take until it has answered the handshake. */
 const handshakeMs = 60_000
+/** How long it may take to list its tools for the first time. */
+const listMs = 60_000
 /** How long it may take to end after its input has ended, or after a polite signal. */
 const graceMs = 2000
 
@@ -102,6 +108,7 @@ async function start(
   const connection = createMcpConnection()
   const ended = Promise.withResolvers<ServedEnd>()
   let calls = 0
+  let count: number | undefined
   let isWatched = false
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= endPolitely(sandbox, () => connection.endInput()))
@@ -126,6 +133,7 @@ async function start(
       calls: () => calls,
       lastDenial: last,
       tools: async (asked) => listTools(connection, self, asked),
+      countTools: async (asked) => (count ??= (await listTools(connection, self, { timeMs: listMs, ...asked })).length),
       call: async (name, args, asked) => {
         calls++
         return callTool(connection, self, { name, args }, asked)
@@ -147,11 +155,20 @@ async function start(
 
   /** A server that ends instead of answering is told as that. */
   async function shakeHandsOrTell(): Promise<ServerSelf> {
-    const gone = ended.promise.then(({ why }): never => {
-      throw new GloveboxError('NOT_STARTED', why, { fix: 'see what it logs; what is no MCP server is started by exec' })
-    })
-    gone.catch(() => undefined) // told by the race, when it is still on
-    return Promise.race([shakeHands(connection, { timeMs: handshakeMs, signal }), gone])
+    let hasEnded = false
+    const noteEnd = (): void => void (hasEnded = true)
+    sandbox.wall.exit.then(noteEnd, noteEnd)
+    try {
+      return await shakeHands(connection, { timeMs: handshakeMs, signal })
+    } catch (error) {
+      // Its requests were answered for it when it had ended.
+      if (!hasEnded || signal.aborted) throw error
+      const { why } = await ended.promise
+      throw new GloveboxError('NOT_STARTED', why, {
+        cause: error,
+        fix: 'see what it logs; what is no MCP server is started by glovebox exec',
+      })
+    }
   }
 }
 
@@ -173,7 +190,7 @@ async function watch(
   let exit: Exit | undefined
   let why: string
   try {
-    exit = await sandbox.exit
+    exit = await sandbox.wall.exit
     await settlesWithin(pipe.serverEnded, graceMs)
     why = unrecorded ?? whyGone(sandbox, exit)
   } catch (error) {
@@ -181,18 +198,20 @@ async function watch(
   }
   await pipe.serverGone(why, graceMs)
   end(why)
-  return { exit, why }
+  // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
+  await sandbox.exit.catch(() => undefined) // told above
+  return { exit, why, unsynced: sandbox.unsynced() }
 }
 
 /** What no guard could be put before. */
 async function lost({ exit }: Sandbox): Promise<ServedEnd> {
   await exit.catch(() => undefined) // what ended it is thrown to the caller
-  return { exit: undefined, why: 'it was never reached' }
+  return { exit: undefined, why: 'it was never reached', unsynced: false }
 }
 
 async function endPolitely(sandbox: Sandbox, endInput: () => void): Promise<void> {
   endInput()
-  const settled = sandbox.exit.then(
+  const settled = sandbox.wall.exit.then(
     () => undefined,
     () => undefined, // told by `ended`
   )

@@ -11,7 +11,7 @@ export interface Tested {
   readonly stages: readonly { readonly stage: Stage; readonly ms: number; readonly ok: boolean }[]
   readonly self: ServerSelf | undefined
   readonly tools: number | undefined
-  readonly error: unknown
+  readonly error: Error | undefined
 }
 
 export type Stage = 'plan' | 'sandbox' | 'handshake' | 'tools' | 'stop'
@@ -58,6 +58,6 @@ export async function testServer(words: readonly string[], flags: PlacedFlags): 
     return { ...about, stages, self, tools, error: undefined }
   } catch (error) {
     stages.push({ stage: now, ms: performance.now() - from, ok: false })
-    return { ...about, stages, self, tools, error }
+    return { ...about, stages, self, tools, error: error instanceof Error ? error : new Error(String(error)) }
   }
 }

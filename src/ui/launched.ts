@@ -22,5 +22,9 @@ export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, {
 export function renderStopped(stopped: StopReply['stopped'], { json }: { json: boolean }): string {
   if (json) return `${JSON.stringify({ schema: 'glovebox/stop/1', stopped })}\n`
   if (stopped.length === 0) return 'nothing was launched\n'
-  return `${stopped.map(({ name, id }) => `${untrusted(name)} (${id}) has ended`).join('\n')}\n`
+  const lines = stopped.map(({ name, id, unsynced }) => {
+    const kept = unsynced ? '; not all that it did to its workspace was taken over: glovebox workspace list' : ''
+    return `${untrusted(name)} (${id}) has ended${kept}`
+  })
+  return `${lines.join('\n')}\n`
 }

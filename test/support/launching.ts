@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ListReply, ServerStatus } from '../../src/protocol/daemon.ts'
@@ -14,8 +13,9 @@ export interface Household {
   readonly home: string
   readonly env: Readonly<Record<string, string>>
   /** Runs a verb to its end, which must be a good one. */
-  ok(...words: string[]): string
-  verb(...words: string[]): Ended
+  ok(verb: string, ...words: string[]): string
+  verb(verb: string, ...words: string[]): Ended
+  verb(options: { readonly input: string }, ...words: string[]): Ended
   /** The JSON document of a verb. */
   json(verb: string, ...words: string[]): unknown
   launch(...words: string[]): LaunchedHere
@@ -44,16 +44,18 @@ export interface Ended {
 
 /** Without a daemon at first, and without one at the end of the test. */
 export function household(t: TestContext, runner: Runner, more: Readonly<Record<string, string>> = {}): Household {
-  const home = mkdtempSync(path.join('/tmp', `gbx-home-${randomBytes(2).toString('hex')}`))
+  const home = mkdtempSync('/tmp/glovebox-home-')
   chownSync(home, runner.uid, runner.gid)
   const env = { ...runner.env, GLOVEBOX_HOME: home, ...more }
-  const verb = (...words: string[]): Ended => {
+  const verb = (first: string | { readonly input: string }, ...more: string[]): Ended => {
+    const [words, options] = typeof first === 'string' ? [[first, ...more], {}] : [more, first]
     const [program, ...args] = glovebox(runner, words)
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-    return runner.spawnSync('env', ['-i', ...variables, program, ...args])
+    return runner.spawnSync('env', ['-i', ...variables, program, ...args], options)
   }
-  const ok = (...words: string[]): string => {
-    const { status, stdout, stderr } = verb(...words)
+  const ok = (word: string, ...more: string[]): string => {
+    const words = [word, ...more]
+    const { status, stdout, stderr } = verb(word, ...more)
     assert.equal(status, 0, `${words.join(' ')}: ${stderr}${stdout}`)
     return stdout
   }
@@ -82,4 +84,18 @@ export function everything(runner: Runner): string[] {
 
 export function tiny(runner: Runner): string[] {
   return [runner.node, path.join(runner.root, 'test/fixtures/tiny-server.mjs')]
+}
+
+/** Counts its calls, dies and waits on demand. */
+export function moody(runner: Runner): string[] {
+  return [runner.node, path.join(runner.root, 'test/fixtures/moody-server.mjs')]
+}
+
+/** A configuration in the household's own place: servers by name. */
+export function configure(house: Household, servers: Readonly<Record<string, object>>): void {
+  const directory = path.join(house.home, 'config')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const file = path.join(directory, 'glovebox.json')
+  writeFileSync(file, JSON.stringify({ mcpServers: servers }))
+  for (const each of [directory, file]) chownSync(each, house.runner.uid, house.runner.gid)
 }

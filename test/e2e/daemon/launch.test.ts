@@ -89,6 +89,15 @@ for (const runner of runners()) {
     assert.match(answer, /^HTTP\/1\.1 401 /)
   })
 
+  test(`a sandbox that was shown the place of the daemon cannot speak to it (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    house.ok('daemon', 'start')
+    const socket = path.join(house.home, 'runtime/daemon.sock')
+    const program = `require('node:net').connect(${JSON.stringify(socket)}).on('connect', () => process.exit(9)).on('error', ({ code }) => console.log(code))`
+    const tried = house.verb('exec', '--read', house.home, '--', runner.node, '-e', program)
+    assert.deepEqual([tried.status, tried.stdout], [0, 'EACCES\n'], tried.stderr)
+  })
+
   test(`a daemon with nothing to own ends after its time, and leaves no file that says it is there (${runner.name})`, async (t) => {
     const house = household(t, runner)
     house.ok('daemon', 'start', '--idle', '200ms')
