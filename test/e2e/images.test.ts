@@ -18,7 +18,7 @@ import { after, before, test } from 'node:test'
 import { unlessPresent, isLong } from '../support/requirement.ts'
 import { runners, type Runner } from '../support/as-user.ts'
 import { eventually } from '../support/eventually.ts'
-import { testImage, testImageStore, whyNoImage } from '../support/image.ts'
+import { giveImage, testImage, testImageStore, whyNoImage } from '../support/image.ts'
 import { dockerArchive, layer } from '../support/layers.ts'
 import { packErofs } from '../../src/drivers/microvm/image/erofs.ts'
 import type { Image } from '../../src/drivers/microvm/image/record.ts'
@@ -115,7 +115,7 @@ function homeOf(runner: Runner, { seeded }: { seeded: boolean }): Runner & { rea
   const home = mkdtempSync(path.join(runner.tmp, 'home-'))
   const [data, cache] = [path.join(home, 'data'), path.join(home, 'cache')]
   const store = testImageStore()
-  if (seeded) cpSync(image.directory, path.join(data, 'images', image.record.digest), { recursive: true })
+  if (seeded) giveImage(image, runner, data)
   cpSync(store.downloads, path.join(cache, 'image-downloads'), { recursive: true })
   spawnSync('chown', ['-R', `${runner.uid}:${runner.gid}`, home])
   return { ...runner, home, env: { ...runner.env, GLOVEBOX_HOME: home } }
