@@ -74,34 +74,28 @@ async function fresh(mounts: readonly GivenMount[], options: GivenOptions): Prom
 
 /** Named by what the kernel says of each file (`stamps`), or by a package's key, which stands for its contents. */
 async function cached(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
-  const keyOf = (): string => {
-    const parts = mounts.map(
-      ({ source }, index) => keyInStore(source, options) ?? look([{ source, target: String(index) }], options),
-    )
-    return sha256(JSON.stringify([1, options.deny, parts]))
-  }
-  const key = keyOf()
+  const { key, leftOut } = named(mounts, options)
   const path = join(options.store.given, `${key}.erofs`)
-  const left = (): string[] => look(mounts, options).flatMap(({ leftOut }) => leftOut)
   if (existsSync(path)) {
     // Its last use, by which the oldest go first.
     utimesSync(path, new Date(), new Date())
-    return {
-      path,
-      isFresh: false,
-      leftOut: mounts.every((each) => keyInStore(each.source, options) !== undefined) ? [] : left(),
-    }
+    return { path, isFresh: false, leftOut }
   }
-  const found = look(mounts, options)
   const made = join(options.directory, 'given.erofs')
-  await pack(found, made, options)
-  const leftOut = found.flatMap((each) => each.leftOut)
+  await pack(look(mounts, options), made, options)
   // Somebody wrote to it meanwhile: good for this sandbox, and not under that name.
-  if (keyOf() !== key) return { path: made, isFresh: true, leftOut }
+  if (named(mounts, options).key !== key) return { path: made, isFresh: true, leftOut }
   mkdirSync(options.store.given, { recursive: true, mode: 0o700 })
   evict(options.store.given)
   if (!moved(made, path)) return { path: made, isFresh: true, leftOut }
   return { path, isFresh: false, leftOut }
+}
+
+/** Packages bring no sockets, and are readable: only others are looked at. */
+function named(mounts: readonly GivenMount[], options: GivenOptions): { key: string; leftOut: string[] } {
+  const parts = mounts.map(({ source }) => keyInStore(source, options) ?? walk(source, new Set(options.deny)))
+  const leftOut = parts.flatMap((part) => (typeof part === 'string' ? [] : part.leftOut))
+  return { key: sha256(JSON.stringify([1, options.deny, parts])), leftOut }
 }
 
 /** `packages/KEY/tree/…`, whose contents never change. */
