@@ -3,7 +3,10 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, 
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { sha256 } from '../../../packages/canonical.ts'
+import { readRecord } from '../../../packages/store/record.ts'
 import { removeTree } from '../../../packages/store/staging.ts'
+import type { Store } from '../../../packages/store/store.ts'
+import { verifyBeforeStart } from '../../../packages/store/verify.ts'
 import { packErofs } from './erofs.ts'
 import { gather, walk, type Found } from './gather.ts'
 import { evict } from './given-cache.ts'
@@ -29,8 +32,7 @@ export interface Given {
 
 export interface GivenOptions {
   readonly store: ImageStore
-  /** `KEY/tree` of the package store lies below. */
-  readonly packages: string
+  readonly packages: Store
   /** Of the sandbox: where a drive is made that nobody else will want. */
   readonly directory: string
   /** Paths of the host that the sandbox does not see: an empty one stands for each. */
@@ -82,9 +84,14 @@ async function cached(mounts: readonly GivenMount[], options: GivenOptions): Pro
     return { path, isFresh: false, leftOut }
   }
   const made = join(options.directory, 'given.erofs')
-  await pack(look(mounts, options), made, options)
+  const before = look(mounts, options)
+  await pack(before, made, options)
   // Somebody wrote to it meanwhile: good for this sandbox, and not under that name.
-  if (named(mounts, options).key !== key) return { path: made, isFresh: true, leftOut }
+  const isSame =
+    (await arePackages(mounts, options)) &&
+    JSON.stringify(look(mounts, options)) === JSON.stringify(before) &&
+    named(mounts, options).key === key
+  if (!isSame) return { path: made, isFresh: true, leftOut }
   mkdirSync(options.store.given, { recursive: true, mode: 0o700 })
   evict(options.store.given)
   if (!moved(made, path)) return { path: made, isFresh: true, leftOut }
@@ -100,8 +107,22 @@ function named(mounts: readonly GivenMount[], options: GivenOptions): { key: str
 
 /** `packages/KEY/tree/…`, whose contents never change. */
 function keyInStore(source: string, { packages }: GivenOptions): string | undefined {
-  if (!source.startsWith(`${packages}/`)) return undefined
-  return source.slice(packages.length + 1)
+  return source.startsWith(`${packages.packages}/`) ? source.slice(packages.packages.length + 1) : undefined
+}
+
+/**
+ * What a package's key stands for is what was installed: one that was tampered with must not live on in a drive after the store
+ * has been put right. As files are the same before and after this, those that were copied are the ones that it has seen.
+ * @throws GloveboxError REFUSED
+ */
+async function arePackages(mounts: readonly GivenMount[], options: GivenOptions): Promise<boolean> {
+  const keys = new Set(mounts.flatMap(({ source }) => keyInStore(source, options)?.split('/', 1) ?? []))
+  for (const key of keys) {
+    const record = readRecord(options.packages, key)
+    if (record === undefined) return false
+    await verifyBeforeStart(options.packages, record)
+  }
+  return true
 }
 
 function look(mounts: readonly GivenMount[], { deny }: GivenOptions): Found[] {
