@@ -6,6 +6,7 @@ import type { SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { StartOptions } from '../../driver.ts'
+import { toJailEgress } from '../../launcher/egress.ts'
 
 /** Where the guest's second drive is mounted, with what is on it called by its number. */
 const givenDirectory = '/run/glovebox/given'
@@ -120,7 +121,7 @@ export function toGuestPlan(
     allowDegraded: plan.allowDegraded,
     channel: channel ? { socket: sockets.channel } : null,
     hold,
-    egress: egress === undefined ? null : { ...egress, socket: sockets.egress },
+    egress: egress === undefined ? null : toJailEgress({ ...egress, socket: sockets.egress }),
   }
 }
 
