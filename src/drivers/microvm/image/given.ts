@@ -146,7 +146,7 @@ async function pack(found: readonly Found[], path: string, options: GivenOptions
   try {
     mkdirSync(tree, { recursive: true, mode: 0o700 })
     gather(found, tree, options.signal)
-    await packErofs(tree, path, { times: 'kept', compress: false, env: options.env, signal: options.signal })
+    await packErofs(tree, path, { times: 'kept', env: options.env, signal: options.signal })
     truncateTo(path, givenBytes)
   } finally {
     removeTree(tree)
