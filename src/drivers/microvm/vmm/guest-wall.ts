@@ -45,7 +45,7 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
     await start.beforeProgram?.()
     if (plan.hold) go()
   }
-  const [{ receipt }] = await Promise.all([followed.started, letGo()])
+  const [{ receipt }] = await Promise.all([reasoned(followed.started, launcher), letGo()])
   const door = await openWayIn(inside, plan, start)
   if (door !== undefined) closing.push(door)
   return {
@@ -57,6 +57,15 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
     exit: afterOutput(exit, stdout),
     signal: commands.signal,
     stop: async (graceMs) => stopWithin({ machine, launcher, stop: commands.stop }, graceMs),
+  }
+}
+
+/** A launcher that was never started has said nothing; the guest has. */
+async function reasoned<T>(started: Promise<T>, launcher: GuestLauncher): Promise<T> {
+  try {
+    return await started
+  } catch (error) {
+    throw (await launcher.lost) ?? error
   }
 }
 
