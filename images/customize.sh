@@ -24,4 +24,4 @@ rm -f "$root/etc/resolv.conf" "$root/etc/hostname" "$root/etc/machine-id"
 echo glovebox > "$root/etc/hostname"
 printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' > "$root/etc/hosts"
 # Nobody becomes anybody else in a guest.
-find "$root" -xdev -type f -perm /6000 -exec chmod ug-s {} +
+find "$root" -xdev \( -type f -o -type d \) -perm /6000 -exec chmod ug-s {} +

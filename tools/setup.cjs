@@ -14,6 +14,7 @@ const { childEnvironment } = require('./setup/environment.cjs')
 const { ensureNode } = require('./setup/node.cjs')
 const { ensurePackages } = require('./setup/packages.cjs')
 const { ensureNative } = require('./setup/native.cjs')
+const { ensureMachines } = require('./setup/machines.cjs')
 const { withLock } = require('./setup/lock.cjs')
 const { runInstead } = require('./setup/run.cjs')
 
@@ -29,6 +30,7 @@ async function main(argv) {
     await ensureNode(project)
     await ensurePackages(project)
     await ensureNative(project)
+    await ensureMachines(project)
   })
   if (script !== undefined) await runInstead(project, [script].concat(args))
 }

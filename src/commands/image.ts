@@ -11,6 +11,8 @@ interface BuildFlags extends JsonFlag {
   readonly recipe: string
   readonly from?: string
   readonly name?: string
+  readonly kernel?: string
+  readonly modules?: string
 }
 
 export function register(program: Command): void {
@@ -28,7 +30,9 @@ export function register(program: Command): void {
     .command('build')
     .description('build an image by a recipe, or from a root filesystem of your own')
     .option('--recipe <name>', 'the recipe; of another root filesystem: where its kernel comes from', 'debian')
-    .option('--from <path>', 'a directory, a tar archive, or what `docker save` wrote')
+    .option('--from <path>', 'a directory, a tar archive, what `docker save` wrote, or an erofs file')
+    .option('--kernel <file>', 'with --from: a kernel of your own (bzImage, on arm64 Image)')
+    .option('--modules <dir>', 'with --kernel: its lib/modules/VERSION; without, all that is needed is built in')
     .option('--name <name>', 'with --from: what it is called, else the name of the file')
     .option('--json', 'one JSON document')
     .exitOverride()
@@ -57,13 +61,35 @@ export function register(program: Command): void {
 }
 
 async function build(flags: BuildFlags): Promise<void> {
+  await refuseHalves(flags)
   const { readRecipe } = await import('../drivers/microvm/image/recipe.ts')
   const recipe = readRecipe(flags.recipe)
   const image = await building(async (options) => {
+    const { from: path, name } = flags
+    if (path !== undefined) {
+      const { buildFrom } = await import('../drivers/microvm/image/from/build-from.ts')
+      const notice = (text: string): void => void process.stderr.write(`glovebox: ${text}\n`)
+      const kernel = flags.kernel === undefined ? undefined : { file: flags.kernel, modules: flags.modules }
+      return buildFrom({ ...options, path, name, recipe, kernel, notice })
+    }
     const { buildImage } = await import('../drivers/microvm/image/build.ts')
     return buildImage(recipe, options)
   })
   await told('image build', image, flags)
+}
+
+/** @throws GloveboxError USAGE for a flag that another one would give a meaning to */
+async function refuseHalves({ from, kernel, modules, name }: BuildFlags): Promise<void> {
+  const half = from === undefined ? (kernel ?? modules ?? name) : kernel === undefined ? modules : undefined
+  if (half === undefined) return
+  const { GloveboxError } = await import('../errors.ts')
+  throw new GloveboxError(
+    'USAGE',
+    'this has no meaning by itself: --name and --kernel go with --from, and --modules with --kernel',
+    {
+      fix: 'glovebox image build --from ROOT --kernel FILE --modules DIR',
+    },
+  )
 }
 
 async function list({ json }: JsonFlag): Promise<void> {

@@ -34,13 +34,13 @@ Examples:
   command
     .command('diff')
     .summary('what a copy has that its workspace has not; changes nothing')
-    .argument('<id>', 'of the sandbox')
+    .argument('[id]', 'of the sandbox; the only one that waits, by default')
     .option('--json', 'one JSON document')
     .action(diff)
   command
     .command('sync')
     .summary('take the changes of a copy over, that a killed process has left')
-    .argument('<id>', 'of the sandbox')
+    .argument('[id]', 'of the sandbox; the only one that waits, by default')
     .addOption(
       new Option('--sync <word>', 'yes: all; ask: show them first (the default on a terminal)').choices([
         'ask',
@@ -54,15 +54,15 @@ Examples:
   command
     .command('restore')
     .summary('put back what was there before changes were taken over')
-    .argument('<backup>', 'its name')
+    .argument('[backup]', 'its name; the newest one by default')
     .option('--json', 'one JSON document')
-    .action((name: string, flags: Flags) => restore(name, 'before', flags))
+    .action((name: string | undefined, flags: Flags) => restore(name, 'before', flags))
   command
     .command('take')
     .summary('take over what a sync has kept aside: held changes, and the sandbox’s side of conflicts')
-    .argument('<backup>', 'its name')
+    .argument('[backup]', 'its name; the newest one by default')
     .option('--json', 'one JSON document')
-    .action((name: string, flags: Flags) => restore(name, 'kept', flags))
+    .action((name: string | undefined, flags: Flags) => restore(name, 'kept', flags))
   command
     .command('discard')
     .summary('throw a copy, or a backup, away')
@@ -84,7 +84,7 @@ async function list(flags: Flags): Promise<void> {
   )
 }
 
-async function diff(id: string, flags: Flags): Promise<void> {
+async function diff(id: string | undefined, flags: Flags): Promise<void> {
   const [{ diffWorkspace }, { renderDiff }] = await Promise.all([
     import('../runtime/workspace/manage.ts'),
     import('../ui/workspace-list.ts'),
@@ -92,7 +92,7 @@ async function diff(id: string, flags: Flags): Promise<void> {
   process.stdout.write(renderDiff(await diffWorkspace(id), flags.json === true))
 }
 
-async function sync(id: string, flags: SyncFlags): Promise<void> {
+async function sync(id: string | undefined, flags: SyncFlags): Promise<void> {
   const [{ syncWorkspace }, { parseSize }] = await Promise.all([
     import('../runtime/workspace/manage.ts'),
     import('../policy/sizes.ts'),
@@ -104,7 +104,7 @@ async function sync(id: string, flags: SyncFlags): Promise<void> {
   if (report.state === 'failed' || report.state === 'partly') process.exitCode = 1
 }
 
-async function restore(name: string, which: 'before' | 'kept', flags: Flags): Promise<void> {
+async function restore(name: string | undefined, which: 'before' | 'kept', flags: Flags): Promise<void> {
   const [{ restoreWorkspace }, { renderSync }, { amountOf }] = await Promise.all([
     import('../runtime/workspace/manage.ts'),
     import('../ui/workspace.ts'),

@@ -28,13 +28,13 @@ export interface Directory {
   /** Undefined where nothing is. Of the link itself. */
   stat(name: Buffer): fs.Stats | undefined
   link(name: Buffer, target: Buffer): void
+  /** A second name, in `to`, for a file in it, and never of what a link leads to; EEXIST when there is anything of that name (link(2)). */
+  hardLink(name: Buffer, to: Directory, newName: Buffer): void
   readLink(name: Buffer): Buffer
   /** Names, in no order. */
   list(): Buffer[]
   /** Replaces a file of that name, in one step (rename(2)). */
   rename(name: Buffer, to: Directory, newName: Buffer): void
-  /** A second name for a file in it; EEXIST when there is anything of that name (link(2)). */
-  hardLink(name: Buffer, newName: Buffer): void
   /** Takes away a file or a link, and never a directory. */
   unlink(name: Buffer): void
   /** Takes away an empty directory. */
@@ -82,11 +82,11 @@ function directoryOf(fd: number): Directory {
     open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
     link: (name, target) => fs.symlinkSync(target, at(name)),
+    hardLink: (name, to, newName) => fs.linkSync(at(name), pathIn(to, newName)),
     readLink: (name) => fs.readlinkSync(at(name), { encoding: 'buffer' }),
     list: () => fs.readdirSync(`/proc/self/fd/${fd}/`, { encoding: 'buffer' }),
     rename: (name, to, newName) => fs.renameSync(at(name), pathIn(to, newName)),
     remove: (name, depth = 0) => removeAll(directory, name, at, depth),
-    hardLink: (name, newName) => fs.linkSync(at(name), at(newName)),
     unlink: (name) => fs.unlinkSync(at(name)),
     removeEmpty: (name) => fs.rmdirSync(at(name)),
     setTime: (name, seconds) => fs.lutimesSync(at(name), seconds, seconds),

@@ -130,13 +130,24 @@ test('Two set-ups in one clone take turns, and one that is killed holds up nobod
 test('The machine’s own Node, however old, is only asked for what it knows.', () => {
   for (const name of [
     'setup.cjs',
-    ...['environment', 'lock', 'native', 'node', 'packages', 'run', 'rust', 'say', 'stamp', 'system'].map(
+    ...['environment', 'lock', 'machines', 'native', 'node', 'packages', 'run', 'rust', 'say', 'stamp', 'system'].map(
       (each) => `setup/${each}.cjs`,
     ),
   ]) {
     const text = readFileSync(path.join(root, 'tools', name), 'utf8')
     assert.doesNotMatch(text, /\?\.|\?\?|'node:|\.at\(|replaceAll|toSorted|\bimport\b.*from|#[a-z]+\(/, name)
   }
+})
+
+test('What virtual machines need is installed where that is ours to do, and asked for nowhere else.', async () => {
+  const { ensureMachines } = require('./machines.cjs') as {
+    ensureMachines: (project: { build: string; yes: boolean; env: NodeJS.ProcessEnv }) => Promise<void>
+  }
+  // A PATH in which nothing can be installed: an attempt would be an error.
+  const env = { PATH: path.join(directory, 'nothing') }
+  await ensureMachines({ build: 'all', yes: false, env })
+  await ensureMachines({ build: 'launcher', yes: true, env })
+  await ensureMachines({ build: 'all', yes: true, env })
 })
 
 test('With nothing to do, set-up says nothing and is through in a moment.', () => {

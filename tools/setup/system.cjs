@@ -70,15 +70,25 @@ async function installOrTell(project, missing, seen) {
 }
 
 async function install(project, family, sudo) {
+  const lines = [family.update, family.install(project.env)].filter(Boolean)
+  await typeLines(project, lines, sudo)
+}
+
+/** By apt-get, as root or through sudo. */
+async function installDebian(project, packages) {
+  const sudo = process.getuid() === 0 ? [] : ['sudo']
+  const update = families[0].update
+  await typeLines(project, [update, ['apt-get', 'install', '-y', '--no-install-recommends'].concat(packages)], sudo)
+}
+
+async function typeLines(project, lines, sudo) {
   const env = Object.assign({}, project.env, { DEBIAN_FRONTEND: 'noninteractive' })
-  const type = (words) => {
-    const [program, ...args] = sudo.concat(words)
-    return run(program, args, { env, stdio: ['inherit', 'pipe', 'pipe'] })
-  }
   await step('system packages', async () => {
-    if (family.update !== undefined) await type(family.update)
-    await type(family.install(project.env))
+    for (const line of lines) {
+      const [program, ...args] = sudo.concat(line)
+      await run(program, args, { env, stdio: ['inherit', 'pipe', 'pipe'] })
+    }
   })
 }
 
-module.exports = { missingForLinking, installOrTell }
+module.exports = { missingForLinking, installOrTell, installDebian }

@@ -16,6 +16,8 @@ pub const FRAME: u32 = 1 << 20;
 /// more than the windows of all connections, which is less than the agent may have.
 pub const STREAM_WINDOW: u32 = (1 << 20) + (64 << 10);
 pub const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Of a guest's one connection, over which all of the machine goes: what nobody in it takes must not hold up the rest.
+pub const GUEST_WINDOW: u32 = 64 << 20;
 /// Streams that were reset by the peer before we looked at them (rapid reset, CVE-2023-44487).
 pub const RESETS: usize = 64;
 /// Our own data in one message.

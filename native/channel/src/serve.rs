@@ -98,7 +98,7 @@ where
         .max_concurrent_streams(caps::STREAMS)
         .max_frame_size(caps::FRAME)
         .initial_window_size(caps::STREAM_WINDOW)
-        .initial_connection_window_size(caps::CONNECTION_WINDOW)
+        .initial_connection_window_size(offer.wall.window())
         .max_header_list_size(caps::HEADERS)
         .max_concurrent_reset_streams(caps::RESETS)
         .max_pending_accept_reset_streams(caps::RESETS)

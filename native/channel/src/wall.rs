@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use glovebox_wire::inside::SERVICES;
 
+use crate::caps;
 use crate::guest::Guest;
 use crate::seed::Seed;
 
@@ -22,6 +23,14 @@ pub struct Jail {
 }
 
 impl Wall {
+    /// What of all calls together may wait here.
+    pub fn window(&self) -> u32 {
+        match self {
+            Wall::Jail(_) => caps::CONNECTION_WINDOW,
+            Wall::Guest(_) => caps::GUEST_WINDOW,
+        }
+    }
+
     /// As Hello names them.
     pub fn services(&self) -> Vec<String> {
         // A guest's programs are the sandboxes', whose launchers have channels of their own for them.

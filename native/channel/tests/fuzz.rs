@@ -111,6 +111,8 @@ fn run(seed: u64, frames: usize) {
         let outside =
             std::fs::read_to_string(scratch.0.join("outside/f")).expect("what is outside");
         assert_eq!(outside, "safe");
+        // What is behind Identify and a plan was reached.
+        assert!(scratch.0.join(offer::STARTED).exists());
     });
 }
 

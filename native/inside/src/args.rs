@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{fcntl_setfd, FdFlags};
 
 use crate::kernel::close_from_but;
+use crate::who::Files;
 
 pub const USAGE_ERROR: i32 = 2;
 
@@ -15,6 +16,8 @@ Starts one program in a jail, and ends it with its owner.
   glovebox-inside jail --plan-fd N --status-fd M
       reads a plan (one JSON line) and then commands from descriptor N,
       writes status lines to descriptor M; the program gets our stdio
+      (jail --in-guest …: as /init of a guest does, for whom copies of
+      files were brought there)
   glovebox-inside probe CANARY | probe --memory BYTES | probe --time
       inside a jail: tries to do what it forbids, and says what happened
   glovebox-inside delegate --user UID [--undo]
@@ -24,11 +27,23 @@ Starts one program in a jail, and ends it with its owner.
 
 #[derive(Debug)]
 pub enum Action {
-    Jail { plan: OwnedFd, status: OwnedFd },
-    Probe { canary: String },
-    TakeMemory { bytes: usize },
+    Jail {
+        plan: OwnedFd,
+        status: OwnedFd,
+        /// Whose files the plan's are.
+        files: Files,
+    },
+    Probe {
+        canary: String,
+    },
+    TakeMemory {
+        bytes: usize,
+    },
     TakeTime,
-    Delegate { user: u32, undo: bool },
+    Delegate {
+        user: u32,
+        undo: bool,
+    },
     Print(String),
 }
 
@@ -36,12 +51,10 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
     let words: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
     match words.as_deref() {
         Some(["jail", "--plan-fd", plan, "--status-fd", status]) => {
-            if plan == status {
-                return Err("the two descriptors must differ".into());
-            }
-            let (plan, status) = (adopt(plan)?, adopt(status)?);
-            drop_the_rest(&plan, &status)?;
-            Ok(Action::Jail { plan, status })
+            jail(plan, status, Files::Theirs)
+        }
+        Some(["jail", "--in-guest", "--plan-fd", plan, "--status-fd", status]) => {
+            jail(plan, status, Files::Copies)
         }
         Some(["probe", "--time"]) => Ok(Action::TakeTime),
         Some(["probe", "--memory", bytes]) => match bytes.parse() {
@@ -60,6 +73,19 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
         Some(["--help"]) => Ok(Action::Print(HELP.into())),
         _ => Err("see glovebox-inside --help".into()),
     }
+}
+
+fn jail(plan: &str, status: &str, files: Files) -> Result<Action, String> {
+    if plan == status {
+        return Err("the two descriptors must differ".into());
+    }
+    let (plan, status) = (adopt(plan)?, adopt(status)?);
+    drop_the_rest(&plan, &status)?;
+    Ok(Action::Jail {
+        plan,
+        status,
+        files,
+    })
 }
 
 fn delegate(user: &str, undo: bool) -> Result<Action, String> {

@@ -20,7 +20,7 @@ use crate::program::Prepared;
 use crate::report::Report;
 use crate::sandbox::{Sandbox, Terms};
 use crate::tree::TopLink;
-use crate::who::Who;
+use crate::who::{Files, Who};
 use crate::{landlock, layout, rlimits, source, terminal};
 
 /// What a launcher ends with when its program did not start.
@@ -40,13 +40,13 @@ const FOR_THE_OWNER: [i32; 5] = [
 ];
 
 /// Runs the plan that comes on one descriptor, tells of it on the other, and returns our exit code.
-pub fn run(plan: OwnedFd, status: OwnedFd) -> i32 {
+pub fn run(plan: OwnedFd, status: OwnedFd, files: Files) -> i32 {
     let report = match rustix::io::fcntl_dupfd_cloexec(&plan, 3) {
         Ok(copy) => Arc::new(Report::new(status, copy)),
         Err(_) => return NOT_STARTED,
     };
     let mut owner = Owner::new(plan);
-    match launch(&mut owner, &report) {
+    match launch(&mut owner, &report, files) {
         Ok(code) => code,
         Err(fault) => {
             let code = exit_code(fault.code);
@@ -65,7 +65,7 @@ fn exit_code(code: FailureCode) -> i32 {
     }
 }
 
-fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
+fn launch(owner: &mut Owner, report: &Arc<Report>, files: Files) -> Outcome<i32> {
     let streams_are_files = check_stdio()?;
     ignore_signals(&FOR_THE_OWNER).step("start", || "ignore signals".into())?;
     let signals = signal_descriptor(&HEARD).step("start", || "take signals".into())?;
@@ -78,7 +78,7 @@ fn launch(owner: &mut Owner, report: &Arc<Report>) -> Outcome<i32> {
         terminal::check()?;
     }
     let terms = Terms {
-        who: Who::find()?,
+        who: Who::find(files)?,
         landlock_abi: landlock::abi_for(&plan, landlock::abi()),
         streams_are_files,
         plan,

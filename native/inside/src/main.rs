@@ -27,6 +27,7 @@ mod loopback;
 mod mounts;
 mod news;
 mod outlet;
+mod own;
 mod owner;
 mod probe;
 mod program;
@@ -60,7 +61,11 @@ fn start() -> i32 {
     }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match args::parse(&arguments) {
-        Ok(Action::Jail { plan, status }) => jail::run(plan, status),
+        Ok(Action::Jail {
+            plan,
+            status,
+            files,
+        }) => jail::run(plan, status, files),
         Ok(Action::Probe { canary }) => probe::run(&canary),
         Ok(Action::TakeMemory { bytes }) => probe::take_memory(bytes),
         Ok(Action::TakeTime) => probe::take_time(),

@@ -228,7 +228,7 @@ mod tests {
         let text = include_str!("../../wire/fixtures/plan-full.json");
         Terms {
             plan: Plan::parse(text.as_bytes()).expect("the fixture is a plan"),
-            who: Who::find().expect("ids"),
+            who: Who::find(crate::who::Files::Theirs).expect("ids"),
             landlock_abi,
             streams_are_files: false,
         }

@@ -11,7 +11,8 @@ use crate::fault::{say, Fault, Outcome, Step};
 use crate::idmap::IdMaps;
 use crate::kernel::{mount_setattr_recursive, MountAttr};
 use crate::mounts::MountTable;
-use crate::who::Who;
+use crate::own;
+use crate::who::{Files, Who};
 
 const STAGE: &str = "mount tree";
 
@@ -112,6 +113,11 @@ fn give_to_sandbox(
         // mount_setattr(2): EINVAL where the file system (or one below it) has no id-mapped mounts,
         // EPERM where it is id-mapped already.
         Err(Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
+            if who.files == Files::Copies && own::is_copy(path) {
+                own::give(tree, who).step(STAGE, || format!("give {path} to the sandbox"))?;
+                return set_attributes(mount, tree, None)
+                    .step(STAGE, || format!("set attributes of {path}"));
+            }
             if mount.access == Access::Write || !is_readable_by_others(stat) {
                 let kind = table.type_of(path);
                 return Err(Fault::host(

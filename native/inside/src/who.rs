@@ -23,14 +23,24 @@ pub struct Who {
     pub inside_gid: u32,
     /// We are root over the host's ids: mounts are opened and id-mapped outside, groups are dropped.
     pub by_root: bool,
+    pub files: Files,
+}
+
+/// Whose the plan's writable files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Somebody's on this host, and stay so.
+    Theirs,
+    /// Of nobody but the sandbox: a guest's, in whose memory they were put for it.
+    Copies,
 }
 
 impl Who {
-    pub fn find() -> Outcome<Who> {
+    pub fn find(files: Files) -> Outcome<Who> {
         let uid = geteuid().as_raw();
         let gid = getegid().as_raw();
         if uid != 0 {
-            return Ok(Who::ordinary(uid, gid));
+            return Ok(Who::ordinary(uid, gid, files));
         }
         let id = ID_BASE + getpid().as_raw_nonzero().get() as u32;
         let maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map(read_file);
@@ -44,23 +54,25 @@ impl Who {
                 inside_uid: INSIDE_ID,
                 inside_gid: INSIDE_ID,
                 by_root: true,
+                files,
             });
         }
         // Root of a small user namespace (a rootless container): an ordinary user of the host.
         Ok(Who {
             inside_uid: INSIDE_ID,
             inside_gid: INSIDE_ID,
-            ..Who::ordinary(uid, gid)
+            ..Who::ordinary(uid, gid, files)
         })
     }
 
-    fn ordinary(uid: u32, gid: u32) -> Who {
+    fn ordinary(uid: u32, gid: u32, files: Files) -> Who {
         Who {
             host_uid: uid,
             host_gid: gid,
             inside_uid: uid,
             inside_gid: gid,
             by_root: false,
+            files,
         }
     }
 

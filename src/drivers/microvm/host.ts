@@ -3,8 +3,7 @@ import { GloveboxError } from '../../errors.ts'
 import { sha256 } from '../../packages/canonical.ts'
 import { findInside } from '../../system/native.ts'
 import { places, type Places } from '../../system/places.ts'
-import { currentImage } from './image/images.ts'
-import { defaultRecipe } from './image/recipe.ts'
+import { imageForStart } from './image/ensure.ts'
 import type { Image } from './image/record.ts'
 import { imageStore, type ImageStore } from './image/store.ts'
 import { fileStamp, openMemo, type Memo } from './memo.ts'
@@ -48,20 +47,12 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
       tscKhz: tscKhz(cpuinfo),
       processor: processorName(cpuinfo),
     }),
-    image: requireImage(images),
+    image: await imageForStart(images, env),
     images,
     templates: templateStore(at),
     memo,
     inside: { path: inside, sha256: insideSha256 },
   }
-}
-
-function requireImage(images: ImageStore): Image {
-  const image = currentImage(images, defaultRecipe)
-  if (image !== undefined) return image
-  throw new GloveboxError('HOST_CANNOT', 'there is no image that a virtual machine could start from', {
-    fix: 'glovebox image build',
-  })
 }
 
 function ownArchitecture(): Architecture {

@@ -11,6 +11,13 @@ export interface FramedConnection {
   readonly instance: Buffer
 }
 
+export interface FramedTiming {
+  readonly againMs: number
+  readonly patienceMs: number
+  /** Nobody has written to this transport yet: there is no frame of an earlier host's to be completed. */
+  readonly isFresh?: boolean
+}
+
 /** How often the inside is asked, and how long in all (docs/channel.md). */
 const timing = { againMs: 100, patienceMs: 5000 } as const
 
@@ -21,7 +28,7 @@ const timing = { againMs: 100, patienceMs: 5000 } as const
  */
 export async function connectFramed(
   transport: Duplex,
-  { againMs, patienceMs }: { readonly againMs: number; readonly patienceMs: number } = timing,
+  { againMs, patienceMs, isFresh = false }: FramedTiming = timing,
 ): Promise<FramedConnection> {
   const session = hostSession(randomBytes(16))
   const welcome = Promise.withResolvers<Extract<HostEvent, { readonly event: 'welcome' }>>()
@@ -65,7 +72,7 @@ export async function connectFramed(
   transport.on('error', gone)
   // Told to whoever awaits the welcome as well.
   stream.on('error', () => undefined)
-  transport.write(session.opening())
+  transport.write(isFresh ? session.hello() : session.opening())
   const again = setInterval(() => transport.write(session.hello()), againMs)
   const patience = setTimeout(() => welcome.reject(lost('nobody answers behind the transport')), patienceMs)
   try {

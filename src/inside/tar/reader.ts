@@ -1,9 +1,9 @@
 import { blockBytes, safePath, type TarEntry, type TarKind } from './header.ts'
 
 /** Takes what is found, in the archive's order. What it throws or rejects with ends the reading. */
-export interface TarSink {
+export interface TarSink<Entry = TarEntry> {
   /** Followed by exactly `entry.size` bytes of data in any number of calls, then `end`. */
-  begin(entry: TarEntry): Promise<void> | void
+  begin(entry: Entry): Promise<void> | void
   data(bytes: Buffer): Promise<void> | void
   end(): Promise<void> | void
 }
@@ -20,41 +20,58 @@ const maxPaxBytes = 64 * 1024
 /** What the inside promises as its own limit too (docs/channel.md). */
 const maxEntries = 1_000_000
 
+/** Which archives are read, and as what. */
+export interface TarRules<Entry> {
+  /** @throws Error for an entry that is none of theirs */
+  entryOf(raw: RawHeader, pax: PaxRecords): Entry
+  /** Whether names of GNU tar's own, and sizes in base 256, are read. */
+  readonly gnu: boolean
+}
+
 /**
  * Reads a pax archive that a hostile peer writes: names and sizes are checked before anything is done with them, and never
  * more than one header is held.
  */
 export function createTarReader(sink: TarSink): TarReader {
+  return readerOf(sink, { entryOf, gnu: false })
+}
+
+export function readerOf<Entry extends { readonly size: number }>(
+  sink: TarSink<Entry>,
+  rules: TarRules<Entry>,
+): TarReader {
   let header: Buffer = Buffer.alloc(0)
   let pax: PaxRecords = {}
   let state: 'header' | 'data' | 'padding' | 'pax' | 'over' = 'header'
+  let meaning: Extended = 'x'
   let left = 0
   let padding = 0
   let entries = 0
   let paxBytes: Buffer[] = []
-  let hasPax = false
+  const headers = new Set<Extended>()
 
   const onHeader = async (block: Buffer): Promise<void> => {
     if (block.every((byte) => byte === 0)) {
       state = 'over'
       return
     }
-    const raw = readHeader(block)
+    const raw = readHeader(block, rules.gnu)
     padding = (blockBytes - (raw.size % blockBytes)) % blockBytes
-    if (raw.type === 'x') {
+    if (isExtended(raw.type, rules.gnu)) {
       if (raw.size > maxPaxBytes) throw new Error('a header of more than 64 KiB')
       // Whatever they hold: else an archive of headers alone would never come to an entry, or to an end.
-      if (hasPax) throw new Error('two headers for one entry')
-      hasPax = true
+      if (headers.has(raw.type)) throw new Error('two headers for one entry')
+      headers.add(raw.type)
+      meaning = raw.type
       left = raw.size
       state = 'pax'
       paxBytes = []
       return
     }
     if (++entries > maxEntries) throw new Error(`more than ${maxEntries} entries`)
-    const entry = entryOf(raw, pax)
+    const entry = rules.entryOf(raw, pax)
     pax = {}
-    hasPax = false
+    headers.clear()
     left = entry.size
     padding = (blockBytes - (left % blockBytes)) % blockBytes
     state = 'data'
@@ -63,7 +80,7 @@ export function createTarReader(sink: TarSink): TarReader {
   }
 
   const endOfData = async (): Promise<void> => {
-    if (state === 'pax') pax = parsePax(Buffer.concat(paxBytes))
+    if (state === 'pax') pax = { ...pax, ...extended(meaning, Buffer.concat(paxBytes)) }
     else await sink.end()
     state = padding > 0 ? 'padding' : 'header'
   }
@@ -104,7 +121,23 @@ export function createTarReader(sink: TarSink): TarReader {
   }
 }
 
-interface RawHeader {
+/** Headers before an entry's own: pax's, and in foreign archives pax's for all that follow, GNU's long name and long link. */
+type Extended = 'x' | 'g' | 'L' | 'K'
+
+function isExtended(type: string, gnu: boolean): type is Extended {
+  return type === 'x' || (gnu && (type === 'g' || type === 'L' || type === 'K'))
+}
+
+function extended(type: Extended, bytes: Buffer): PaxRecords {
+  if (type === 'x') return parsePax(bytes)
+  // What is said of all entries is a comment in what git and others write: names and sizes are each entry's own.
+  if (type === 'g') return {}
+  const end = bytes.indexOf(0)
+  const name = Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
+  return type === 'L' ? { path: name } : { linkpath: name }
+}
+
+export interface RawHeader {
   readonly name: Buffer
   readonly mode: number
   readonly size: number
@@ -113,7 +146,7 @@ interface RawHeader {
   readonly link: Buffer
 }
 
-function readHeader(block: Buffer): RawHeader {
+function readHeader(block: Buffer, gnu: boolean): RawHeader {
   const text = (from: number, length: number): Buffer => {
     const field = block.subarray(from, from + length)
     const end = field.indexOf(0)
@@ -126,16 +159,23 @@ function readHeader(block: Buffer): RawHeader {
   }
   if (block.toString('latin1', 257, 262) !== 'ustar') throw new Error('a header that is not of tar')
   if (octal(148, 8, 'sum') !== sumOf(block)) throw new Error('a header whose sum is wrong')
-  const prefix = text(345, 155)
+  // GNU tar has times where others have the beginning of a long name.
+  const prefix = gnu && block.toString('latin1', 257, 264) === 'ustar  ' ? Buffer.alloc(0) : text(345, 155)
   const name = text(0, 100)
   return {
     name: Buffer.from(prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name])),
     mode: octal(100, 8, 'mode'),
-    size: octal(124, 12, 'size'),
+    size: gnu && ((block[124] ?? 0) & 0x80) !== 0 ? base256(block.subarray(124, 136)) : octal(124, 12, 'size'),
     modified: octal(136, 12, 'time'),
     type: block.toString('latin1', 156, 157),
     link: Buffer.from(text(157, 100)),
   }
+}
+
+/** A size of GNU tar's for more than octal digits have room for. */
+function base256(field: Buffer): number {
+  if (field[0] !== 0x80 || field.readUIntBE(1, 5) !== 0) throw new Error('a size that is no number')
+  return field.readUIntBE(6, 6)
 }
 
 /** The bytes of the header, with its own field taken as spaces. */
@@ -145,7 +185,7 @@ export function sumOf(block: Buffer): number {
   return sum
 }
 
-interface PaxRecords {
+export interface PaxRecords {
   path?: Buffer
   linkpath?: Buffer
   size?: number

@@ -162,7 +162,7 @@ async function putFile({ path, was }: Change, parent: Directory, applying: Apply
     if (!fstatSync(from).isFile()) return { how: 'failed', why: 'the sandbox’s is no file any more' }
     const mode = sandboxTree.get(path)?.mode ?? 0o600
     const owner = ownerFor(was?.kind === 'file' ? parent.stat(name) : undefined, parent)
-    await copyFile(from, parent, beside, { mode, sync: true, ...(owner && { owner }) }, tools)
+    await copyFile(from, parent, beside, { mode, ...(owner && { owner }) }, tools)
     if (was === undefined || was.kind === 'directory') placeNew(parent, temporary, name)
     else {
       // The last look, as short before as can be: rename(2) asks nobody.
@@ -180,7 +180,7 @@ async function putFile({ path, was }: Change, parent: Directory, applying: Apply
 /** Where nothing was: link(2) never replaces what has come there meanwhile. Not every file system has it. */
 function placeNew(parent: Directory, temporary: Buffer, name: Buffer): void {
   try {
-    parent.hardLink(temporary, name)
+    parent.hardLink(temporary, parent, name)
     parent.unlink(temporary)
   } catch (error) {
     if (!hasCode(error, 'EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error

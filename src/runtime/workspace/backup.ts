@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readFileSync, readdirSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { openDirectory, type Directory } from '../../system/directory.ts'
@@ -36,7 +36,7 @@ export interface BackupAbout {
 }
 
 export interface Backup {
-  /** `20261121T173000Z-ID` */
+  /** `20261121T173000123Z-ID` */
   readonly name: string
   readonly directory: string
   /** Keeps what the host has there. `same`: it was what it was thought to be, all the while. */
@@ -44,6 +44,8 @@ export interface Backup {
   /** Keeps what the sandbox has there. */
   keepSandboxes(sandbox: Reach, path: TreePath): Promise<boolean>
   note(about: Omit<BackupAbout, 'schema'>): void
+  /** Has the names of what is kept on disk too. */
+  flush(): void
   close(): void
 }
 
@@ -58,7 +60,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
   const above = backupsOf(places)
   makeAbove(places.state)
   for (const each of [places.state, above]) ownDirectory(each)
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '')
   const top = openDirectory(above)
   let name = `${stamp}-${id}`
   for (let more = 1; top.stat(Buffer.from(name)) !== undefined; more += 1) name = `${stamp}-${more}-${id}`
@@ -84,7 +86,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
       const fd = host.open(bytesOf(own))
       try {
         if (stampOf(fstatSync(fd)) !== entry.stamp) return 'changed'
-        const { of } = await copyFile(fd, to, own, { mode: entry.mode, sync: true }, tools)
+        const { of } = await copyFile(fd, to, own, { mode: entry.mode }, tools)
         if (of === entry.stamp) return 'same'
         to.unlink(bytesOf(own))
         return 'changed'
@@ -103,7 +105,7 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
       if (stat?.isFile() !== true) return false
       const fd = openOwn(from, own)
       try {
-        await copyFile(fd, reaches.kept.parent(path), own, { mode: stat.mode & 0o777, sync: true }, tools)
+        await copyFile(fd, reaches.kept.parent(path), own, { mode: stat.mode & 0o777 }, tools)
         return true
       } finally {
         closeSync(fd)
@@ -114,6 +116,10 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
         join(directory, aboutName),
         `${JSON.stringify({ schema: 'glovebox/workspace-backup/1', ...about })}\n`,
       ),
+    flush() {
+      for (const each of Object.values(reaches)) each.flush()
+      for (const each of [before, kept, own]) fsyncSync(each.fd)
+    },
     close() {
       for (const each of Object.values(reaches)) each.close()
       for (const each of [before, kept, own]) each.close()
@@ -122,16 +128,25 @@ export function makeBackup(places: Places, id: string, tools: CopyTools): Backup
 }
 
 /** Directories that are not there yet are made, for us alone. */
-function makingReach(top: Directory): Reach {
+function makingReach(top: Directory): Pick<Reach, 'directory' | 'parent' | 'close'> & { readonly flush: () => void } {
   const reach = reachFrom(top, { own: true })
+  const made: TreePath[] = []
   const make = (path: TreePath): Directory => {
     if (path === '') return top
     const parent = make(parentOf(path))
     const name = bytesOf(nameOf(path))
-    if (parent.stat(name) === undefined) parent.make(name).close()
+    if (parent.stat(name) === undefined) {
+      parent.make(name).close()
+      made.push(path)
+    }
     return reach.directory(path)
   }
-  return { ...reach, directory: make, parent: (path) => make(parentOf(path)) }
+  return {
+    directory: make,
+    parent: (path) => make(parentOf(path)),
+    flush: () => made.forEach((path) => fsyncSync(reach.directory(path).fd)),
+    close: () => reach.close(),
+  }
 }
 
 export interface BackupFound {

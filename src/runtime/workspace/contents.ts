@@ -1,8 +1,7 @@
-import { createHash, type Hash } from 'node:crypto'
-import { closeSync, read } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync } from 'node:fs'
 import { hasCode } from '../../system/error-code.ts'
 import type { State, States } from './compare.ts'
+import { hashOf } from './hash-file.ts'
 import type { Manifest, Original } from './manifest.ts'
 import { bytesOf, nameOf, type TreePath } from './path.ts'
 import type { Reach } from './reach.ts'
@@ -73,21 +72,14 @@ async function contentsAt(
     found.s = found.o
     return found
   }
-  if (s?.kind !== 'file') return found
-  const mayBeOriginal = first !== undefined && s.size === first.size && (first.content !== '' || hostIsOriginal)
-  const mayBeHost = h?.kind === 'file' && s.size === h.size
-  if (!mayBeOriginal && !mayBeHost) {
-    // It is a new one, and whether the host is as it was then, is asked of the host alone.
-    if (first !== undefined && first.content !== '' && h?.kind === 'file' && !hostIsOriginal && h.size === first.size)
-      found.h = await hashed(reach.host, path, false, signal)
-    return found
-  }
-  found.s = await hashed(reach.sandbox, path, true, signal)
-  const isKnown = hostIsOriginal && first.content !== ''
-  if (h?.kind === 'file' && !isKnown && (mayBeHost || (first !== undefined && h.size === first.size))) {
-    found.h = await hashed(reach.host, path, false, signal)
-    if (hostIsOriginal) found.o = found.h
-  }
+  // The host's times may have changed and nothing else.
+  const mayBeAsItWas = first !== undefined && first.content !== '' && h?.kind === 'file' && h.size === first.size
+  const mayBeOriginal = s?.kind === 'file' && s.size === first?.size && (first.content !== '' || hostIsOriginal)
+  const mayBeHost = s?.kind === 'file' && h?.kind === 'file' && s.size === h.size
+  if (mayBeOriginal || mayBeHost) found.s = await hashed(reach.sandbox, path, true, signal)
+  if (hostIsOriginal && first.content !== '') return found
+  if (mayBeHost || mayBeAsItWas) found.h = await hashed(reach.host, path, false, signal)
+  if (hostIsOriginal && mayBeHost) found.o = found.h
   return found
 }
 
@@ -97,8 +89,6 @@ function plain(entry: Original | Entry | undefined, side: string): string {
   return entry.kind === 'directory' ? '' : `of the ${side}`
 }
 
-const readAsync = promisify(read)
-
 /** SHA-256 of a file, hex. One that is gone meanwhile is equal to none. */
 async function hashed(reach: Reach, path: TreePath, own: boolean, signal: AbortSignal | undefined): Promise<string> {
   const parent = reach.parent(path)
@@ -106,9 +96,7 @@ async function hashed(reach: Reach, path: TreePath, own: boolean, signal: AbortS
   const fd = own ? openOwn(parent, name) : openIfThere(parent, name)
   if (fd === undefined) return 'of nobody'
   try {
-    const hash = createHash('sha256')
-    await feed(hash, fd, signal)
-    return hash.digest('hex')
+    return await hashOf(fd, signal)
   } finally {
     closeSync(fd)
   }
@@ -120,16 +108,5 @@ function openIfThere(parent: ReturnType<Reach['parent']>, name: string): number 
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ELOOP', 'EACCES')) return undefined
     throw error
-  }
-}
-
-async function feed(hash: Hash, fd: number, signal: AbortSignal | undefined): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(1024 ** 2)
-  for (let at = 0; ;) {
-    signal?.throwIfAborted()
-    const { bytesRead } = await readAsync(fd, buffer, 0, buffer.length, at)
-    if (bytesRead === 0) return
-    hash.update(buffer.subarray(0, bytesRead))
-    at += bytesRead
   }
 }

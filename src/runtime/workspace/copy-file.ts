@@ -5,6 +5,7 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   futimesSync,
   read,
   readSync,
@@ -28,12 +29,18 @@ export interface FileCopy {
 export interface CopyTools {
   readonly onBytes: (bytes: number) => void
   readonly signal: AbortSignal | undefined
+  /** Whether each copy is on disk before it is said to be done; whoever makes many sees to all of them at once. */
+  readonly sync: boolean
   /** Whether the file system can share blocks: found out by the first large file. */
   canClone: boolean
 }
 
-export function copyTools(onBytes: (bytes: number) => void, signal: AbortSignal | undefined): CopyTools {
-  return { onBytes, signal, canClone: true }
+export function copyTools(
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+  sync: boolean = false,
+): CopyTools {
+  return { onBytes, signal, sync, canClone: true }
 }
 
 /** Files up to here are read whole, and hashed on the way: the hash is what tells later that only a time has changed. */
@@ -53,7 +60,6 @@ export async function copyFile(
   options: {
     readonly mode: number
     readonly owner?: { readonly uid: number; readonly gid: number }
-    readonly sync: boolean
   },
   tools: CopyTools,
 ): Promise<FileCopy> {
@@ -73,7 +79,7 @@ export async function copyFile(
       if (options.owner !== undefined) fchownSync(fd, options.owner.uid, options.owner.gid)
       fchmodSync(fd, options.mode)
       futimesSync(fd, after.atimeMs / 1000, after.mtimeMs / 1000)
-      if (options.sync) fsyncSync(fd)
+      if (tools.sync) fsyncSync(fd)
       return { stamp: stampOf(fstatSync(fd)), hash, of: steady ? stampOf(after) : undefined }
     } finally {
       closeSync(fd)
@@ -113,7 +119,7 @@ function copySmall(from: number, to: number, { onBytes }: CopyTools): string {
 const readAsync = promisify(read)
 const writeAsync = promisify(write)
 
-/** One read is under way while what was read before is written. */
+/** One read is under way while what was read before is written. Zeros are left out, so that what is sparse stays so. */
 async function copyLarge(from: number, to: number, { onBytes, signal }: CopyTools): Promise<void> {
   let [here, there] = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)]
   let at = 0
@@ -122,13 +128,19 @@ async function copyLarge(from: number, to: number, { onBytes, signal }: CopyTool
     signal?.throwIfAborted()
     const [next] = await Promise.all([
       readAsync(from, there, 0, chunkBytes, at + bytesRead),
-      writeWhole(to, here.subarray(0, bytesRead), at),
+      isZero(here.subarray(0, bytesRead)) ? undefined : writeWhole(to, here.subarray(0, bytesRead), at),
     ])
     onBytes(bytesRead)
     at += bytesRead
     bytesRead = next.bytesRead
     ;[here, there] = [there, here]
   }
+  ftruncateSync(to, at)
+}
+
+/** A buffer whose first byte is zero, and each of whose bytes is the one before. */
+function isZero(bytes: Buffer): boolean {
+  return bytes[0] === 0 && bytes.compare(bytes, 1, bytes.length, 0, bytes.length - 1) === 0
 }
 
 async function writeWhole(fd: number, bytes: Buffer, at: number): Promise<void> {

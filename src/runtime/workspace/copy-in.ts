@@ -4,12 +4,13 @@ import type { Directory } from '../../system/directory.ts'
 import { hasCode } from '../../system/error-code.ts'
 import { createLeftOut } from '../copy/left-out.ts'
 import { copyFile, copyTools } from './copy-file.ts'
-import type { Manifest, Original } from './manifest.ts'
+import { hashOf } from './hash-file.ts'
+import type { Original } from './manifest.ts'
 import { bytesOf, joined, shown, type TreePath } from './path.ts'
 import { breathing, changedAt, entryOf, treeLimits } from './tree.ts'
 
 export interface CopiedIn {
-  readonly manifest: Manifest
+  readonly manifest: Map<TreePath, Original>
   readonly files: number
   readonly bytes: number
   /** What is no file, directory or link, and what we may not read. Untrusted text. */
@@ -93,18 +94,15 @@ export async function copyIn(options: {
     try {
       const stat = fstatSync(fd)
       if (!stat.isFile()) return leftOut.add(shown(path))
-      const copied = await copyFile(fd, copy, name, { mode: stat.mode & 0o777, sync: false }, tools)
+      const copied = await copyFile(fd, copy, name, { mode: stat.mode & 0o777 }, tools)
       const { size } = fstatSync(fd)
       files += 1
       bytes += size
       const seen = copied.of ?? ''
-      manifest.set(path, {
-        ...about(stat),
-        size,
-        host: isFresh(seen, Date.now()) ? '' : seen,
-        copy: copied.stamp,
-        content: copied.hash ?? '',
-      })
+      const host = isFresh(seen, Date.now()) ? '' : seen
+      // Where a stamp says nothing, the contents have to.
+      const content = copied.hash ?? (host === '' && seen !== '' ? await hashOf(fd, signal) : '')
+      manifest.set(path, { ...about(stat), size, host, copy: copied.stamp, content })
     } finally {
       closeSync(fd)
     }

@@ -60,7 +60,7 @@ export function listWorkspaces(): { copies: CopyListed[]; backups: BackupListed[
 }
 
 /** What a copy has that the workspace has not, without touching either. */
-export async function diffWorkspace(id: string): Promise<SyncReport> {
+export async function diffWorkspace(id: string | undefined): Promise<SyncReport> {
   return previewSync(copyOf(id, places(process.env)))
 }
 
@@ -69,7 +69,7 @@ export async function diffWorkspace(id: string): Promise<SyncReport> {
  * @throws GloveboxError USAGE for no such copy, REFUSED for one of a sandbox that runs
  */
 export async function syncWorkspace(
-  id: string,
+  id: string | undefined,
   options: { readonly choice: SyncWord | undefined; readonly json: boolean; readonly diskBytes: number | undefined },
 ): Promise<SyncReport> {
   const { choice = onTerminal() ? 'ask' : undefined, json, diskBytes } = options
@@ -90,7 +90,7 @@ export function discardWorkspace(name: string): void {
 
 /** @throws GloveboxError USAGE for no such backup */
 export async function restoreWorkspace(
-  name: string,
+  name: string | undefined,
   which: 'before' | 'kept',
   onBytes: (bytes: number) => void,
 ): Promise<SyncReport> {
@@ -122,31 +122,50 @@ async function recorded<T>(
   }
 }
 
-function copyOf(id: string, all: Places): Session {
+/** Without an id the one that there is. */
+function copyOf(id: string | undefined, all: Places): Session {
   const sessions = listSessions(all)
-  const found = sessions.find(({ about }) => about.id === id)
-  if (found !== undefined) return found
-  throw new GloveboxError('USAGE', `there is no copy of a workspace with the id "${id}"`, {
-    fix:
-      sessions.length === 0 ? 'none waits for anything' : `one of ${sessions.map(({ about }) => about.id).join(', ')}`,
-  })
+  const meant =
+    id === undefined
+      ? sessions.filter(({ owner }) => owner !== 'running')
+      : sessions.filter(({ about }) => about.id === id)
+  const [found] = meant
+  if (found !== undefined && meant.length === 1) return found
+  throw new GloveboxError(
+    'USAGE',
+    id === undefined
+      ? meant.length === 0
+        ? 'no copy of a workspace waits for anything'
+        : `${meant.length} copies of workspaces wait`
+      : `there is no copy of a workspace with the id "${id}"`,
+    {
+      fix:
+        sessions.length === 0
+          ? 'glovebox exec --workspace DIR makes one'
+          : `name one of ${sessions.map(({ about }) => about.id).join(', ')}`,
+    },
+  )
 }
 
-function taken(id: string, all: Places): Session {
+function taken(id: string | undefined, all: Places): Session {
   const session = copyOf(id, all)
   // Whoever names it says that its process is gone, where nobody can see that.
   const own = takeOver(session, all, { force: true })
   if (own !== undefined) return own
-  throw new GloveboxError('REFUSED', `the sandbox ${id} still runs, and its copy is its own`, {
+  throw new GloveboxError('REFUSED', `the sandbox ${session.about.id} still runs, and its copy is its own`, {
     fix: 'end it first: its changes are taken over then',
   })
 }
 
-function backupOf(name: string, all: Places): BackupFound {
+/** Without a name the newest one. */
+function backupOf(name: string | undefined, all: Places): BackupFound {
   const backups = listBackups(all)
-  const found = backups.find((each) => each.name === name)
+  const found = name === undefined ? backups.at(-1) : backups.find((each) => each.name === name)
   if (found !== undefined) return found
-  throw new GloveboxError('USAGE', `there is no backup "${name}"`, {
-    fix: backups.length === 0 ? 'there is none at all' : 'glovebox workspace list shows them',
+  throw new GloveboxError('USAGE', name === undefined ? 'there is no backup' : `there is no backup "${name}"`, {
+    fix:
+      backups.length === 0
+        ? 'a sandbox with --workspace DIR makes one at its end'
+        : 'glovebox workspace list shows them',
   })
 }

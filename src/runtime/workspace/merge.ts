@@ -1,18 +1,14 @@
 import { GloveboxError } from '../../errors.ts'
 import { formatBytes } from '../../policy/sizes.ts'
 import type { Directory } from '../../system/directory.ts'
-import type { Places } from '../../system/places.ts'
-import { hasCode } from '../../system/error-code.ts'
-import { applyOne, settleDirectories, type Applying } from './apply.ts'
-import { makeBackup, type Backup, type BackupItem } from './backup.ts'
-import { compare, type Change, type Conflict, type States } from './compare.ts'
+import { compare, type Change, type Conflict, type Outcome, type States } from './compare.ts'
 import { compareContents } from './contents.ts'
-import { copyTools } from './copy-file.ts'
 import { whyHeld } from './held.ts'
 import type { Manifest } from './manifest.ts'
 import { bytesOf, nameOf, type TreePath } from './path.ts'
 import { reachFrom, type Reach } from './reach.ts'
-import { breathing, lookAt, treeLimits, type LeaveOut, type Tree } from './tree.ts'
+import { takeOverChanges, type Merged, type MergeOptions } from './take-over.ts'
+import { lookAt, treeLimits, type LeaveOut, type Tree } from './tree.ts'
 
 /** What the sandbox did, found and not yet taken over. */
 export interface Found {
@@ -24,27 +20,12 @@ export interface Found {
   readonly special: readonly TreePath[]
 }
 
-/** What became of it. */
-export interface Merged {
-  readonly done: readonly Change[]
-  readonly conflicts: readonly Conflict[]
-  readonly failed: readonly { readonly path: TreePath; readonly why: string }[]
-  readonly backup: { readonly name: string; readonly directory: string } | undefined
-}
-
 /** Two trees, open, and what has been found out about them. */
 export interface Merge {
   readonly found: Found
   /** With those that are held where `all`. */
   apply(options: MergeOptions & { readonly all: boolean }): Promise<Merged>
   close(): void
-}
-
-export interface MergeOptions {
-  readonly places: Places
-  readonly about: { readonly workspace: string; readonly inode: number; readonly id: string; readonly server: string }
-  readonly onBytes: (bytes: number) => void
-  readonly signal: AbortSignal | undefined
 }
 
 /**
@@ -82,12 +63,12 @@ export async function openMerge(options: {
     const { warnings, isHeld } = heldIn(states, reach)
     const { changes, conflicts } = compare(states, isHeld)
     const all = compare(states)
-    boundGrowth(all.changes, { host: hostTree, sandbox: seen }, growthBytes)
+    boundGrowth(all, { original, host: hostTree, sandbox: seen }, growthBytes)
     const special = [...seen].filter(([, { kind }]) => kind === 'other').map(([path]) => path)
     return {
       found: { changes, conflicts, warnings, special },
       apply: (settings) =>
-        applyAll(
+        takeOverChanges(
           settings.all ? all : { changes, conflicts },
           reach,
           { hostTree, sandboxTree: seen, beside, top: options.host },
@@ -130,11 +111,17 @@ function heldIn(
   }
 }
 
-function boundGrowth(changes: readonly Change[], trees: { host: Tree; sandbox: Tree }, most: number): void {
+/** What is kept aside of conflicts takes room as well. */
+function boundGrowth(
+  { changes, conflicts }: Outcome,
+  { original, host, sandbox }: { original: Manifest; host: Tree; sandbox: Tree },
+  most: number,
+): void {
   let bytes = 0
-  for (const { path, is } of changes) {
+  for (const { path, is } of [...changes, ...conflicts]) {
     if (is?.kind !== 'file') continue
-    bytes += Math.max(0, (trees.sandbox.get(path)?.size ?? 0) - (trees.host.get(path)?.size ?? 0))
+    const before = Math.max(host.get(path)?.size ?? 0, original.get(path)?.size ?? 0)
+    bytes += Math.max(0, (sandbox.get(path)?.size ?? 0) - before)
   }
   if (bytes <= most) return
   throw new GloveboxError(
@@ -142,130 +129,4 @@ function boundGrowth(changes: readonly Change[], trees: { host: Tree; sandbox: T
     `the sandbox has added ${formatBytes(bytes)} to the workspace, and ${formatBytes(most)} is what disk allows: nothing was changed`,
     { fix: 'look at the copy; glovebox workspace sync ID --disk SIZE takes over more' },
   )
-}
-
-async function applyAll(
-  { changes, conflicts }: { readonly changes: readonly Change[]; readonly conflicts: readonly Conflict[] },
-  reach: { readonly host: Reach; readonly sandbox: Reach },
-  trees: { readonly hostTree: Tree; readonly sandboxTree: Tree; readonly beside: string; readonly top: Directory },
-  { places, about, onBytes, signal }: MergeOptions,
-): Promise<Merged> {
-  if (changes.length === 0 && conflicts.length === 0) return { done: [], conflicts: [], failed: [], backup: undefined }
-  const tools = copyTools(onBytes, signal)
-  requireRoom(changes, trees)
-  const backup = makeBackup(places, about.id, tools)
-  try {
-    const late: Conflict[] = []
-    const failed: { path: TreePath; why: string }[] = []
-    const ready = await keepAll(changes, reach.host, trees.hostTree, backup, late, failed, breathing(signal))
-    const items = new Map(ready.map((change) => [change.path, itemOf(change, trees)]))
-    const { workspace, inode, id, server } = about
-    const note = (kept: readonly TreePath[]): void =>
-      backup.note({ workspace, inode, id, server, atMs: Date.now(), items: [...items.values()], kept })
-    note([])
-    const applying: Applying = { ...reach, ...trees, tools }
-    const done: Change[] = []
-    const breath = breathing(signal)
-    for (const change of inOrder(ready)) {
-      const result = await applyOne(change, applying)
-      if (result.how === 'done') {
-        done.push(change)
-        const item = items.get(change.path)
-        if (item?.is && result.is) items.set(change.path, { ...item, is: { ...item.is, stamp: result.is.stamp } })
-      } else {
-        items.delete(change.path)
-        if (result.how === 'late') late.push({ path: change.path, why: 'changed', is: change.is })
-        else failed.push({ path: change.path, why: result.why })
-      }
-      await breath()
-    }
-    settleDirectories(
-      done.filter(({ op, is }) => op !== 'delete' && is?.kind === 'directory').map(({ path }) => path),
-      applying,
-    )
-    const all = [...conflicts, ...late]
-    const kept: TreePath[] = []
-    for (const { path, is } of all) {
-      if (is !== undefined && (await backup.keepSandboxes(reach.sandbox, path))) kept.push(path)
-    }
-    note(kept)
-    return { done, conflicts: all, failed, backup: { name: backup.name, directory: backup.directory } }
-  } finally {
-    backup.close()
-  }
-}
-
-/** Before anything is touched: what there is no room for must not be half done. */
-function requireRoom(
-  changes: readonly Change[],
-  { hostTree, sandboxTree, top }: { hostTree: Tree; sandboxTree: Tree; top: Directory },
-): void {
-  let [largest, more] = [0, 0]
-  for (const { path, is } of changes) {
-    if (is?.kind !== 'file') continue
-    const size = sandboxTree.get(path)?.size ?? 0
-    largest = Math.max(largest, size)
-    more += Math.max(0, size - (hostTree.get(path)?.size ?? 0))
-  }
-  const free = top.free()
-  if (more + largest <= free) return
-  throw new GloveboxError(
-    'FAILED',
-    `the workspace has ${formatBytes(free)} free, and the sandbox’s changes take ${formatBytes(more + largest)}: nothing was changed`,
-    { fix: 'make room, then glovebox workspace sync ID' },
-  )
-}
-
-/** All that will be replaced or removed, before the first of it is. */
-async function keepAll(
-  changes: readonly Change[],
-  host: Reach,
-  tree: Tree,
-  backup: Backup,
-  late: Conflict[],
-  failed: { path: TreePath; why: string }[],
-  breath: () => Promise<void>,
-): Promise<Change[]> {
-  const ready: Change[] = []
-  for (const change of changes) {
-    const entry = tree.get(change.path)
-    const how = entry === undefined ? 'same' : await keepOne(change.path, entry, host, backup)
-    if (how === 'same') ready.push(change)
-    else if (how === 'changed') late.push({ path: change.path, why: 'changed', is: change.is })
-    else failed.push({ path: change.path, why: how.why })
-    await breath()
-  }
-  return ready
-}
-
-async function keepOne(
-  path: TreePath,
-  entry: Parameters<Backup['keep']>[2],
-  host: Reach,
-  backup: Backup,
-): Promise<'same' | 'changed' | { readonly why: string }> {
-  try {
-    return await backup.keep(host.parent(path), path, entry)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return 'changed'
-    // What cannot be kept is not replaced.
-    if (hasCode(error, 'EACCES')) return { why: 'it cannot be read, so it cannot be backed up' }
-    throw error
-  }
-}
-
-/** What goes, from the bottom up; then what comes, from the top down. */
-function inOrder(changes: readonly Change[]): Change[] {
-  const goes = changes.filter(({ op }) => op === 'delete')
-  return [...goes.toReversed(), ...changes.filter(({ op }) => op !== 'delete')]
-}
-
-function itemOf({ path, op }: Change, { hostTree, sandboxTree }: { hostTree: Tree; sandboxTree: Tree }): BackupItem {
-  const [was, is] = [hostTree.get(path), op === 'delete' ? undefined : sandboxTree.get(path)]
-  return {
-    path,
-    op,
-    was: was === undefined ? null : { kind: was.kind, mode: was.mode },
-    is: is === undefined ? null : { kind: is.kind, mode: is.mode, size: is.size, stamp: '', link: is.link },
-  }
 }

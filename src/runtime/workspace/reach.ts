@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import type { Directory } from '../../system/directory.ts'
 import { bytesOf, parentOf, type TreePath } from './path.ts'
 
@@ -15,49 +16,61 @@ export interface Reach {
   close(): void
 }
 
-/** `own`: of a copy of ours, whose directories may be closed to us by their modes. */
+/** `own`: of a copy of ours, whose directories may be closed to us by their modes: they are open for as long as they are in use. */
 export function reachFrom(top: Directory, options: { readonly own: boolean }): Reach {
-  const open: { readonly name: string; readonly directory: Directory }[] = []
+  const open: Opened[] = []
 
   const leave = (depth: number): void => {
-    while (open.length > depth) open.pop()?.directory.close()
+    while (open.length > depth) open.pop()?.leave()
   }
 
   const directory = (path: TreePath): Directory => {
     const names = path === '' ? [] : path.split('/')
     let common = 0
-    while (common < names.length && open[common]?.name === names[common]) common += 1
+    while (common < names.length && open[common]?.name === names[common] && isInPlace(common)) common += 1
     leave(common)
-    for (const name of names.slice(common)) {
-      const parent = open.at(-1)?.directory ?? top
-      open.push({ name, directory: enter(parent, bytesOf(name), options.own) })
-    }
+    for (const name of names.slice(common)) open.push(enter(open.at(-1)?.directory ?? top, name, options.own))
     return open.at(-1)?.directory ?? top
+  }
+
+  /** What was moved elsewhere is not that path any more. Nobody but us is at a copy of ours. */
+  const isInPlace = (depth: number): boolean => {
+    const it = open[depth]
+    if (options.own || it === undefined) return it !== undefined
+    const [there, here] = [(open[depth - 1]?.directory ?? top).stat(bytesOf(it.name)), fstatSync(it.directory.fd)]
+    return there?.ino === here.ino && there.dev === here.dev
   }
 
   return {
     directory,
     parent: (path) => directory(parentOf(path)),
     forget(path) {
-      const depth = path.split('/').length
-      if (
-        open.length >= depth &&
-        open
-          .slice(0, depth)
-          .map(({ name }) => name)
-          .join('/') === path
-      )
-        leave(depth - 1)
+      const names = path.split('/')
+      if (names.every((name, index) => open[index]?.name === name)) leave(names.length - 1)
     },
     close: () => leave(0),
   }
 }
 
-function enter(parent: Directory, name: Buffer, own: boolean): Directory {
-  const stat = own ? parent.stat(name) : undefined
-  if (stat?.isDirectory() !== true || (stat.mode & 0o500) === 0o500) return parent.child(name)
-  parent.setMode(name, stat.mode | 0o500)
-  const directory = parent.child(name)
-  directory.setOwnMode(stat.mode & 0o777)
-  return directory
+interface Opened {
+  readonly name: string
+  readonly directory: Directory
+  /** Closes it, and gives it the mode back that it had. */
+  readonly leave: () => void
+}
+
+function enter(parent: Directory, name: string, own: boolean): Opened {
+  const bytes = bytesOf(name)
+  const stat = own ? parent.stat(bytes) : undefined
+  const isClosed = stat?.isDirectory() === true && (stat.mode & 0o500) !== 0o500
+  if (isClosed) parent.setMode(bytes, stat.mode | 0o500)
+  const directory = parent.child(bytes)
+  return {
+    name,
+    directory,
+    leave() {
+      if (isClosed) directory.setOwnMode(stat.mode & 0o777)
+      directory.close()
+    },
+  }
 }

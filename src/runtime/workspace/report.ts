@@ -1,5 +1,6 @@
 import { shown, type TreePath } from './path.ts'
-import type { Found, Merged } from './merge.ts'
+import type { Found } from './merge.ts'
+import type { Merged } from './take-over.ts'
 import type { Conflict } from './compare.ts'
 
 /** What became of a copy, in words that can be shown: paths are those of the sandbox, made safe. */
@@ -7,8 +8,8 @@ export interface SyncReport {
   readonly workspace: string
   /** The sandbox's. */
   readonly id: string
-  /** `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  /** `lost`: it was sent to the sandbox, and did not come back. `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
   readonly added: number
   readonly changed: number
   readonly deleted: number

@@ -6,7 +6,7 @@ import { leaveOutOf } from './leave-out.ts'
 import type { Manifest } from './manifest.ts'
 import { openMerge, type Merge } from './merge.ts'
 import { emptyReport, foundReport, mergedReport, type SyncReport } from './report.ts'
-import { manifestOf, removeSession, type Session } from './session.ts'
+import { isLost, manifestOf, removeSession, takeReturned, type Session } from './session.ts'
 
 export type SyncWord = 'ask' | 'yes' | 'no'
 
@@ -36,6 +36,11 @@ export async function syncBack(session: Session, options: SyncOptions): Promise<
   if (original === undefined) {
     removeSession(session)
     return emptyReport(about, 'unchanged')
+  }
+  takeReturned(session)
+  if (isLost(session)) {
+    removeSession(session)
+    return emptyReport(about, 'lost')
   }
   return withMerge(session, original, options, async (merge) => {
     const { found } = merge

@@ -19,7 +19,8 @@ use crate::caps;
 use crate::pipe::Pipe;
 use crate::status::{Code, Result, Status};
 
-const BACKLOG: i32 = 16;
+/// Connections that wait for the host to offer again: a relay makes as many at once as programs do.
+const BACKLOG: i32 = 128;
 
 pub struct Rooms {
     base: PathBuf,

@@ -29,6 +29,9 @@ pub fn offer(tree: &Path) -> (Rc<Offer>, OwnedFd) {
     (Rc::new(offer), theirs)
 }
 
+/// Beside the tree, once a launcher has run.
+pub const STARTED: &str = "started";
+
 pub fn guest(tree: &Path, children: &Rc<Children>) -> Rc<Offer> {
     let root = std::fs::File::open(tree).expect("a directory");
     let identity = Rc::new(Identity::draw(0).expect("random bytes"));
@@ -36,9 +39,11 @@ pub fn guest(tree: &Path, children: &Rc<Children>) -> Rc<Offer> {
     std::fs::create_dir_all(&sockets).expect("a directory");
     let launcher = Program {
         path: "/bin/sh".into(),
-        arguments: ["-c", "cat <&3 >&4; cat", "launcher"]
-            .map(Into::into)
-            .into(),
+        arguments: vec![
+            "-c".into(),
+            ": > \"$0\"; cat <&3 >&4; cat".into(),
+            tree.with_file_name(STARTED).into(),
+        ],
     };
     let guest = Guest::new(
         Box::new(Idle),

@@ -9,6 +9,7 @@ use rustix::process::{chdir, chroot};
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::c_str;
+use crate::own::COPIES;
 
 const STAGE: &str = "mounts";
 
@@ -22,10 +23,9 @@ const OF_THE_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// Where the root is prepared, in the initrd.
 const NEW: &str = "/new";
 
-/// Sockets of sandboxes, files of theirs that the host has sent, and the second drive.
+/// Sockets of sandboxes, and the second drive.
 pub const OURS: &str = "/run/glovebox";
 pub const SOCKETS: &str = "/run/glovebox/s";
-pub const WORK: &str = "/run/glovebox/work";
 pub const GIVEN: &str = "/run/glovebox/given";
 
 pub fn kernel_files() -> Outcome<()> {
@@ -71,7 +71,7 @@ pub fn writable() -> Outcome<()> {
     let options = c_str(b"mode=0600,ptmxmode=0600\0");
     on("/dev/pts", "devpts", terminals, Some(options))?;
     // Nobody else's processes look in: sandboxes that a launcher confines have a tree without it, and this is the second lock.
-    for path in [OURS, SOCKETS, WORK] {
+    for path in [OURS, SOCKETS, COPIES] {
         directory(path, 0o700)?;
     }
     Ok(())

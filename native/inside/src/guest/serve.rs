@@ -63,7 +63,7 @@ fn offer(children: &Rc<Children>) -> Outcome<Rc<Offer>> {
     let identity = Rc::new(Identity::draw(0).map_err(|status| Fault::host(STAGE, status.message))?);
     let launcher = Program {
         path: "/proc/self/exe".into(),
-        arguments: vec!["jail".into()],
+        arguments: vec!["jail".into(), "--in-guest".into()],
     };
     let guest = Guest::new(
         Box::new(Own::default()),

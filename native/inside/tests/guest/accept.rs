@@ -167,3 +167,26 @@ fn who_takes_nothing_holds_up_its_own_direction_only() {
         open.reset();
     });
 }
+
+#[test]
+fn connections_that_nobody_reads_do_not_hold_up_the_machine() {
+    run(async {
+        let room = Room::identified().await;
+        let path = room.sockets.join("test/egress");
+        let mut stalled = Vec::new();
+        for _ in 0..24 {
+            let mut open = offer(&room.client, &path).await;
+            let dialled = dial(&path).await;
+            assert_eq!(bytes(&mut open).await, "");
+            // As much as a call's window takes.
+            for _ in 0..4 {
+                let data = Bytes::from(vec![b'x'; 256 << 10]);
+                open.send(&input(AcceptInputCase::Data(data))).await;
+            }
+            stalled.push((open, dialled));
+        }
+        let mut sandbox = room.start(&plan_for("echo still here")).await;
+        let said = Said::default().all(&mut sandbox).await;
+        assert_eq!(said.stdout, "still here\n");
+    });
+}

@@ -1,12 +1,16 @@
 import { statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../../errors.ts'
-import { buildImage, type BuildOptions } from './build.ts'
-import { currentImage, whyStale } from './images.ts'
-import { readRecipe } from './recipe.ts'
+import type { BuildOptions } from './build.ts'
+import { currentImage, findImage, whyStale } from './images.ts'
+import { defaultRecipe, readRecipe, type Recipe } from './recipe.ts'
+import { holding } from '../../../system/mutex.ts'
 import type { Image } from './record.ts'
+import type { ImageStore } from './store.ts'
 
 export interface EnsureOptions extends BuildOptions {
   readonly recipe: string
+  /** A digest, or the beginning of one, or what an image was called: that one, whatever the recipe. */
+  readonly image?: string | undefined
   /** Somebody sees the progress, and can wait for it: a terminal. */
   readonly mayBuild: boolean
   /** A sentence that the user should read, and that stops nothing. */
@@ -18,11 +22,29 @@ export interface EnsureOptions extends BuildOptions {
  * @throws GloveboxError HOST_CANNOT where there is none and nobody waits for one
  */
 export async function ensureImage(options: EnsureOptions): Promise<Image> {
+  if (options.image !== undefined) return namedImage(options.store, options.image)
+  const current = currentImage(options.store, options.recipe)
+  // Two first starts at once: the second one finds what the first one has built.
+  if (current === undefined && options.mayBuild) {
+    return holding(options.store.mutexes, 'first', options, async () => upToDate(options))
+  }
+  return upToDate(options)
+}
+
+function namedImage(store: ImageStore, name: string): Image {
+  const [found] = findImage(store, name)
+  if (found !== undefined) return found
+  throw new GloveboxError('NOT_FOUND', `there is no image "${name}"`, {
+    fix: 'glovebox image list shows those that are',
+  })
+}
+
+async function upToDate(options: EnsureOptions): Promise<Image> {
   const { store, recipe: name, mayBuild, notice } = options
   const recipe = readRecipe(name)
   const current = currentImage(store, name)
   if (current === undefined) {
-    if (mayBuild) return buildImage(recipe, options)
+    if (mayBuild) return build(recipe, options)
     throw new GloveboxError('HOST_CANNOT', 'there is no image yet to start a virtual machine from', {
       fix: 'glovebox image build',
     })
@@ -34,11 +56,45 @@ export async function ensureImage(options: EnsureOptions): Promise<Image> {
     return current
   }
   try {
-    return await buildImage(recipe, options)
+    return await build(recipe, options)
   } catch (error) {
     options.signal?.throwIfAborted()
     // It was good enough yesterday, and a sandbox from it is no weaker.
     notice(`the image is used as it is, although ${stale}; building it anew failed: ${messageOf(error)}`)
     return current
+  }
+}
+
+/** A start that has its image loads nothing of what would build one. */
+async function build(recipe: Recipe, options: BuildOptions): Promise<Image> {
+  const { buildImage } = await import('./build.ts')
+  return buildImage(recipe, options)
+}
+
+/**
+ * The image that a sandbox starts from, as `ensureImage`, with the progress of a build on a terminal's stderr.
+ * @throws GloveboxError HOST_CANNOT where there is none, and no terminal either
+ */
+export async function imageForStart(
+  store: ImageStore,
+  env: NodeJS.ProcessEnv,
+  { image, signal }: { readonly image?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Image> {
+  const { stepsOf } = await import('../../../ui/progress.ts')
+  const steps = stepsOf('image', process.stderr)
+  try {
+    return await ensureImage({
+      store,
+      recipe: defaultRecipe,
+      image,
+      env,
+      node: process.execPath,
+      mayBuild: process.stderr.isTTY,
+      progress: steps.show,
+      notice: (text) => void process.stderr.write(`glovebox: ${text}\n`),
+      signal,
+    })
+  } finally {
+    steps.clear()
   }
 }

@@ -3,6 +3,7 @@ import {
   chmodSync,
   constants,
   copyFileSync,
+  existsSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -92,10 +93,16 @@ function isReadable(path: string, isDirectory: boolean): boolean {
  * Copies what was found to `tree/0`, `tree/1`, … Copies, and no hard links: a link changes the change time of its file, by
  * which packages are known to be untouched. Where the file system can, a copy shares its blocks.
  */
-export function gather(found: readonly Found[], tree: string, signal?: AbortSignal): void {
+export function gather(
+  found: readonly Found[],
+  tree: string,
+  signal?: AbortSignal,
+  /** Where an entry of a source comes to lie. */
+  placeOf: (index: number, path: string) => string = (index, path) => join(tree, String(index), path),
+): void {
   const copies = new Map<string, string>()
   for (const [index, { source, entries }] of found.entries()) {
-    const at = (path: string): string => (path === '' ? join(tree, String(index)) : join(tree, String(index), path))
+    const at = (path: string): string => placeOf(index, path)
     for (const entry of entries) {
       signal?.throwIfAborted()
       place(entry, entry.path === '' ? source : join(source, entry.path), at(entry.path), copies)
@@ -111,7 +118,7 @@ export function gather(found: readonly Found[], tree: string, signal?: AbortSign
 
 function place(entry: FoundEntry, from: string, to: string, copies: Map<string, string>): void {
   const { kind, inode, mode, modified } = entry
-  if (kind === 'directory') return mkdirSync(to, { mode: 0o700 })
+  if (kind === 'directory') return existsSync(to) ? undefined : mkdirSync(to, { mode: 0o700 })
   if (kind === 'denied') return mode === 0 ? writeFileSync(to, '', { mode: 0o400 }) : mkdirSync(to, { mode: 0o500 })
   if (kind === 'link') {
     symlinkSync(entry.target ?? '', to)

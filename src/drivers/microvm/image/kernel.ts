@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { modulesArchive } from './initrd.ts'
 import { moduleTree } from './module-tree.ts'
@@ -23,6 +23,34 @@ export function takeKernel(unpacked: string, image: string): string {
   writeFileSync(join(image, imageFiles.modules), modulesArchive(modules), { mode: 0o600 })
   renameSync(join(unpacked, 'boot', name), join(image, imageFiles.kernel))
   return version
+}
+
+/** A kernel that the user brings. */
+export interface OwnKernel {
+  /** `bzImage`, or `Image` on arm64. */
+  readonly file: string
+  /** `lib/modules/VERSION`; without one, all that a guest needs is built in. */
+  readonly modules: string | undefined
+}
+
+/**
+ * Takes it into an image, with those of its modules that guests need.
+ * @returns its version, as far as it says one
+ */
+export function takeOwnKernel({ file, modules: directory }: OwnKernel, image: string): string {
+  const kernel = readFileSync(file)
+  const modules = directory === undefined ? [] : modulesInOrder(moduleTree(directory))
+  writeFileSync(join(image, imageFiles.modules), modulesArchive(modules), { mode: 0o600 })
+  writeFileSync(join(image, imageFiles.kernel), kernel, { mode: 0o600 })
+  return versionOf(kernel) ?? (directory === undefined ? 'own' : basename(directory))
+}
+
+/** In the header of a bzImage: "HdrS", and where the text of its version is (Documentation/arch/x86/boot.rst, kernel_version). */
+function versionOf(kernel: Buffer): string | undefined {
+  if (kernel.length < 0x1000 || kernel.toString('latin1', 0x202, 0x206) !== 'HdrS') return undefined
+  const at = kernel.readUInt16LE(0x20e) + 0x200
+  const text = kernel.toString('latin1', at, at + 128)
+  return /^[\w.+~-]+/.exec(text)?.[0]
 }
 
 function modulesOf(unpacked: string, version: string): string {

@@ -26,9 +26,11 @@ export const wantedModules: readonly string[] = ['vmw_vsock_virtio_transport']
  * @throws GloveboxError FAILED for one that is needed, and neither there nor built in
  */
 export function modulesInOrder(tree: ModuleTree): LoadedModule[] {
-  const done = new Map<string, LoadedModule>()
+  const begun = new Set<string>()
+  const order: LoadedModule[] = []
   const visit = (name: string, wantedBy: string | undefined): void => {
-    if (done.has(name) || tree.builtIn.has(name)) return
+    if (begun.has(name) || tree.builtIn.has(name)) return
+    begun.add(name)
     const file = tree.files.get(name)
     if (file === undefined) {
       throw new GloveboxError(
@@ -41,11 +43,11 @@ export function modulesInOrder(tree: ModuleTree): LoadedModule[] {
     }
     const data = tree.read(file)
     for (const each of dependenciesOf(data)) visit(each, name)
-    done.set(name, { name, data })
+    order.push({ name, data })
   }
   for (const name of neededModules) visit(name, undefined)
   for (const name of wantedModules) if (tree.files.has(name)) visit(name, undefined)
-  return [...done.values()]
+  return order
 }
 
 /** @throws GloveboxError FAILED for what is no module */

@@ -24,7 +24,7 @@ export interface ImageRecord {
 }
 
 export interface ImageSource {
-  readonly kind: 'recipe' | 'directory' | 'tar' | 'docker' | 'kernel'
+  readonly kind: 'recipe' | 'directory' | 'tar' | 'docker' | 'erofs'
   /** Of a recipe its name, else a path or reference that the user gave. */
   readonly name: string
   /** Of the recipe, or of the archive. */

@@ -1,6 +1,7 @@
 import { defaultCaps, type Caps } from '../../../inside/caps.ts'
 import { openInside, type Inside } from '../../../inside/client.ts'
-import { connectFramed } from '../../../inside/framing/connect.ts'
+import { lost } from '../../../inside/failure.ts'
+import { connectFramed, type FramedTiming as Patience } from '../../../inside/framing/connect.ts'
 import { GloveboxError } from '../../../errors.ts'
 import { readAhead } from '../../../system/read-ahead.ts'
 import type { Machine } from './machine.ts'
@@ -15,30 +16,39 @@ export const guestCaps: Caps = { ...defaultCaps, connectMs: 20_000, callMs: 20_0
 const maxWaiting = 12 * 1024 ** 2
 
 /** A clone answers in milliseconds; on a host that swaps it takes seconds. */
-export const clonePatience: Patience = { againMs: 20, patienceMs: 20_000 }
+export const clonePatience: Patience = { againMs: 100, patienceMs: 20_000, isFresh: true }
 /** Booting under emulation on a busy host. */
-export const bootPatience: Patience = { againMs: 100, patienceMs: 120_000 }
-
-export interface Patience {
-  readonly againMs: number
-  readonly patienceMs: number
-}
+export const bootPatience: Patience = { againMs: 100, patienceMs: 120_000, isFresh: true }
 
 /**
  * Connects to the inside that is the guest's init. One that was connected before loses that connection.
  * @throws GloveboxError NOT_STARTED with the machine's last words when it ends before it answers, CHANNEL_LOST when nobody does
  */
 export async function enterGuest(machine: Machine, patience: Patience): Promise<Inside> {
-  const gone = machine.ended.then(({ asked, lastWords }): never => {
-    throw new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered${said(lastWords)}`, {
+  const { ended } = machine
+  const stopped = new AbortController()
+  void ended.then(() => stopped.abort())
+  try {
+    const { stream } = await unless(stopped.signal, connectFramed(machine.transport, patience))
+    return await unless(stopped.signal, openInside(readAhead(stream, maxWaiting), guestCaps))
+  } catch (error) {
+    // What is lost here is lost because the machine ends, or ends because it is lost.
+    const { asked, lastWords } = await machine.kill()
+    if (lastWords === '') throw error
+    throw new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
+      cause: error,
       fix: asked ? undefined : 'glovebox doctor says whether this host can run one',
     })
-  })
-  gone.catch(() => undefined) // only of interest while we wait
-  const { stream } = await Promise.race([connectFramed(machine.transport, patience), gone])
-  return Promise.race([openInside(readAhead(stream, maxWaiting), guestCaps), gone])
+  }
 }
 
-function said(lastWords: string): string {
-  return lastWords === '' ? '' : `: ${lastWords}`
+/** The machine's end, where nothing is to be waited for any more. */
+async function unless<T>(stopped: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => undefined) // thrown here, or the machine's end is
+  const end = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(lost('the virtual machine has ended'))
+    if (stopped.aborted) stop()
+    else stopped.addEventListener('abort', stop, { once: true })
+  })
+  return Promise.race([work, end])
 }

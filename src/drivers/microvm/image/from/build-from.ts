@@ -1,0 +1,178 @@
+import { existsSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { GloveboxError, messageOf } from '../../../../errors.ts'
+import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
+import { requireApart } from '../apart.ts'
+import { ownArchitecture, publishImage, takingTurns, type BuildOptions } from '../build.ts'
+import { fetchKernel } from '../debootstrap.ts'
+import { fileDigest } from '../digest.ts'
+import { packErofs } from '../erofs.ts'
+import { gather, walk } from '../gather.ts'
+import { currentImage } from '../images.ts'
+import { takeKernel, takeOwnKernel, type OwnKernel } from '../kernel.ts'
+import { programsIn } from '../programs.ts'
+import type { Recipe } from '../recipe.ts'
+import { imageFiles, type Image, type ImagePackage, type ImageSource } from '../record.ts'
+import { requireTools, toolsOf } from '../tools.ts'
+import { readUnpacked } from './compressed.ts'
+import { isErofs, takeErofs } from './ready.ts'
+import { completeRoot } from './complete-root.ts'
+import { applyLayers, readDockerImage } from './docker.ts'
+import { createRootWriter } from './root-writer.ts'
+
+export interface FromOptions extends BuildOptions {
+  /** A directory, a tar archive, what `docker save` wrote, or a finished erofs file. */
+  readonly path: string
+  /** What it is called; the file's own name by default. */
+  readonly name: string | undefined
+  /** Where the kernel comes from, unless there is one of the user's own. */
+  readonly recipe: Recipe
+  readonly kernel?: OwnKernel | undefined
+  readonly notice: (text: string) => void
+}
+
+/**
+ * An image with a root filesystem of the user's own and the kernel of a recipe. The same source gives the same image.
+ * @throws GloveboxError NOT_FOUND for a path that is none, REFUSED for an archive that lies, FAILED for one that is none
+ */
+export async function buildFrom(options: FromOptions): Promise<Image> {
+  const { store, env, progress, signal, recipe } = options
+  const path = resolve(options.path)
+  if (!existsSync(path))
+    throw new GloveboxError('NOT_FOUND', `there is no ${path}`, { fix: 'name a directory or an archive' })
+  requireTools(toolsOf.pack, env)
+  const architecture = ownArchitecture()
+  return takingTurns(options, async (staged) => {
+    const [root, image] = [join(staged, 'root'), join(staged, 'image')]
+    for (const directory of [root, image]) mkdirSync(directory, { mode: 0o700 })
+    progress({ step: 'unpacking', share: 0.05 })
+    const isReady = isErofs(path)
+    const source = isReady ? await takeErofs(path, image, signal) : await unpack(path, { ...options, staged, root })
+    if (!isReady) completeRoot(root)
+    progress({ step: 'fetching the kernel', share: 0.5 })
+    const kernel = await kernelFor(image, { ...options, staged, recipe, architecture })
+    progress({ step: 'packing', share: 0.7 })
+    const packing = { times: 'kept', compress: true, env, signal } as const
+    if (!isReady) await packErofs(root, join(image, imageFiles.root), packing)
+    return publishImage(store, image, {
+      source: { ...source, name: options.name ?? source.name },
+      architecture,
+      ...kernel,
+      packages: [],
+      node: null,
+      programs: programsIn(root),
+    })
+  })
+}
+
+type Unpacking = FromOptions & { readonly staged: string; readonly root: string }
+
+async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
+  const name = basename(path)
+  if (lstatSync(path).isDirectory()) {
+    fromDirectory(path, options)
+    return { kind: 'directory', name, sha256: '' }
+  }
+  const { sha256 } = await fileDigest(path, options.signal)
+  if (await isDockerArchive(path, options.signal)) {
+    return { kind: 'docker', name: (await fromDocker(path, options)) ?? name, sha256 }
+  }
+  await fromTar(path, options.root, options.signal)
+  return { kind: 'tar', name: name.replace(/\.(tar|tgz|tar\.\w+)$/, ''), sha256 }
+}
+
+function fromDirectory(path: string, { root, notice, signal }: Unpacking): void {
+  const found = walk(path, new Set())
+  gather([found], root, signal, (_, below) => join(root, below))
+  if (found.leftOut.length > 0) {
+    const some = found.leftOut.slice(0, 5).join(', ')
+    notice(`${found.leftOut.length} files are left out, which are unreadable, or no files: ${some}`)
+  }
+}
+
+async function fromTar(path: string, root: string, signal: AbortSignal | undefined): Promise<void> {
+  using writer = createRootWriter(root)
+  try {
+    const reader = createForeignTarReader(writer.layer(false))
+    await readUnpacked(path, async (chunk) => reader.push(chunk), signal)
+    reader.finish()
+    writer.settle()
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof GloveboxError) throw cause
+    throw new GloveboxError('FAILED', `${path}: ${messageOf(cause)}`, {
+      cause,
+      fix: 'give a tar archive of a root filesystem, or what docker save wrote',
+    })
+  }
+}
+
+/** @returns what the image is called in the archive */
+async function fromDocker(path: string, { staged, root, signal }: Unpacking): Promise<string | undefined> {
+  const outer = join(staged, 'archive')
+  mkdirSync(outer, { mode: 0o700 })
+  await fromTar(path, outer, signal)
+  const image = readDockerImage(outer)
+  const own = ownArchitecture() === 'x64' ? 'amd64' : 'arm64'
+  if (image.architecture !== own) {
+    throw new GloveboxError('REFUSED', `the image is for ${image.architecture}, and this machine is ${own}`, {
+      fix: `docker pull --platform linux/${own}, then docker save`,
+    })
+  }
+  using writer = createRootWriter(root)
+  await applyLayers(image, writer, signal)
+  writer.settle()
+  return image.name
+}
+
+/** By what is in it: `docker save` writes no name of its own anywhere else. */
+async function isDockerArchive(path: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const names = new Set<string>()
+  const reader = createForeignTarReader({
+    begin: ({ path: parts }) => void (parts.length === 1 && names.add(String(parts[0]))),
+    data: () => undefined,
+    end: () => undefined,
+  })
+  try {
+    await readUnpacked(path, async (chunk) => reader.push(chunk), signal)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof GloveboxError) throw cause
+    throw new GloveboxError('FAILED', `${path}: ${messageOf(cause)}`, {
+      cause,
+      fix: 'give a tar archive of a root filesystem, or what docker save wrote',
+    })
+  }
+  // A root filesystem has these; that of an archive of images does not.
+  return names.has('manifest.json') && !names.has('usr') && !names.has('bin') && !names.has('etc')
+}
+
+type KernelOptions = FromOptions & { readonly staged: string; readonly architecture: 'x64' | 'arm64' }
+
+/** That of the newest image by the recipe, or a new one. */
+async function kernelFor(
+  image: string,
+  options: KernelOptions,
+): Promise<{ kernelVersion: string; kernelPackage: ImagePackage | null }> {
+  const { store, recipe, env, signal, staged } = options
+  if (options.kernel !== undefined) return { kernelVersion: takeOwnKernel(options.kernel, image), kernelPackage: null }
+  const there = currentImage(store, recipe.name)
+  if (there !== undefined) {
+    // Never written to by anybody: one file under two names.
+    linkSync(there.kernel, join(image, imageFiles.kernel))
+    linkSync(there.modules, join(image, imageFiles.modules))
+    return { kernelVersion: there.record.kernelVersion, kernelPackage: there.record.kernelPackage }
+  }
+  requireTools(toolsOf.recipe, env)
+  await requireApart(env, signal)
+  const directory = join(staged, 'kernel')
+  mkdirSync(directory, { mode: 0o700 })
+  const { kernel, kernelPackage } = await fetchKernel({
+    ...options,
+    directory,
+    downloads: store.downloads,
+    progress: () => undefined,
+    signal,
+  })
+  return { kernelVersion: takeKernel(kernel, image), kernelPackage }
+}

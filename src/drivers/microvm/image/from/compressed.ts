@@ -1,0 +1,47 @@
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { GloveboxError } from '../../../../errors.ts'
+
+const magics: readonly (readonly [string, 'gzip' | 'zstd' | 'xz' | 'bzip2'])[] = [
+  ['1f8b', 'gzip'],
+  ['28b52ffd', 'zstd'],
+  ['fd377a585a00', 'xz'],
+  ['425a68', 'bzip2'],
+]
+
+/** Hands the bytes of a file to `onChunk` in their order, unpacked where it is compressed. */
+export async function readUnpacked(
+  path: string,
+  onChunk: (chunk: Buffer) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const kind = kindOf(path)
+  if (kind === 'xz' || kind === 'bzip2') {
+    throw new GloveboxError('FAILED', `${path} is compressed by ${kind}, which is not read here`, {
+      fix: `${kind === 'xz' ? 'xz -dk' : 'bunzip2 -k'} ${path}, and give the result`,
+    })
+  }
+  const unpack = kind === 'gzip' ? createGunzip() : kind === 'zstd' ? createZstdDecompress() : new PassThrough()
+  const sink = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) await onChunk(chunk)
+  }
+  await pipeline(
+    createReadStream(path, { highWaterMark: 256 * 1024 }),
+    unpack,
+    sink,
+    signal === undefined ? {} : { signal },
+  )
+}
+
+function kindOf(path: string): 'gzip' | 'zstd' | 'xz' | 'bzip2' | undefined {
+  const fd = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(6)
+    readSync(fd, head)
+    return magics.find(([magic]) => head.toString('hex').startsWith(magic))?.[1]
+  } finally {
+    closeSync(fd)
+  }
+}

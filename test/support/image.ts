@@ -1,0 +1,38 @@
+import path from 'node:path'
+import { places } from '../../src/system/places.ts'
+import { ensureImage } from '../../src/drivers/microvm/image/ensure.ts'
+import { defaultRecipe } from '../../src/drivers/microvm/image/recipe.ts'
+import { currentImage } from '../../src/drivers/microvm/image/images.ts'
+import type { Image } from '../../src/drivers/microvm/image/record.ts'
+import { imageStore, type ImageStore } from '../../src/drivers/microvm/image/store.ts'
+import { missingTools, toolsOf } from '../../src/drivers/microvm/image/tools.ts'
+import { projectRoot } from './readable-tree.ts'
+
+/** Kept between runs of the suite: an image takes half a minute, and its packages come from the network. */
+export const testImageHome: string = path.join(projectRoot, 'build/test-image')
+
+export function testImageStore(): ImageStore {
+  return imageStore(places({ GLOVEBOX_HOME: testImageHome }))
+}
+
+/** Why no test can have an image here; undefined when it can. For `unlessPresent('IMAGE', whyNoImage())`. */
+export function whyNoImage(): string | undefined {
+  if (currentImage(testImageStore(), defaultRecipe) !== undefined) return undefined
+  const missing = missingTools(toolsOf.recipe, process.env)
+  return missing.length === 0 ? undefined : `images are made with ${missing.join(', ')}, which is not installed`
+}
+
+/** The image of the recipe, for any test: built by the first that asks, while others wait, and again when the recipe has changed. */
+export async function testImage(): Promise<Image> {
+  return ensureImage({
+    store: testImageStore(),
+    recipe: defaultRecipe,
+    env: process.env,
+    node: process.execPath,
+    mayBuild: true,
+    progress: () => undefined,
+    notice: (text) => {
+      throw new Error(text)
+    },
+  })
+}
