@@ -23,6 +23,8 @@ export interface GuestLauncher extends Launcher {
   /** One line to its plan descriptor. */
   command(line: string): void
   resize(size: TerminalSize): void
+  /** Its end is not waited for behind output that nobody reads. */
+  hurry(): void
   /** Settles with the reason when it was lost, and with nothing when it ended. */
   readonly lost: Promise<GloveboxError | undefined>
 }
@@ -41,6 +43,12 @@ export function startInGuest(inside: Inside, plan: JailPlan, terminal: TerminalS
   const send = (input: Input): void => {
     call.send({ input }).catch(() => undefined) // reading tells why
   }
+  /** By a call of its own: in the stream of input it would wait behind what the program does not read. */
+  const tell = async (line: string): Promise<void> => {
+    // Before that there is no launcher that could be told.
+    await call.answered
+    await inside.connection.unary(guestCalls.command, { id: plan.id, command: Buffer.from(line) })
+  }
   send({ case: 'start', value: { plan: Buffer.from(JSON.stringify(plan)), terminal } })
   const { ended, lost: failure } = follow(call, { status, stdout, stderr })
   return {
@@ -50,7 +58,12 @@ export function startInGuest(inside: Inside, plan: JailPlan, terminal: TerminalS
     status: status.stream,
     ended,
     lost: failure,
-    command: (line) => send({ case: 'command', value: Buffer.from(line) }),
+    command: (line) => {
+      tell(line).catch(() => undefined) // a launcher that has ended, or never began, says so itself
+    },
+    hurry() {
+      for (const outlet of [status, stdout, stderr]) outlet.hurry()
+    },
     resize: (value) => send({ case: 'resize', value }),
     kill: () => call.cancel(),
   }

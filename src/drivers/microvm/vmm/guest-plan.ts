@@ -1,10 +1,12 @@
 import { posix } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { isWithin } from '../../../policy/paths.ts'
+import { systemConfiguration, systemPrograms } from '../../../policy/system-paths.ts'
 import type { SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { StartOptions } from '../../driver.ts'
+import { toJailEgress } from '../../launcher/egress.ts'
 
 /** Where the guest's second drive is mounted, with what is on it called by its number. */
 const givenDirectory = '/run/glovebox/given'
@@ -73,7 +75,7 @@ export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 's
       'start it without secrets that are bound to hosts',
     )
   }
-  const given = plan.mounts.filter(({ owner }) => owner === 'user')
+  const given = plan.mounts.filter(({ owner, target }) => owner === 'user' || !isOfImage(target))
   const isGiven = (path: string): boolean => given.some(({ target }) => isWithin(path, target))
   const { path, argv, cwd } = plan.command
   const programs = isGiven(path) ? [] : [path, ...alternatives(path, argv[0])]
@@ -119,7 +121,7 @@ export function toGuestPlan(
     allowDegraded: plan.allowDegraded,
     channel: channel ? { socket: sockets.channel } : null,
     hold,
-    egress: egress === undefined ? null : { ...egress, socket: sockets.egress },
+    egress: egress === undefined ? null : toJailEgress({ ...egress, socket: sockets.egress }),
   }
 }
 
@@ -142,6 +144,11 @@ function givenMount({ target, exec }: PlanMount, index: number): JailMount {
 /** A later mount may sit inside an earlier one. */
 function depth({ target }: JailMount): number {
   return target.split('/').length
+}
+
+/** The system of the sandbox is the image's; what else root owns on the host is brought along as it is. */
+function isOfImage(target: string): boolean {
+  return [...systemPrograms, ...systemConfiguration].includes(target)
 }
 
 /** A program of the system is the image's own of the same name: the host's `/usr/bin/python3.13` may be called `python3` there. */

@@ -33,12 +33,19 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
   const exit = untilEnded({ machine, launcher, exit: followed.exit, closing })
   exit.catch(() => undefined) // before the program runs, the start fails for it
   const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
+  void machine.ended.then(() => launcher.hurry())
+  // What nobody reads any more is a broken pipe for a program here, and the signal that comes with one there.
+  for (const output of [launcher.stdout, launcher.stderr]) {
+    output.once('close', () => {
+      if (!output.readableEnded) commands.signal('SIGPIPE')
+    })
+  }
   const stdout = start.stdio === 'inherit' ? carryOwnStdio(launcher) : undefined
   const letGo = async (): Promise<void> => {
     await start.beforeProgram?.()
     if (plan.hold) go()
   }
-  const [{ receipt }] = await Promise.all([followed.started, letGo()])
+  const [{ receipt }] = await Promise.all([reasonOf(followed.started, launcher), letGo()])
   const door = await openWayIn(inside, plan, start)
   if (door !== undefined) closing.push(door)
   return {
@@ -49,19 +56,31 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
     enforced: enforcedBy(receipt),
     exit: afterOutput(exit, stdout),
     signal: commands.signal,
-    stop: (graceMs) => stopWithin(machine, commands.stop, graceMs),
+    stop: async (graceMs) => stopWithin({ machine, launcher, stop: commands.stop }, graceMs),
   }
+}
+
+/** Of a start that was lost on the way: the guest's own words, where it has said any. */
+async function reasonOf<T>(started: Promise<T>, { lost }: GuestLauncher): Promise<T> {
+  return started.catch(async (error: unknown) => {
+    throw (await lost) ?? error
+  })
 }
 
 /** How long a guest may take to tell the end of what it was told to end; after that the machine is ended. */
 const lateMs = 5000
 
-async function stopWithin(machine: Machine, stop: Wall['stop'], graceMs = 2000): Promise<Exit> {
-  const timer = setTimeout(() => void machine.kill(), graceMs + lateMs)
+async function stopWithin(
+  { machine, launcher, stop }: { machine: Machine; launcher: GuestLauncher; stop: Wall['stop'] },
+  graceMs = 2000,
+): Promise<Exit> {
+  const hurry = setTimeout(() => launcher.hurry(), graceMs)
+  const late = setTimeout(() => void machine.kill(), graceMs + lateMs)
   try {
     return await stop(graceMs)
   } finally {
-    clearTimeout(timer)
+    clearTimeout(hurry)
+    clearTimeout(late)
   }
 }
 
