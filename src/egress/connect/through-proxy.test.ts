@@ -26,7 +26,10 @@ async function secureProxy(t: TestContext) {
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  const found = upstreamOf({ HTTPS_PROXY: `https://me:word@${name}:${port}` }).proxyFor({ name: 'a.example', port: 443 })
+  const found = upstreamOf({ HTTPS_PROXY: `https://me:word@${name}:${port}` }).proxyFor({
+    name: 'a.example',
+    port: 443,
+  })
   return { asked, proxy: found as HostProxy }
 }
 
