@@ -60,6 +60,7 @@ function effortFor(name: string, long: boolean): Effort {
   if (name === 'guard') return long ? { cases: 1_000_000, seconds: 60 } : { cases: 50_000, seconds: 10 }
   if (name === 'inside') return long ? { cases: 500_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
   if (name === 'archives') return long ? { cases: 20_000, seconds: 30 } : { cases: 2000, seconds: 5 }
+  if (name === 'secrets') return long ? { cases: 1_000_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
   if (name === 'egress') return long ? { cases: 200_000, seconds: 30 } : { cases: 20_000, seconds: 5 }
   return long ? { cases: 40_000, seconds: 20 } : { cases: 4_000, seconds: 5 }
 }
