@@ -62,6 +62,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     load: async () => import('./commands/package.ts'),
   },
   image: { summary: 'what virtual machines start from', load: async () => import('./commands/image.ts') },
+  template: {
+    summary: 'started virtual machines that sandboxes are cloned from',
+    load: async () => import('./commands/template.ts'),
+  },
   doctor: {
     summary: 'find out what this machine can enforce, by doing it',
     load: async () => import('./commands/doctor.ts'),

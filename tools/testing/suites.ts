@@ -33,7 +33,8 @@ export interface ProgramSuite extends Part {
 
 const below = (directory: string): string[] => globSync(`test/${directory}/**/*.test.ts`, { cwd: root }).toSorted()
 
-const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog)/.test(file)
+/** Downloads, unpacks and installs: of packages, and of images. */
+const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|images)/.test(file)
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const

@@ -204,3 +204,12 @@ test('placement keys are legal everywhere and told as unused', () => {
     'limits.idle',
   ])
 })
+
+test('a workspace is a copy when nobody says otherwise, and --sync is for the one that any layer has', () => {
+  const flag = layer('flag', {}, { sync: 'no' })
+  const copied = policyOf(mergeLayers([layer('project', { workspace: { path: '/w', exclude: ['x'] } }), flag]))
+  assert.deepEqual(copied.workspace, { path: '/w', mode: 'copy', exclude: ['x'], sync: 'no' })
+  for (const sandbox of [{}, { workspace: { path: '/w', mode: 'write' } }] as const) {
+    assert.throws(() => mergeLayers([layer('project', sandbox), flag]), /--sync: there is no copied workspace/)
+  }
+})

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { GloveboxError, messageOf } from '../../errors.ts'
 import { statInside } from '../../inside/files.ts'
 import type { Inside } from '../../inside/client.ts'
 import type { Plan } from '../../policy/plan.ts'
@@ -115,7 +116,7 @@ async function giveTo(
       target,
       stable: why !== 'filesystem.read' && why !== 'workspace',
     }))
-    const packages = storeIn(host.places.data).packages
+    const packages = storeIn(host.places.data)
     const { path } = await packGiven(mounts, {
       store: host.images,
       packages,
@@ -127,7 +128,12 @@ async function giveTo(
     return { path, remove }
   } catch (error) {
     remove()
-    throw error
+    if (error instanceof GloveboxError || signal.aborted) throw error
+    throw new GloveboxError(
+      'NOT_STARTED',
+      `what the sandbox is to read could not be packed for its machine: ${messageOf(error)}`,
+      { cause: error },
+    )
   }
 }
 

@@ -15,6 +15,7 @@ import { excludeBy } from './leave-out.ts'
 import type { TreePath } from './path.ts'
 import type { SyncReport } from './report.ts'
 import {
+  isDeclined,
   keepManifest,
   listSessions,
   makeSession,
@@ -89,7 +90,7 @@ async function finishEarlier(source: string, end: Parameters<typeof finishSessio
   const all = places(process.env)
   for (const left of listSessions(all)) {
     const isUnused = left.owner === 'gone' && manifestOf(left) === undefined
-    if (left.owner !== 'gone' || (left.about.workspace !== source && !isUnused)) continue
+    if (left.owner !== 'gone' || isDeclined(left) || (left.about.workspace !== source && !isUnused)) continue
     const session = takeOver(left, all, { force: false })
     // Nothing ever ran in what was not copied to its end.
     if (session !== undefined && isUnused) removeSession(session)

@@ -107,6 +107,17 @@ export function takeOver(session: Session, places: Places, options: { readonly f
   return { ...session, directory, files: join(directory, 'files'), owner: 'us' }
 }
 
+const declinedName = 'declined'
+
+/** Somebody said no: it is kept for them, and no later start takes it over by itself. */
+export function markDeclined({ directory }: Session): void {
+  writeWhole(join(directory, declinedName), '')
+}
+
+export function isDeclined({ directory }: Session): boolean {
+  return isThere(join(directory, declinedName))
+}
+
 const sentName = 'sent'
 
 /** From here on the copy is worked in elsewhere: until it has come back, what is here has no changes in it. */

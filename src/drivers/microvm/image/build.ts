@@ -52,7 +52,7 @@ export async function buildImage(recipe: Recipe, options: BuildOptions): Promise
     progress({ step: 'packing', share: 0.85 })
     await packErofs(tree.root, join(image, imageFiles.root), {
       times: 'fixed',
-      compress: true,
+
       env,
       by: asOneId,
       signal,

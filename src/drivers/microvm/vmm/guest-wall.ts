@@ -45,7 +45,7 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
     await start.beforeProgram?.()
     if (plan.hold) go()
   }
-  const [{ receipt }] = await Promise.all([reasonOf(followed.started, launcher), letGo()])
+  const [{ receipt }] = await Promise.all([reasoned(followed.started, launcher), letGo()])
   const door = await openWayIn(inside, plan, start)
   if (door !== undefined) closing.push(door)
   return {
@@ -60,11 +60,13 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
   }
 }
 
-/** Of a start that was lost on the way: the guest's own words, where it has said any. */
-async function reasonOf<T>(started: Promise<T>, { lost }: GuestLauncher): Promise<T> {
-  return started.catch(async (error: unknown) => {
-    throw (await lost) ?? error
-  })
+/** A launcher that was never started has said nothing; the guest has. */
+async function reasoned<T>(started: Promise<T>, launcher: GuestLauncher): Promise<T> {
+  try {
+    return await started
+  } catch (error) {
+    throw (await launcher.lost) ?? error
+  }
 }
 
 /** How long a guest may take to tell the end of what it was told to end; after that the machine is ended. */

@@ -44,6 +44,12 @@ export interface Template {
   readonly directory: string
 }
 
+export interface ListedTemplate extends Template {
+  readonly usedMs: number
+  /** On the disk. */
+  readonly bytes: number
+}
+
 export type NewTemplate = Pick<TemplateRecord, 'level' | 'vmm' | 'image' | 'shape' | 'system'>
 
 const recordName = 'template.json'
