@@ -14,9 +14,20 @@ import type { Activity, JailLimitHit } from '../../src/protocol/jail-status.ts'
 import { inspectHost } from '../../src/runtime/inspect/host.ts'
 import { openNetwork, type SandboxNetwork } from '../../src/runtime/network.ts'
 
+/** Why a driver does not do what a case tries, for the case's `skip`; false where it does. */
+export interface Differences {
+  /** Directories of the host's that a program writes to. */
+  readonly write: string | false
+  /** A stream that nobody reads any more is a broken pipe, and not only the signal of one. */
+  readonly brokenPipe: string | false
+}
+
+const noDifferences: Differences = { write: false, brokenPipe: false }
+
 /** A driver under test, with the few things that each case does with it. */
 export interface Contract {
   readonly driver: Driver
+  readonly differences: Differences
   /** The plan of a command under the default policy, or under one with these differences. */
   readonly plan: (command: readonly string[], policy?: Partial<Policy>) => Plan
   readonly start: (plan: Plan, signal?: AbortSignal) => Promise<Started>
@@ -41,7 +52,11 @@ export interface Ran extends Omit<Started, 'stdio'> {
 }
 
 /** `dials`: where a driver's sandboxes can do with both, either. */
-export function createContract(driver: Driver, dials: Driver['dials'] = driver.dials): Contract {
+export function createContract(
+  driver: Driver,
+  dials: Driver['dials'] = driver.dials,
+  differences: Differences = noDifferences,
+): Contract {
   const walls = new Set<Wall>()
 
   const plan = (command: readonly string[], policy: Partial<Policy> = {}): Plan => {
@@ -89,7 +104,7 @@ export function createContract(driver: Driver, dials: Driver['dials'] = driver.d
     walls.clear()
   }
 
-  return { driver, plan, start, run, stopAll }
+  return { driver, differences, plan, start, run, stopAll }
 }
 
 /** As a running sandbox has it, with nowhere to write the record to. */

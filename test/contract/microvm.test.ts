@@ -1,4 +1,16 @@
+import { suite } from 'node:test'
 import { loadDriver } from '../../src/drivers/registry.ts'
+import { testMachines, whyNoMachines } from '../support/machines.ts'
+import { unlessPresent } from '../support/requirement.ts'
 import { testDriver } from './test-driver.ts'
 
-testDriver(await loadDriver('microvm'))
+const missing = unlessPresent('QEMU', whyNoMachines())
+if (missing === false) await testMachines()
+const driver = await loadDriver('microvm')
+
+suite('microvm', { skip: missing }, () => {
+  testDriver(driver, {
+    write: 'a machine sees no directory of the host: what it may change is copied (docs/microvm.md)',
+    brokenPipe: 'the channel has no word for a stream that nobody reads: the program gets SIGPIPE (docs/microvm.md)',
+  })
+})

@@ -9,11 +9,11 @@ import { ownerCases } from './cases/owner.ts'
 import { receiptCases } from './cases/receipt.ts'
 import { startCases } from './cases/starting.ts'
 import { streamCases } from './cases/streams.ts'
-import { createContract } from './context.ts'
+import { createContract, type Differences } from './context.ts'
 
 /** What every driver keeps (src/drivers/driver.ts), tried on a real one with real programs. */
-export function testDriver(driver: Driver): void {
-  const contract = createContract(driver)
+export function testDriver(driver: Driver, differences?: Differences): void {
+  const contract = createContract(driver, driver.dials, differences)
   afterEach(contract.stopAll)
   suite('starting', () => startCases(contract))
   suite('streams', () => streamCases(contract))

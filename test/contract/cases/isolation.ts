@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import type { Contract } from '../context.ts'
 import { until } from '../context.ts'
 
-export function isolationCases({ plan, start, run }: Contract): void {
+export function isolationCases({ plan, start, run, differences }: Contract): void {
   test('two sandboxes at once do not see each other', async () => {
     const serve = `
       require('fs').writeFileSync('/tmp/secret', 'of the first')
@@ -49,6 +49,22 @@ export function isolationCases({ plan, start, run }: Contract): void {
       const read = await run(plan(['sh', '-c', script, file], { filesystem: { read: [file], write: [], deny: [] } }))
       assert.equal(read.stdout.toString(), 'before')
       assert.equal(readFileSync(file, 'utf8'), 'before')
+      const denied = await run(
+        plan(['sh', '-c', 'ls "$0"', other], { filesystem: { read: [directory], write: [], deny: [other] } }),
+      )
+      assert.notEqual(denied.exit.code, 0)
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  test('what the plan lets be written is written on the host', { skip: differences.write }, async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-contract-'))
+    try {
+      const file = path.join(directory, 'file')
+      const other = mkdtempSync(path.join(directory, 'other-'))
+      writeFileSync(file, 'before')
+      const script = 'cat "$0"; echo after > "$0"'
       const write = await run(
         plan(['sh', '-c', script, file], { filesystem: { read: [], write: [directory], deny: [other] } }),
       )

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { suite, test } from 'node:test'
+import { ownMarker, pidsWith } from '../contract/processes.ts'
+import { eventually } from '../support/eventually.ts'
+import { testMachines, whyNoMachines } from '../support/machines.ts'
+import { projectRoot } from '../support/readable-tree.ts'
+import { unlessPresent } from '../support/requirement.ts'
+
+const missing = unlessPresent('QEMU', whyNoMachines())
+if (missing === false) await testMachines()
+
+const program = path.join(projectRoot, 'bin/glovebox.cjs')
+
+function start(...words: readonly string[]): ChildProcess {
+  const args = [program, 'exec', '--driver', 'microvm', ...words]
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+async function outputOf(...words: readonly string[]): Promise<string> {
+  const child = start(...words)
+  assert.ok(child.stdout)
+  return text(child.stdout)
+}
+
+function parentOf(pid: number): number {
+  const [, parent = ''] = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(parent)
+}
+
+/** A machine's QEMU below one process of ours: the launcher, the jail's pid 1, then QEMU. */
+function machineOf(owner: number): { readonly qemu: number; readonly launcher: number } {
+  const qemu = pidsWith('qemu-system-').find((pid) => parentOf(parentOf(parentOf(pid))) === owner)
+  assert.ok(qemu, 'a machine of this process runs')
+  return { qemu, launcher: parentOf(parentOf(qemu)) }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return true
+    throw error
+  }
+}
+
+suite('virtual machines', { skip: missing }, () => {
+  test('clones of one template are machines of their own', async () => {
+    const about =
+      'cat /etc/machine-id /proc/sys/kernel/random/boot_id /proc/sys/kernel/hostname; od -An -tx1 -N16 /dev/urandom'
+    const draw = async (): Promise<string[]> => (await outputOf('--', 'sh', '-c', about)).trim().split('\n')
+    const [first, second] = [await draw(), await draw()]
+    assert.equal(first.length, 4)
+    for (const [index, line] of first.entries()) assert.notEqual(line, second[index])
+  })
+
+  test('a machine has a clock that is right, a kernel of its own, and no network device', async () => {
+    const about = 'date +%s; uname -r; tail -n +3 /proc/net/dev | cut -d: -f1'
+    const from = Math.floor(Date.now() / 1000)
+    const [seconds = '', kernel = '', ...devices] = (await outputOf('--', 'sh', '-c', about)).trim().split('\n')
+    assert.ok(Number(seconds) >= from && Number(seconds) <= Date.now() / 1000 + 1, seconds)
+    assert.notEqual(kernel, readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim())
+    assert.deepEqual(
+      devices.map((device) => device.trim()),
+      ['lo'],
+    )
+  })
+
+  for (const victim of ['owner', 'qemu', 'launcher'] as const) {
+    test(`nothing is left of a machine whose ${victim} is killed`, async () => {
+      const child = start('--', 'sh', '-c', `echo running; sleep ${ownMarker()}`)
+      const { stdout, pid: owner = 0 } = child
+      assert.ok(stdout)
+      const ended = new Promise((resolve) => void child.once('exit', resolve))
+      await new Promise<void>((resolve) => void stdout.once('data', () => resolve()))
+      const pids = { owner, ...machineOf(owner) }
+      process.kill(pids[victim], 'SIGKILL')
+      await ended
+      await eventually(() => (Object.values(pids).every((pid) => isGone(pid)) ? true : undefined))
+    })
+  }
+})
