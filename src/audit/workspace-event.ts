@@ -25,7 +25,8 @@ function inEvent({ workspace, files, bytes, leftOut }: WorkspaceInFact, origin: 
 
 function outEvent(fact: WorkspaceOutFact, origin: Origin): Mapped {
   const { workspace, of, state, added, changed, deleted, paths, conflicts, warnings, held, failed, backup } = fact
-  const isWorth = conflicts.length + warnings.length + held.length + failed.length > 0 || state === 'failed'
+  const isWorth =
+    conflicts.length + warnings.length + held.length + failed.length > 0 || state === 'failed' || state === 'lost'
   return {
     class: classes.file,
     // 3 Update
@@ -35,7 +36,7 @@ function outEvent(fact: WorkspaceOutFact, origin: Origin): Mapped {
     code: 'workspace-out',
     fields: {
       ...outcome('recorded'),
-      status_id: state === 'failed' || state === 'partly' ? status.failure : status.success,
+      status_id: state === 'failed' || state === 'lost' || state === 'partly' ? status.failure : status.success,
       ...about(workspace, of, origin),
     },
     unmapped: { state, added, changed, deleted, paths, conflicts, warnings, held, failed, backup },
@@ -48,6 +49,7 @@ const said: Readonly<Record<WorkspaceOutFact['state'], string>> = {
   partly: 'took some of the changes over into',
   kept: 'did not take the changes over into',
   failed: 'could not take the changes over into',
+  lost: 'lost, with the sandbox, the changes to',
 }
 
 function about(workspace: string, sandbox: string, origin: Origin): Record<string, unknown> {

@@ -50,7 +50,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     import('../config/start.ts'),
     import('../runtime/prepare.ts'),
   ])
-  const from = { cwd: process.cwd(), env: process.env, servers: true }
+  const from = { cwd: process.cwd(), env: process.env, servers: true, hasOneSandbox: true }
   const { policy, ...start } = await startOf(words, flags, from)
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.

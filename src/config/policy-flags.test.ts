@@ -102,3 +102,20 @@ test('each value knows its flag, and `add` writes it under its key', () => {
   )
   assert.deepEqual(entryOf(['true'], given, { cwd: '/', base: undefined })['sandbox'], { network: expected })
 })
+
+test('a workspace without a mode is a copy, in a start and in what `add` writes', () => {
+  const place = { cwd: '/home/me', base: undefined }
+  for (const [word, mode] of [
+    ['p', 'copy'],
+    ['p:copy', 'copy'],
+    ['p:read', 'read'],
+    ['p:write', 'write'],
+  ] as const) {
+    const flags = { workspace: word }
+    assert.deepEqual(policyFromFlags(flags, {}).workspace, { path: 'p', mode })
+    const { sandbox } = entryOf(['node'], flags, place) as { sandbox: { workspace: unknown } }
+    assert.deepEqual(sandbox.workspace, { path: '/home/me/p', mode })
+  }
+  const { sandbox } = entryOf(['node'], { workspace: 'p', sync: 'yes' }, place) as { sandbox: { workspace: unknown } }
+  assert.deepEqual(sandbox.workspace, { path: '/home/me/p', mode: 'copy', sync: 'yes' })
+})

@@ -44,8 +44,8 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
-  /** For a verb that starts as many sandboxes as a server wants. */
-  readonly placesSandboxes?: boolean
+  /** For a verb that cannot give a server more than one. */
+  readonly hasOneSandbox?: boolean
   /** Variables stay as they are written: a policy that is only shown needs none. */
   readonly copiesNothing?: boolean
 }

@@ -21,7 +21,13 @@ export async function printLog(
   const isLaunched = (await daemon?.list())?.servers.some(
     (server) => server.name === name || server.id.startsWith(name),
   )
-  if (daemon !== undefined && isLaunched === true) return print(await daemon.log(name, { follow, signal }))
+  if (daemon !== undefined && isLaunched === true) {
+    return print(await daemon.log(name, { follow, signal })).catch((error: unknown) => {
+      // A stream that we ended ourselves says only that it is broken off.
+      signal.throwIfAborted()
+      throw error
+    })
+  }
   const file = join(here.state, 'logs', `${name}.log`)
   if (wrongLaunchName(name) !== undefined || !existsSync(file)) {
     throw new GloveboxError('USAGE', `no server "${name}" was launched`, { fix: 'glovebox status shows what runs' })

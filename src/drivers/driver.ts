@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { Connection } from '../inside/connection.ts'
 import type { Control } from '../protocol/controls.ts'
 import type { Activity, JailExit, JailLimitHit, JailReceipt } from '../protocol/jail-status.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -37,6 +38,8 @@ export type Receipt = Omit<JailReceipt, 'event'>
 
 export interface Driver {
   readonly name: DriverName
+  /** Its sandboxes see no directory of the host: a copied workspace is sent to them, and fetched (`StartOptions.workspace`). */
+  readonly sendsWorkspace?: true
   /** Who connects to the outside for its sandboxes: the relay beside a jail, or, where the relay has no network, this process. */
   readonly dials: EgressOptions['dials']
   /** Finds out by starting something; never by looking at a file. */
@@ -65,8 +68,18 @@ export interface StartOptions {
   readonly beforeProgram?: () => Promise<void>
   /** Where a driver whose channel is a Unix socket makes it: absolute, 107 bytes at most, in a directory of ours alone. */
   readonly socket: string | undefined
+  /** Of a plan with a copied workspace, for a driver that `sendsWorkspace`: its mounts of access `copy` are of what was sent. */
+  readonly workspace?: SentWorkspace | undefined
   /** Where the host decides about connections, and what a plan with a network opens; a driver refuses such a plan without. */
   readonly egress: EgressOptions | undefined
+}
+
+/** A copied workspace that goes over the channel. Both throw what a connection throws, and what is wrong with an archive. */
+export interface SentWorkspace {
+  /** Before the program runs: puts the copy into an empty directory of the sandbox's file system. */
+  send(connection: Connection, directory: string): Promise<void>
+  /** When none of its programs runs any more, and its file system is still there. What is not fetched is lost, and told as such. */
+  fetch(connection: Connection, directory: string): Promise<void>
 }
 
 export interface EgressOptions {

@@ -133,6 +133,17 @@ test('the workspace is at its own path and at /workspace, and the working direct
   assert.equal(plan.command.cwd, '/workspace')
 })
 
+test('a copied workspace is what a writable one is, and no driver can take it for the directory itself', () => {
+  const facts = hostFacts({ command: { cwd: '/home/me' }, paths: [directory('/home/me/p', '/data')] })
+  const workspace = { path: '/home/me/p', mode: 'copy', sync: 'yes', exclude: ['node_modules'] } as const
+  const plan = resolve({ workspace }, facts)
+  for (const target of ['/workspace', '/mcp-workspace', '/data', '/home/me/p']) {
+    assert.equal(mountAt(plan, target), '/data copy')
+  }
+  assert.deepEqual(plan.workspace, { source: '/data', sync: 'yes', exclude: ['node_modules'] })
+  assert.equal(resolve({ workspace: { ...workspace, mode: 'write' } }, facts).workspace, null)
+})
+
 test('a path that does not exist, a socket and the jail’s own places cannot be mounted', () => {
   const facts = hostFacts({
     paths: [

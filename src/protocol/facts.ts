@@ -269,8 +269,8 @@ export interface WorkspaceOutFact {
   readonly workspace: string
   /** The sandbox that changed it. */
   readonly of: string
-  /** `kept`: nothing was taken over, the copy is still there; `partly`: it is still there for what failed. */
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  /** `lost`: the changes went with the sandbox; `kept`: nothing was taken over, the copy is still there; `partly`: it is still there for what failed. */
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
   readonly added: number
   readonly changed: number
   readonly deleted: number

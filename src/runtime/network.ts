@@ -35,8 +35,8 @@ export async function openNetwork(options: {
   readonly secrets: Secrets | undefined
   /** Who asks about names that no rule has; undefined where nobody is there to be asked. */
   readonly desk: AskDesk | undefined
-  /** Whose variables name a proxy. */
-  readonly env: NodeJS.ProcessEnv
+  /** The host's, for its proxies. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }): Promise<SandboxNetwork> {
   const { network, mode, dials, channel, record, onFailure } = options
   if (channel === undefined) {

@@ -33,7 +33,7 @@ export async function placedStart(
   flags: PlacedFlags,
   { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<PlacedStart> {
-  const from = { cwd, env, servers: true, placesSandboxes: true }
+  const from = { cwd, env, servers: true }
   const start = await startOf(words, flags, from)
   const { placement, each } = start.placed
   const resolve = async (policy: Policy): ReturnType<typeof prepare> => {

@@ -134,6 +134,7 @@ async function startWall(
       stdio,
       socket: registered.socket,
       egress: around.egress,
+      workspace: around.workspace,
       beforeProgram: async () => {
         const { ports } = around
         announceAs(registered, told.start(), { plan, ports, spare })

@@ -1,4 +1,4 @@
-import type { Driver, EgressOptions, Receipt, StartOptions, Wall } from '../drivers/driver.ts'
+import type { Driver, EgressOptions, Receipt, StartOptions, Wall, SentWorkspace } from '../drivers/driver.ts'
 import { noWayIn } from '../drivers/no-way-in.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { TrustInside } from '../egress/tls/trust-inside.ts'
@@ -15,6 +15,8 @@ export interface Surroundings {
   /** What the driver starts. */
   readonly plan: Plan
   readonly egress: EgressOptions | undefined
+  /** For a driver that sends it. */
+  readonly workspace: SentWorkspace | undefined
   readonly ports: readonly ListeningPort[]
   readonly onActivity: (activity: Parameters<SandboxNetwork['onActivity']>[0]) => void
   /** It runs: whoever waits at its ports is let in. @throws GloveboxError, and the sandbox is stopped then */
@@ -32,7 +34,7 @@ export interface Surroundings {
 export interface SurroundingsOptions {
   readonly id: string
   readonly plan: Plan
-  readonly driver: Pick<Driver, 'dials'>
+  readonly driver: Pick<Driver, 'dials' | 'sendsWorkspace'>
   readonly record: Recorder
   readonly secrets?: Secrets | undefined
   readonly desk?: AskDesk | undefined
@@ -69,6 +71,7 @@ export async function openSurroundings(options: SurroundingsOptions): Promise<Su
   return {
     plan: trusting(workspace?.plan ?? options.plan, network?.trust),
     egress: network?.options,
+    workspace: workspace?.sent,
     ports: published?.ports ?? [],
     onActivity: (activity) => network?.onActivity(activity),
     async letIn(wall) {
@@ -81,7 +84,7 @@ export async function openSurroundings(options: SurroundingsOptions): Promise<Su
     close,
     async finish() {
       const state = (await workspace?.finish())?.state ?? 'unchanged'
-      return state === 'failed' || state === 'partly'
+      return state === 'failed' || state === 'partly' || state === 'lost'
     },
     async abandon() {
       await close()
@@ -121,10 +124,18 @@ async function listenForPorts({
 }
 
 async function openWorkspace(options: SurroundingsOptions): Promise<OpenedWorkspace | undefined> {
-  const { plan, id, record, signal, json = false } = options
+  const { plan, id, record, signal, json = false, driver } = options
   if (plan.workspace === null) return undefined
   const loaded = await import('./workspace/open.ts')
-  return loaded.openWorkspace({ plan, workspace: plan.workspace, id, record, json, signal })
+  return loaded.openWorkspace({
+    plan,
+    workspace: plan.workspace,
+    id,
+    record,
+    json,
+    signal,
+    send: driver.sendsWorkspace === true,
+  })
 }
 
 /** With what makes its programs believe their authority. What the user has set stays set. */

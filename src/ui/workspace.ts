@@ -5,7 +5,7 @@ import { untrusted } from './untrusted.ts'
 interface Told {
   readonly workspace: string
   readonly id: string
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
   readonly added: number
   readonly changed: number
   readonly deleted: number
@@ -45,6 +45,8 @@ export function renderSync(
   const { state, copy, backup, id } = report
   const workspace = untrusted(report.workspace)
   if (state === 'unchanged') return about.earlier ? line(`an earlier copy of ${workspace} had no changes`) : ''
+  if (state === 'lost')
+    return line(`the changes to ${workspace} are gone: the sandbox ended before they could be fetched`)
   if (state === 'failed') {
     return (
       line(`the changes to ${workspace} were not all taken over: ${untrusted(report.reason ?? '')}`) +

@@ -63,7 +63,8 @@ for (const runner of runners()) {
   const curl = async (place: string, ...words: string[]): Promise<Ended & { text: string }> => {
     const roots = put(runner, 'world.pem', world.certificate)
     const env = { ...runner.env, GIVEN: value, NODE_EXTRA_CA_CERTS: roots }
-    const hosts = `api.example.org:${http},api.example.org:${https},intercept=true${place}`
+    const isTls = words.some((word) => word.startsWith('https:'))
+    const hosts = `api.example.org:${isTls ? `${https},intercept=true` : http}${place}`
     const flags = [
       '--allow-net',
       `api.example.org:${http},${https},other.example.org:${http}`,
@@ -82,6 +83,14 @@ for (const runner of runners()) {
     const ended = await start(from, ['exec', ...flags, '--', 'sh', '-c', script]).ended
     return { ...ended, text: `${ended.stdout}${ended.stderr}` }
   }
+
+  test(`a secret whose TLS is read is not said without TLS on a port of its own${as}`, options, async () => {
+    seen.length = 0
+    const said = `-H "Authorization: Bearer $T" http://api.example.org:${http}/`
+    const { text } = await curl(',intercept=true', "--noproxy '*'", said)
+    assert.deepEqual(seen, [])
+    assert.match(text, /was sent to api\.example\.org:\d+ without TLS/)
+  })
 
   for (const [way, more] of [
     ['without a proxy', "--noproxy '*'"],

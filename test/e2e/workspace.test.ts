@@ -127,7 +127,7 @@ for (const runner of runners()) {
     assert.equal(readlinkSync(path.join(box.directory, 'out')), '/etc/passwd')
   })
 
-  test(`with --sync no, and with a program that is killed, the copy stays and can be taken over${as}`, async (t) => {
+  test(`with --sync no the copy stays, no later start takes it over, and it can be taken over by hand${as}`, async (t) => {
     const box = place(t, runner, 'no')
     box.put('a', 'first')
     const run = box.verb(...exec(box.directory, '--sync', 'no'), ...sh('echo second > /workspace/a'))
@@ -137,6 +137,9 @@ for (const runner of runners()) {
     const id = copies[0]?.id ?? ''
     assert.ok(run.stderr.includes(`glovebox workspace sync ${id}`), run.stderr)
     assert.equal(box.verb('workspace', 'diff', id).stdout, '~ a\n')
+    // Nobody's later start turns a no into a yes.
+    assert.equal(box.verb(...exec(box.directory), ...sh('cat /workspace/a')).stdout, 'first')
+    assert.match(box.verb('workspace', 'list').stdout, / kept /)
     assert.equal(box.verb('workspace', 'sync', id, '--sync', 'yes').code, 0)
     assert.equal(box.read('a'), 'second\n')
     assert.deepEqual(box.copies(), [])

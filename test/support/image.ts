@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync } from 'node:fs'
 import path from 'node:path'
 import { places } from '../../src/system/places.ts'
 import { ensureImage } from '../../src/drivers/microvm/image/ensure.ts'
@@ -6,6 +8,7 @@ import { currentImage } from '../../src/drivers/microvm/image/images.ts'
 import type { Image } from '../../src/drivers/microvm/image/record.ts'
 import { imageStore, type ImageStore } from '../../src/drivers/microvm/image/store.ts'
 import { missingTools, toolsOf } from '../../src/drivers/microvm/image/tools.ts'
+import type { Runner } from './as-user.ts'
 import { projectRoot } from './readable-tree.ts'
 
 /** Kept between runs of the suite: an image takes half a minute, and its packages come from the network. */
@@ -35,4 +38,12 @@ export async function testImage(): Promise<Image> {
       throw new Error(text)
     },
   })
+}
+
+/** A copy of an image for whoever's directory of data (`$XDG_DATA_HOME/glovebox`, `GLOVEBOX_HOME/data`) this is, as if they had built it. */
+export function giveImage(image: Image, { uid, gid }: Pick<Runner, 'uid' | 'gid'>, data: string): void {
+  const images = path.join(data, 'images')
+  cpSync(image.directory, path.join(images, image.record.digest), { recursive: true })
+  const run = spawnSync('chown', ['-R', `${uid}:${gid}`, images], { encoding: 'utf8' })
+  if (run.status !== 0) throw new Error(`chown: ${run.stderr}`)
 }

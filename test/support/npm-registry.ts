@@ -14,12 +14,16 @@ export interface FixturePackage {
   readonly tag?: string
   /** Announce this hash instead of the archive's own; null: none at all. */
   readonly integrity?: string | null
+  /** Say that the archive is at this address. */
+  readonly tarball?: string
 }
 
 export interface Registry extends AsyncDisposable {
   readonly url: string
   /** Paths that were asked for. */
   readonly requests: readonly string[]
+  /** What was sent as `Authorization`, each once. */
+  readonly authorizations: ReadonlySet<string>
   add(fixture: FixturePackage): void
 }
 
@@ -32,9 +36,12 @@ export type Advisories = Readonly<
 export async function npmRegistry(fixtures: readonly FixturePackage[], advisories?: Advisories): Promise<Registry> {
   const packages = [...fixtures]
   const requests: string[] = []
+  const authorizations = new Set<string>()
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '/').slice(1)
     requests.push(path)
+    const { authorization } = request.headers
+    if (authorization !== undefined) authorizations.add(authorization)
     if (path === '-/npm/v1/security/advisories/bulk' && advisories !== undefined) {
       response.setHeader('content-type', 'application/json')
       return void response.end(JSON.stringify(advisories))
@@ -51,6 +58,7 @@ export async function npmRegistry(fixtures: readonly FixturePackage[], advisorie
   return {
     url: `http://127.0.0.1:${port}/`,
     requests,
+    authorizations,
     add: (fixture) => void packages.push(fixture),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
@@ -71,7 +79,7 @@ function packument(name: string, versions: readonly FixturePackage[], base: stri
         {
           ...manifestOf(fixture),
           dist: {
-            tarball: `${base}/${name}/-/${fixture.version}.tgz`,
+            tarball: fixture.tarball ?? `${base}/${name}/-/${fixture.version}.tgz`,
             ...(fixture.integrity !== null && { integrity: fixture.integrity ?? hashOf(archiveOf(fixture)) }),
           },
         },

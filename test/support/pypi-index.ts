@@ -17,6 +17,8 @@ export interface FixtureWheel {
   readonly vulnerabilities?: readonly object[]
   /** Announce another hash than the file's. */
   readonly wrongHash?: boolean
+  /** Say that the file is below this address. */
+  readonly base?: string
 }
 
 export interface PypiIndex extends AsyncDisposable {
@@ -59,7 +61,7 @@ function link(wheel: FixtureWheel): string {
   const requires = wheel.requiresPython?.replaceAll('>', '&gt;').replaceAll('<', '&lt;')
   const digest = wheel.wrongHash === true ? 'a'.repeat(64) : sha256(wheelOf(wheel)).toString('hex')
   const attribute = requires === undefined ? '' : ` data-requires-python="${requires}"`
-  return `<a href="/files/${fileName(wheel)}#sha256=${digest}"${attribute}>${fileName(wheel)}</a>`
+  return `<a href="${wheel.base ?? ''}/files/${fileName(wheel)}#sha256=${digest}"${attribute}>${fileName(wheel)}</a>`
 }
 
 function fileName({ name, version, tag = 'py3-none-any', source }: FixtureWheel): string {

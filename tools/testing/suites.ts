@@ -33,7 +33,8 @@ export interface ProgramSuite extends Part {
 
 const below = (directory: string): string[] => globSync(`test/${directory}/**/*.test.ts`, { cwd: root }).toSorted()
 
-const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog)/.test(file)
+/** Downloads, unpacks and installs: of packages, and of images. */
+const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|images)/.test(file)
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const
@@ -59,6 +60,7 @@ function effortFor(name: string, long: boolean): Effort {
   if (name === 'guard') return long ? { cases: 1_000_000, seconds: 60 } : { cases: 50_000, seconds: 10 }
   if (name === 'inside') return long ? { cases: 500_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
   if (name === 'archives') return long ? { cases: 20_000, seconds: 30 } : { cases: 2000, seconds: 5 }
+  if (name === 'secrets') return long ? { cases: 1_000_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
   if (name === 'egress') return long ? { cases: 200_000, seconds: 30 } : { cases: 20_000, seconds: 5 }
   return long ? { cases: 40_000, seconds: 20 } : { cases: 4_000, seconds: 5 }
 }

@@ -305,13 +305,14 @@ impl Peer {
                 guest.machine.mount_given()?;
                 reply.send(&Empty {}).await
             }
-            Call::GuestStart => self.guest()?.start(inbound, reply).await,
+            // Apart, since every call has room for whichever it is.
+            Call::GuestStart => Box::pin(self.guest()?.start(inbound, reply)).await,
             Call::GuestCommand => {
                 let guest = self.guest()?;
                 guest.command(inbound.only().await?).await?;
                 reply.send(&Empty {}).await
             }
-            Call::GuestAccept => self.guest()?.accept(&self.offers, inbound, reply).await,
+            Call::GuestAccept => Box::pin(self.guest()?.accept(&self.offers, inbound, reply)).await,
         }
     }
 

@@ -6,7 +6,7 @@ import type { SandboxConfig } from '../schema/sandbox.ts'
 import { spellPath } from '../tree.ts'
 import { mergeLayers, withAbsolutePaths, type Layer } from './layer.ts'
 import type { Origin } from './origin.ts'
-import { policyOf, unusedKeys } from './policy.ts'
+import { placedOf, policyOf, unusedKeys } from './policy.ts'
 
 const layer = (kind: Origin['kind'], sandbox: SandboxConfig, more: Partial<Layer> = {}): Layer => ({
   sandbox,
@@ -104,7 +104,7 @@ test('a key that this version cannot honour stops the start, naming the key and 
   ]
   for (const [sandbox, key] of cases) {
     assert.throws(
-      () => policyOf(mergeLayers([layer('project', sandbox)])),
+      () => policyOf(mergeLayers([layer('project', sandbox)]), { hasOneSandbox: true }),
       (error) => {
         assert.ok(error instanceof GloveboxError)
         assert.equal(error.code, 'HOST_CANNOT')
@@ -115,6 +115,20 @@ test('a key that this version cannot honour stops the start, naming the key and 
       },
     )
   }
+})
+
+test('what takes several sandboxes is placed, and the sandbox of a tool has its limits over those of the server', () => {
+  const each = { risky: { limits: { memory: 1024 } } }
+  const merged = mergeLayers([
+    layer('project', { lifetime: 'call', pool: 2, limits: { memory: 512, pids: 7, idle: 1000 }, tools: { each } }),
+  ])
+  const policy = policyOf(merged)
+  const placed = placedOf(merged, policy)
+  assert.deepEqual(placed.placement, { lifetime: 'call', pool: 2, idleMs: 1000 })
+  assert.deepEqual(placed.each['risky']?.limits, { memoryBytes: 1024, pids: 7 })
+  assert.deepEqual(policy.limits, { memoryBytes: 512, pids: 7 })
+  const shared = mergeLayers([layer('project', { tools: { each: { risky: { lifetime: 'shared' } } } })])
+  assert.throws(() => placedOf(shared, policy), /^GloveboxError: project .*tools\.each\.risky/)
 })
 
 test('rules of the network grow from layer to layer, and its limits are those of the strongest', () => {
@@ -189,4 +203,13 @@ test('placement keys are legal everywhere and told as unused', () => {
     'pool',
     'limits.idle',
   ])
+})
+
+test('a workspace is a copy when nobody says otherwise, and --sync is for the one that any layer has', () => {
+  const flag = layer('flag', {}, { sync: 'no' })
+  const copied = policyOf(mergeLayers([layer('project', { workspace: { path: '/w', exclude: ['x'] } }), flag]))
+  assert.deepEqual(copied.workspace, { path: '/w', mode: 'copy', exclude: ['x'], sync: 'no' })
+  for (const sandbox of [{}, { workspace: { path: '/w', mode: 'write' } }] as const) {
+    assert.throws(() => mergeLayers([layer('project', sandbox), flag]), /--sync: there is no copied workspace/)
+  }
 })

@@ -23,10 +23,10 @@ export interface Placed {
  * only partly kept is worse than none.
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
-export function policyOf(merged: Merged, verb: { readonly placesSandboxes?: boolean } = {}): Policy {
+export function policyOf(merged: Merged, verb: { readonly hasOneSandbox?: boolean } = {}): Policy {
   const { sandbox, env, defaultLimits, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
-  if (verb.placesSandboxes !== true) refuseSeveralSandboxes(sandbox, origins)
+  if (verb.hasOneSandbox === true) refuseSeveralSandboxes(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
     driver: sandbox.driver ?? defaultPolicy.driver,

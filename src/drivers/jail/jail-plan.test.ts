@@ -79,3 +79,12 @@ test('the synthetic addresses are those that the launcher routes', () => {
     fixture('egress-synthetic.json'),
   )
 })
+
+test('a workspace that nobody has copied is refused: the directory itself is never what a sandbox gets instead', () => {
+  const plan: Plan = {
+    ...planTo(),
+    mounts: [{ source: '/p', target: '/workspace', access: 'copy', exec: false, owner: 'user', why: 'workspace' }],
+    workspace: { source: '/p', sync: null, exclude: [] },
+  }
+  assert.throws(() => toJailPlan(plan, options, false), /workspace: nobody has made a copy of \/p/)
+})

@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
-import type { JailEgress, JailMount, JailPlan } from '../../protocol/jail-plan.ts'
+import type { JailMount, JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan, PlanMount } from '../../policy/plan.ts'
-import type { EgressOptions, StartOptions } from '../driver.ts'
+import type { StartOptions } from '../driver.ts'
+import { toJailEgress } from '../launcher/egress.ts'
 import { noWayIn } from '../no-way-in.ts'
 
 /** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
@@ -77,8 +78,4 @@ function toJailMount({ source, target, access, exec, owner }: PlanMount): JailMo
     })
   }
   return { source, target, access, exec, owner }
-}
-
-function toJailEgress({ socket, tcpPorts, addresses }: EgressOptions): JailEgress {
-  return { socket, tcpPorts: [...new Set(tcpPorts)].toSorted((a, b) => a - b), addresses: [...new Set(addresses)] }
 }

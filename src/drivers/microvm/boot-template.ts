@@ -51,7 +51,7 @@ export function machineParts(host: MicrovmHost, shape: Shape): MachineParts {
   return {
     shape,
     kernel: image.kernel,
-    initrd: makeInitrd(images, image, inside.path),
+    initrd: makeInitrd(images, image, inside.path, inside.sha256),
     root: image.root,
     given: emptyGiven(images),
   }

@@ -116,7 +116,7 @@ async function giveTo(
       target,
       stable: why !== 'filesystem.read' && why !== 'workspace',
     }))
-    const packages = storeIn(host.places.data).packages
+    const packages = storeIn(host.places.data)
     const { path } = await packGiven(mounts, {
       store: host.images,
       packages,

@@ -11,6 +11,8 @@ export type HttpStart =
   | 'http'
   /** HTTP/2 in the clear, with prior knowledge (RFC 9113, 3.3). */
   | 'http2'
+  /** No HTTP, and taken for it by servers all the same: llhttp, which is Node's, reads these with any method. */
+  | 'mistakable'
   | 'other'
 
 /**
@@ -28,6 +30,7 @@ export function httpStart(bytes: Buffer): HttpStart {
   // First, so that the same bytes in other pieces are not something else.
   if (!mayBecomeRequest(line)) return 'other'
   if (/HTTP\/\d/i.test(line)) return 'http'
+  if (/\s(?:RTSP|ICE)\/\d/i.test(line)) return 'mistakable'
   return line.length < start.length ? 'other' : 'more'
 }
 

@@ -42,6 +42,7 @@ function judgeClear(first: Buffer, end: boolean, port: number): Finding {
   const start = httpStart(first)
   if (start === 'http') return { is: 'http' }
   if (start === 'http2') return refuse(protocol, 'HTTP/2 in the clear, of which not every request can be checked')
+  if (start === 'mistakable') return refuse(protocol, 'RTSP or ICE, which servers of HTTP may take for a request')
   if (start === 'more' && !end) return { is: 'more' }
   return port === 80 ? refuse(protocol, 'something other than HTTP on port 80') : { is: 'pass' }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
+import { eventually } from '../../../test/support/eventually.ts'
 import { encodeAnswer, encodeName, parseQuery, recordType, responseCode, type Answer } from '../dns/message.ts'
 import { hostLookup } from './host-lookup.ts'
 import { rememberLookups, type Lookup } from './lookup.ts'
@@ -22,7 +23,7 @@ test('a lookup is remembered for as long as it holds, and asked once for all who
   assert.deepEqual(await lookup('a'), ['192.0.2.2'])
 })
 
-test('three lookups run at once, and one that takes too long is given up', async () => {
+test('three lookups run at once, and one that takes too long, or waits too long for its turn, is given up', async () => {
   const waiting: (() => void)[] = []
   let running = 0
   const slow: Lookup = async () => {
@@ -35,12 +36,11 @@ test('three lookups run at once, and one that takes too long is given up', async
   const all = ['a', 'b', 'c', 'd', 'e'].map(async (name) => lookup(name))
   await assert.rejects(Promise.race(all), { code: 'ETIMEOUT' })
   assert.equal(running, 3)
-  const settled = Promise.allSettled(all)
-  while (waiting.length > 0) {
-    waiting.shift()?.()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  await settled
+  const ends = await Promise.allSettled(all)
+  assert.deepEqual([...new Set(ends.map(({ status }) => status))], ['rejected'])
+  assert.equal(running, 3, 'nobody who has gone is asked for')
+  for (const end of waiting) end()
+  await eventually(() => (running === 0 ? true : undefined))
 })
 
 test('a failure is not remembered', async () => {

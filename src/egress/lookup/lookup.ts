@@ -27,7 +27,7 @@ export function rememberLookups(
   async function ask(name: string): Promise<readonly string[]> {
     if (running >= maxAtOnce) {
       if (waiting.length >= maxWaiting) throw lookupError('EBUSY')
-      await new Promise<void>((resolve) => waiting.push(resolve))
+      await slot()
     }
     running += 1
     // What was given up still holds its thread until it ends.
@@ -41,6 +41,21 @@ export function rememberLookups(
     const [oldest] = known.keys()
     if (known.size > maxKnown && oldest !== undefined) known.delete(oldest)
     return addresses
+  }
+
+  /** Who waits too long for another's server leaves the line. */
+  async function slot(): Promise<void> {
+    const turn = Promise.withResolvers<void>()
+    waiting.push(turn.resolve)
+    try {
+      await within(turn.promise, timeoutMs)
+    } catch (error) {
+      const at = waiting.indexOf(turn.resolve)
+      // Its turn came while it left: the next one's, then.
+      if (at < 0) waiting.shift()?.()
+      else waiting.splice(at, 1)
+      throw error
+    }
   }
 
   return async (name) => {

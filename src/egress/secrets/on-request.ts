@@ -7,7 +7,7 @@ import type { Secrets, StrayPlaceholder } from './secrets.ts'
 /** Puts secrets into requests as they are forwarded, keeps placeholders from other hosts, and values out of answers. */
 export function onRequestFor(secrets: Secrets): OnRequest {
   return async (head) => {
-    const host: RequestHost = { name: hostOf(head.to), port: head.to.port }
+    const host: RequestHost = { name: hostOf(head.to), port: head.to.port, clear: !head.secure }
     const injected = secrets.injectRequest(host, head)
     if ('refused' in injected) {
       const { secret, why, fix } = injected.refused

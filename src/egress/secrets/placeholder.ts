@@ -21,5 +21,6 @@ export function newPlaceholder(name: string): Placeholder {
  * and last digits depend on what stands beside it. Base64 of hexadecimal digits has no digit in which the two alphabets differ.
  */
 export function tracesOf({ token }: Placeholder): Buffer[] {
-  return [Buffer.from(token), Buffer.from(token.toUpperCase()), ...coresOf(Buffer.from(token))]
+  const spelled = [Buffer.from(token), Buffer.from(token.toUpperCase())]
+  return [...spelled, ...spelled.flatMap(coresOf)]
 }

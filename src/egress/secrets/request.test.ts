@@ -158,3 +158,18 @@ test('an exposed secret is in the environment itself, and in no text of ours', (
 test('a sandbox has placeholders of its own', () => {
   assert.notEqual(one().placeholder, one().placeholder)
 })
+
+test('a secret whose TLS is read is not put into a request without, on a port that may be spoken on in both ways', () => {
+  const { secrets, placeholder } = one({ hosts: ['api.github.com', 'api.github.com:8443', 'api.github.com:80'] })
+  const clear = { name: 'api.github.com', port: 8443, clear: true }
+  assert.deepEqual(header(sent(secrets, request([]), clear), 'authorization'), [])
+  assert.match(
+    refusal(secrets, request([['Authorization', `Bearer ${placeholder}`]]), clear),
+    /^the placeholder of the secret TOKEN was sent to api\.github\.com:8443 without TLS/,
+  )
+  for (const host of [
+    { ...clear, clear: false },
+    { ...clear, port: 80 },
+  ])
+    assert.deepEqual(header(sent(secrets, request([]), host), 'authorization'), [`Bearer ${value}`])
+})

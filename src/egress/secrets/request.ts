@@ -17,7 +17,20 @@ export interface RequestHost {
   /** Lower case, no final dot. */
   readonly name: string
   readonly port: number
+  /** Without encryption. */
+  readonly clear?: boolean
 }
+
+/**
+ * Whether a secret may be in a request to this host. One whose TLS is read was meant to be under TLS: on a port that may be spoken on
+ * in both ways it is not put into what everybody on the way can read.
+ */
+export function mayGo(secret: Secret, { name, port, clear = false }: RequestHost): boolean {
+  return isBound(secret, name, port) && !(clear && secret.intercept && port !== httpPort)
+}
+
+/** Where nothing but HTTP is spoken: a host that is bound on it was meant so. */
+const httpPort = 80
 
 /** A secret with its value, in this process's memory. */
 export interface Held {
@@ -40,13 +53,13 @@ export function injectRequest(
   host: RequestHost,
   { held, traces }: { held: readonly Held[]; traces: readonly Trace[] },
 ): Injected {
-  const bound = held.filter(({ secret }) => isBound(secret, host.name, host.port))
+  const bound = held.filter(({ secret }) => mayGo(secret, host))
   // Looked for in what is left: a value may look like anything, a placeholder of another secret included.
   const stray = strayIn(
     bound.reduce((rest, each) => fill(rest, each, '').head, head),
     traces,
   )
-  if (stray !== undefined) return { refused: { secret: stray, ...whyStray(stray, host, bound) } }
+  if (stray !== undefined) return { refused: { secret: stray, ...whyStray(stray, host, held) } }
   const put: string[] = []
   let out = bound.length === 0 ? head : uncompressed(head)
   for (const each of bound) {
@@ -72,8 +85,14 @@ function strayIn({ method, path, headers }: RequestHead, traces: readonly Trace[
   return traceIn(Buffer.from([text, ...basic].join('\n'), 'latin1'), traces)
 }
 
-function whyStray(name: string, host: RequestHost, bound: readonly Held[]): { why: string; fix: string } {
-  const own = bound.find(({ secret }) => secret.name === name)
+function whyStray(name: string, host: RequestHost, held: readonly Held[]): { why: string; fix: string } {
+  const own = held.find(({ secret }) => secret.name === name && isBound(secret, host.name, host.port))
+  if (own !== undefined && !mayGo(own.secret, host)) {
+    return {
+      why: `the placeholder of the secret ${name} was sent to ${host.name}:${host.port} without TLS, and its TLS is what is read`,
+      fix: `ask for https://${host.name}:${host.port}, or leave "intercept" out of secrets.${name} where it speaks HTTP`,
+    }
+  }
   if (own === undefined) {
     return {
       why: `the placeholder of the secret ${name} was sent to ${host.name}:${host.port}, which it is not bound to`,

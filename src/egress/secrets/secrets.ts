@@ -3,7 +3,15 @@ import { GloveboxError } from '../../errors.ts'
 import { interceptedHosts, isBound, type Secret } from '../../policy/secrets.ts'
 import { newPlaceholder, tracesOf } from './placeholder.ts'
 import { byName, createRedactor, redactBytes, sameLength, type Needle } from './redact.ts'
-import { injectRequest, type Header, type Held, type Injected, type RequestHead, type RequestHost } from './request.ts'
+import {
+  injectRequest,
+  mayGo,
+  type Header,
+  type Held,
+  type Injected,
+  type RequestHead,
+  type RequestHost,
+} from './request.ts'
 import { createScanner, type Trace } from './scan.ts'
 
 /** A body had the placeholder of a secret that is not bound to where it was going. Nothing of it may go on. */
@@ -76,7 +84,7 @@ export class Secrets {
 
   /** Ends with `StrayPlaceholder` before the last byte of a placeholder that does not belong to this host has gone on. */
   scanBody(host: RequestHost, refused: (stray: StrayPlaceholder) => Error = (stray) => stray): Transform {
-    const traces = this.#traces.filter(({ secret }) => !isBound(secret, host.name, host.port))
+    const traces = this.#traces.filter(({ secret }) => !mayGo(secret, host))
     const scanner = createScanner(traces)
     return new Transform({
       transform(chunk: Buffer, _, done) {

@@ -3,12 +3,15 @@ import { findExecutables } from './executables.ts'
 import { installNpm } from './install.ts'
 import { chooseNode } from './nodes.ts'
 import { whileReachable } from '../reachable.ts'
+import { readNpmSettings, type NpmSettings } from './npm-settings.ts'
 import { npmTool } from './npm-tool.ts'
 import { lockDependencies, resolveRoots } from './resolve.ts'
 import { parseNpmSpec } from './spec.ts'
 
 export function npmEcosystem({ store, env, offline, progress, signal }: InstallOptions): Ecosystem {
-  const npm = (node: string, until = signal) => npmTool({ node, env, offline, signal: until })
+  let read: Promise<NpmSettings> | undefined
+  const settings = async (): Promise<NpmSettings> => (read ??= readNpmSettings(process.execPath, env, signal))
+  const npm = (node: string, until = signal) => npmTool({ node, env, offline, settings, signal: until })
 
   let asked = offline
   /** What needs the registry; one that is not there is found out within seconds, however patient npm is. */

@@ -1,9 +1,19 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import { runTool } from '../../system/run-tool.ts'
+import { synthetic } from '../../policy/network.ts'
+import { places } from '../../system/places.ts'
+import { reachOf } from '../installer/reach.ts'
+import { runInstaller } from '../installer/run-installer.ts'
+import { runTool, type ToolResult } from '../../system/run-tool.ts'
 import { offlineError, proxyFor, withoutCredentials, type Registry } from '../reachable.ts'
 import { findNpm } from './find-npm.ts'
+import { readNpmSettings, type NpmSettings } from './npm-settings.ts'
 
-/** npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. */
+/**
+ * npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. What speaks
+ * with a registry runs in a sandbox.
+ */
 export interface NpmTool {
   /** What it prints, parsed. @throws GloveboxError that names the registry when it cannot be reached */
   json(args: readonly string[], cwd: string): Promise<unknown>
@@ -20,7 +30,6 @@ export interface NpmTool {
 /** Laid over any configuration: what would run code, write elsewhere, or make the result depend on this machine. */
 const settings = [
   '--ignore-scripts=true',
-  '--audit=false',
   '--fund=false',
   '--update-notifier=false',
   '--global=false',
@@ -48,6 +57,8 @@ export function npmTool(options: {
   env: NodeJS.ProcessEnv
   offline: boolean
   signal: AbortSignal | undefined
+  /** Read once for several. */
+  settings?: () => Promise<NpmSettings>
 }): NpmTool {
   const { node, offline, signal } = options
   // NODE_OPTIONS could load code into npm, of which its own configuration knows nothing.
@@ -57,9 +68,43 @@ export function npmTool(options: {
     ? ['--offline=true']
     : ['--fetch-retries=1', '--fetch-retry-mintimeout=500', `--fetch-timeout=${stallMs}`]
 
+  const settingsHere = options.settings ?? (async () => readNpmSettings(node, env, signal))
+
+  /** What it keeps between runs is Glovebox's own: the user's npm is not handed what a sandbox has written. */
+  async function inSandbox(args: readonly string[], cwd: string): Promise<ToolResult> {
+    const { urls, more, read, env: inside, hostEnv } = await settingsHere()
+    const cache = join(places(env).cache, 'npm')
+    const temporary = join(cache, 'tmp')
+    mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    // The root is no directory that a sandbox sees.
+    const place = cwd === '/' ? temporary : cwd
+    const { address, port } = synthetic.proxy
+    const proxy = `http://${address}:${port}`
+    const fixed = [`--cache=${cache}`, `--proxy=${proxy}`, `--https-proxy=${proxy}`, '--noproxy=']
+    return runInstaller({
+      name: 'npm',
+      command: [
+        program.file,
+        ...program.prefix,
+        ...args,
+        ...settings,
+        `--audit=${args[0] === 'audit'}`,
+        ...quick,
+        ...fixed,
+        `--prefix=${place}`,
+      ],
+      cwd: place,
+      env: { ...inside, TMPDIR: temporary, NO_PROXY: '', no_proxy: '' },
+      hostEnv,
+      read,
+      write: [cache, ...(place === cwd ? [cwd] : [])],
+      reach: offline ? { allow: [], private: [] } : await reachOf(urls, more, signal),
+      signal,
+    })
+  }
+
   async function call(args: readonly string[], cwd: string): Promise<string> {
-    const words = [...program.prefix, ...args, ...settings, ...quick, `--prefix=${cwd}`]
-    const result = await runTool({ file: program.file, args: words, cwd, env, signal })
+    const result = await inSandbox(args, cwd)
     if (result.code === 0) return result.stdout
     throw await failure(result.stdout, result.stderr, args)
   }
@@ -103,16 +148,7 @@ export function npmTool(options: {
     json: async (args, cwd) => JSON.parse(await call(args, cwd)) as unknown,
     run: async (args, cwd) => void (await call(args, cwd)),
     async audit(cwd) {
-      const words = [
-        ...program.prefix,
-        'audit',
-        ...settings,
-        '--audit=true',
-        '--package-lock-only',
-        ...quick,
-        `--prefix=${cwd}`,
-      ]
-      const { stdout, stderr } = await runTool({ file: program.file, args: words, cwd, env, signal })
+      const { stdout, stderr } = await inSandbox(['audit', '--package-lock-only'], cwd)
       if (!/"auditReportVersion"/.test(stdout)) throw await failure(stdout, stderr, [])
       return JSON.parse(stdout) as unknown
     },

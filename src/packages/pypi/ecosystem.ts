@@ -7,6 +7,7 @@ import type { Resolution } from '../resolution.ts'
 import type { Executable } from '../store/record.ts'
 import { treeOf } from '../store/record.ts'
 import { executablesOf, installPypi } from './install.ts'
+import type { PipSettings } from './pip-settings.ts'
 import { pipTool, type PipTool } from './pip-tool.ts'
 import { findPythons, pipDriver, type Python } from './pythons.ts'
 import { parseRequirement } from './requirement.ts'
@@ -16,7 +17,13 @@ export function pypiEcosystem({ store, env, signal, progress, offline }: Install
   let found: Promise<Python[]> | undefined
   /** Asking each of them takes a while; they do not change while we install. */
   const pythonsHere = async (): Promise<Python[]> => (found ??= findPythons(env))
-  const pip = (driver: Python, until = signal) => pipTool({ driver, env, signal: until })
+  let index: Promise<string> | undefined
+  let settings: Promise<PipSettings> | undefined
+  const remembered = {
+    index: async (read: () => Promise<string>) => (index ??= read()),
+    settings: async (read: () => Promise<PipSettings>) => (settings ??= read()),
+  }
+  const pip = (driver: Python, until = signal) => pipTool({ driver, env, ...remembered, signal: until })
 
   let asked = false
   /** What needs the index; one that is not there is found out within seconds, however patient pip is. */

@@ -29,14 +29,8 @@ export async function installPypi(
   const requirements = join(tree, 'requirements.txt')
   const lines = resolution.entries.map(({ name, version, integrity }) => `${name}==${version} --hash=${integrity}\n`)
   writeFileSync(requirements, lines.join(''))
-  await pip.install(python, [
-    '--no-deps',
-    '--require-hashes',
-    '--no-compile',
-    '--no-warn-script-location',
-    '-r',
-    requirements,
-  ])
+  const fixed = ['--no-deps', '--require-hashes', '--no-compile', '--no-warn-script-location']
+  await pip.install(python, [...fixed, '-r', requirements], tree)
   relocateScripts(join(tree, 'bin'))
   await compile(tree, final, interpreter, env)
 }

@@ -1,12 +1,23 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import { runTool } from '../../system/run-tool.ts'
+import { synthetic } from '../../policy/network.ts'
+import { places } from '../../system/places.ts'
+import { reachOf } from '../installer/reach.ts'
+import { runInstaller } from '../installer/run-installer.ts'
+import { runTool, type ToolResult } from '../../system/run-tool.ts'
 import { offlineError, withoutCredentials } from '../reachable.ts'
+import { readPipSettings, type PipSettings } from './pip-settings.ts'
 import { pythonEnvironment, type Python } from './pythons.ts'
 
-/** pip with the user's own configuration (indexes, tokens, proxies), for one Python, and wheels only: nothing is built. */
+/**
+ * pip with the user's own configuration (indexes, tokens, proxies), for one Python, and wheels only: nothing is built. What
+ * speaks with an index runs in a sandbox.
+ */
 export interface PipTool {
-  /** `pip install` with these words. @throws GloveboxError that names the index when it cannot be reached */
-  install(target: string, words: readonly string[]): Promise<string>
+  /** `pip install` with these words; `tree`: what it may write into. @throws GloveboxError that names the index when it cannot be reached */
+  install(target: string, words: readonly string[], tree?: string): Promise<string>
   /** All versions in the index, the newest first; undefined when pip does not say. */
   versions(name: string): Promise<readonly string[] | undefined>
   /** The index that pip takes packages from. @throws GloveboxError when it does not say */
@@ -15,20 +26,52 @@ export interface PipTool {
   usualIndex(): Promise<string>
 }
 
-export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signal: AbortSignal | undefined }): PipTool {
+/** What holds over the user's configuration. */
+const fixedEnv = {
+  PIP_DISABLE_PIP_VERSION_CHECK: '1',
+  PIP_NO_INPUT: '1',
+  PIP_NO_COLOR: '1',
+  PIP_ROOT_USER_ACTION: 'ignore',
+  PIP_REQUIRE_VIRTUALENV: '0',
+  PIP_USER: '0',
+}
+
+export function pipTool(options: {
+  driver: Python
+  env: NodeJS.ProcessEnv
+  signal: AbortSignal | undefined
+  /** Where they are remembered for several of these, each a start of pip. */
+  index?: (read: () => Promise<string>) => Promise<string>
+  settings?: (read: () => Promise<PipSettings>) => Promise<PipSettings>
+}): PipTool {
   const { driver, signal } = options
-  const env = {
-    ...pythonEnvironment(options.env),
-    PIP_DISABLE_PIP_VERSION_CHECK: '1',
-    PIP_NO_INPUT: '1',
-    PIP_NO_COLOR: '1',
-    PIP_ROOT_USER_ACTION: 'ignore',
-    PIP_REQUIRE_VIRTUALENV: '0',
-    PIP_USER: '0',
+  const home = options.env['HOME'] ?? homedir()
+  const env = { ...pythonEnvironment(options.env), ...fixedEnv }
+
+  async function call(words: readonly string[], from: NodeJS.ProcessEnv = env): Promise<ToolResult> {
+    return runTool({ file: driver.path, args: ['-I', '-m', 'pip', ...words], cwd: '/', env: from, signal })
   }
 
-  async function call(words: readonly string[], from: NodeJS.ProcessEnv = env) {
-    return runTool({ file: driver.path, args: ['-I', '-m', 'pip', ...words], cwd: '/', env: from, signal })
+  /** What it keeps between runs is Glovebox's own: the user's pip is not handed what a sandbox has written. */
+  async function inSandbox(words: readonly string[], target: string, tree?: string): Promise<ToolResult> {
+    const read = async (): Promise<PipSettings> => readPipSettings({ call, index, env, home })
+    const settings = await (options.settings?.(read) ?? read())
+    const cache = join(places(env).cache, 'pip')
+    const temporary = join(cache, 'tmp')
+    mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    const { address, port } = synthetic.proxy
+    const fixed = [`--cache-dir=${cache}`, `--proxy=http://${address}:${port}`]
+    return runInstaller({
+      name: 'pip',
+      command: [driver.path, '-I', '-m', 'pip', ...fixed, ...words],
+      cwd: temporary,
+      env: { ...settings.env, ...fixedEnv, TMPDIR: temporary, NO_PROXY: '', no_proxy: '' },
+      hostEnv: settings.hostEnv,
+      read: [...settings.read, ...prefixOf(target)],
+      write: tree === undefined ? [cache] : [cache, tree],
+      reach: await reachOf(settings.urls, settings.more, signal),
+      signal,
+    })
   }
 
   /** Its help names the index that holds, after all files and variables, and without the password in it. */
@@ -41,7 +84,8 @@ export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signa
     })
   }
 
-  const index = async (): Promise<string> => indexWith(env)
+  const readIndex = async (): Promise<string> => indexWith(env)
+  const index = async (): Promise<string> => options.index?.(readIndex) ?? readIndex()
 
   async function usualIndex(): Promise<string> {
     const bare = Object.entries(env).filter(([name]) => !name.startsWith('PIP_'))
@@ -51,14 +95,21 @@ export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signa
   return {
     index,
     usualIndex,
-    async install(target, words) {
+    async install(target, words, tree) {
       const fixed = ['--only-binary=:all:', '--no-build-isolation', '--ignore-installed', '--retries=1', '--quiet']
-      const { code, stdout, stderr } = await call(['--python', target, 'install', ...fixed, ...words])
+      const { code, stdout, stderr } = await inSandbox(
+        ['--python', target, 'install', ...fixed, ...words],
+        target,
+        tree,
+      )
       if (code === 0) return stdout
       throw await failure(stderr)
     },
     async versions(name) {
-      const { code, stdout } = await call(['index', 'versions', name, '--ignore-requires-python', '--retries=1'])
+      const { code, stdout } = await inSandbox(
+        ['index', 'versions', name, '--ignore-requires-python', '--retries=1'],
+        driver.path,
+      )
       const list = /^Available versions: (.*)$/m.exec(stdout)?.[1]
       return code === 0 && list !== undefined ? list.split(',').map((version) => version.trim()) : undefined
     },
@@ -84,4 +135,10 @@ export function pipTool(options: { driver: Python; env: NodeJS.ProcessEnv; signa
       fix: 'the same with pip install --only-binary=:all: shows more',
     })
   }
+}
+
+/** A Python outside of the system's directories brings its library along. */
+function prefixOf(python: string): string[] {
+  const prefix = dirname(dirname(realpathSync(python)))
+  return prefix === '/usr' || prefix === '/' ? [] : [prefix]
 }

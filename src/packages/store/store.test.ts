@@ -8,8 +8,8 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { GloveboxError } from '../../errors.ts'
 import { canonicalJson } from '../canonical.ts'
 import { holding, tryHold } from './mutex.ts'
-import { publish } from './publish.ts'
-import { readRecord, treeOf } from './record.ts'
+import { publishPackage } from '../../../test/support/published.ts'
+import { readRecord, treeOf, type PackageRecord } from './record.ts'
 import { reapStaging, removeTree, stage } from './staging.ts'
 import { storeIn, type Store } from './store.ts'
 import { leadsOut, listTree } from './tree.ts'
@@ -24,24 +24,8 @@ beforeEach(() => {
 })
 afterEach(() => removeTree(root))
 
-function publishOne(key: string, files: Readonly<Record<string, string>>) {
-  const staged = stage(store, key)
-  for (const [name, text] of Object.entries(files)) {
-    const full = path.join(staged, 'tree', name)
-    mkdirSync(path.dirname(full), { recursive: true })
-    writeFileSync(full, text)
-  }
-  return publish(store, staged, {
-    key,
-    ecosystem: 'npm',
-    roots: [{ name: key, version: '1.0.0' }],
-    resolution: 'r',
-    abi: 'node',
-    packages: 1,
-    executables: {},
-    scripts: [],
-  })
-}
+const publishOne = (key: string, files: Readonly<Record<string, string>>): PackageRecord =>
+  publishPackage(store, key, files)
 
 test('a published package is read back, and its staging place is gone', async () => {
   const record = publishOne('a', { 'x/y.js': 'y', 'z.d.ts': 'z', 'empty.js': '' })

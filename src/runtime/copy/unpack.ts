@@ -35,10 +35,14 @@ const writeBytes = 1024 ** 2
 /**
  * Unpacks an archive of the inside's into `stage`, a directory of our own: regular files, directories, and links that stay
  * below. Each name is made anew (O_EXCL, O_NOFOLLOW) in a directory that was opened by descriptor, so nothing of what came
- * before leads a later entry elsewhere. Set-user-id bits and owners are not taken over. However many entries there are, no more
+ * before leads a later entry elsewhere. `any`: links that lead out are made too, for who follows none. Set-user-id bits and owners are not taken over. However many entries there are, no more
  * is held than the way to the last one.
  */
-export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): Unpacked {
+export function unpackInto(
+  stage: Directory,
+  onBytes: (bytes: number) => void,
+  links: 'below' | 'any' = 'below',
+): Unpacked {
   let top: { readonly kind: TarEntry['kind']; readonly name: Buffer | undefined } | undefined
   const open: Opened[] = []
   const leftOut = createLeftOut()
@@ -106,7 +110,7 @@ export function unpackInto(stage: Directory, onBytes: (bytes: number) => void): 
     { link, modified }: TarEntry,
     place: readonly Buffer[],
   ): void => {
-    if (!staysBelow(place.slice(1, -1), link)) {
+    if (links === 'below' && !staysBelow(place.slice(1, -1), link)) {
       const name = Buffer.concat(join(place.slice(1)))
       leftOut.add(untrusted(`${name.toString('utf8', 0, 200)} -> ${link.toString('utf8', 0, 200)}`))
       return

@@ -5,12 +5,12 @@ import { hasCode } from '../../system/error-code.ts'
 import { createLeftOut } from '../copy/left-out.ts'
 import { copyFile, copyTools } from './copy-file.ts'
 import { hashOf } from './hash-file.ts'
-import type { Manifest, Original } from './manifest.ts'
+import type { Original } from './manifest.ts'
 import { bytesOf, joined, shown, type TreePath } from './path.ts'
 import { breathing, changedAt, entryOf, treeLimits } from './tree.ts'
 
 export interface CopiedIn {
-  readonly manifest: Manifest
+  readonly manifest: Map<TreePath, Original>
   readonly files: number
   readonly bytes: number
   /** What is no file, directory or link, and what we may not read. Untrusted text. */

@@ -122,14 +122,14 @@ export function unaskedScripts(text: string): string | undefined {
   }
 }
 
-/** Whether a link leads out of the tree that it is in: upwards, or by an absolute path. */
+/**
+ * Whether a link may lead out of the tree that it is in: by an absolute path, by more steps up than there are, or by a step up behind a
+ * name, which goes up from wherever a link of that name leads.
+ */
 export function leadsOut(path: TreePath, target: string): boolean {
   if (target.startsWith('/')) return true
-  let depth = path.split('/').length - 1
-  for (const part of target.split('/')) {
-    if (part === '..') depth -= 1
-    else if (part !== '' && part !== '.') depth += 1
-    if (depth < 0) return true
-  }
-  return false
+  const parts = target.split('/').filter((part) => part !== '' && part !== '.')
+  const up = parts.findIndex((part) => part !== '..')
+  const steps = up < 0 ? parts.length : up
+  return steps > path.split('/').length - 1 || parts.slice(steps).includes('..')
 }

@@ -9,7 +9,7 @@ import { clear } from './clear.ts'
 import { finishSession } from './finish.ts'
 import type { SyncReport } from './report.ts'
 import { restore } from './restore.ts'
-import { listSessions, removeSession, takeOver, type Session } from './session.ts'
+import { isDeclined, listSessions, removeSession, takeOver, type Session } from './session.ts'
 import { previewSync, type SyncWord } from './sync.ts'
 
 /** A copy whose changes are not taken over yet. */
@@ -18,8 +18,8 @@ export interface CopyListed {
   readonly server: string
   readonly workspace: string
   readonly startedMs: number
-  /** `running`: it belongs to a sandbox that runs. `unfinished`: to a process that is gone. `elsewhere`: nobody here can tell. */
-  readonly state: 'running' | 'unfinished' | 'elsewhere'
+  /** `running`: it belongs to a sandbox that runs. `kept`: somebody said no to it. `unfinished`: its process is gone. `elsewhere`: nobody here can tell. */
+  readonly state: 'running' | 'kept' | 'unfinished' | 'elsewhere'
   readonly copy: string
 }
 
@@ -38,14 +38,17 @@ export interface BackupListed {
 export function listWorkspaces(): { copies: CopyListed[]; backups: BackupListed[] } {
   const all = places(process.env)
   return {
-    copies: listSessions(all).map(({ about, owner, files }) => ({
-      id: about.id,
-      server: about.server,
-      workspace: about.workspace,
-      startedMs: about.startedMs,
-      state: owner === 'gone' ? 'unfinished' : owner === 'elsewhere' ? 'elsewhere' : 'running',
-      copy: files,
-    })),
+    copies: listSessions(all).map((session) => {
+      const { about, files } = session
+      return {
+        id: about.id,
+        server: about.server,
+        workspace: about.workspace,
+        startedMs: about.startedMs,
+        state: stateOf(session),
+        copy: files,
+      }
+    }),
     backups: listBackups(all).map(({ name, directory, about }) => ({
       name,
       workspace: about.workspace,
@@ -57,6 +60,12 @@ export function listWorkspaces(): { copies: CopyListed[]; backups: BackupListed[
       directory,
     })),
   }
+}
+
+function stateOf(session: Session): CopyListed['state'] {
+  if (session.owner === 'elsewhere') return 'elsewhere'
+  if (session.owner !== 'gone') return 'running'
+  return isDeclined(session) ? 'kept' : 'unfinished'
 }
 
 /** What a copy has that the workspace has not, without touching either. */

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { isWithin } from '../../policy/paths.ts'
+import type { SentWorkspace } from '../../drivers/driver.ts'
 import type { Plan, PlanWorkspace } from '../../policy/plan.ts'
 import type { Recorder } from '../../protocol/facts.ts'
 import { openDirectory } from '../../system/directory.ts'
@@ -14,6 +15,7 @@ import { excludeBy } from './leave-out.ts'
 import type { TreePath } from './path.ts'
 import type { SyncReport } from './report.ts'
 import {
+  isDeclined,
   keepManifest,
   listSessions,
   makeSession,
@@ -27,6 +29,8 @@ import {
 export interface OpenedWorkspace {
   /** With the copy where the original would be. */
   readonly plan: Plan
+  /** Where the driver sends the copy: how. */
+  readonly sent: SentWorkspace | undefined
   /** Of a sandbox that has ended: takes its changes over, as was asked for, and says what came of it. Throws nothing: the copy stays then. */
   finish(): Promise<SyncReport>
   /** Of a sandbox that was not started. What it may have done before it was stopped stays in the copy. */
@@ -44,8 +48,10 @@ export async function openWorkspace(options: {
   readonly record: Recorder
   readonly json: boolean
   readonly signal: AbortSignal
+  /** Its sandbox sees no directory of the host: the copy goes over the channel. */
+  readonly send: boolean
 }): Promise<OpenedWorkspace> {
-  const { plan, workspace, id, record, signal, json } = options
+  const { plan, workspace, id, record, signal, json, send } = options
   const choice = workspace.sync ?? (onTerminal() ? 'ask' : undefined)
   if (choice === 'ask' && !onTerminal()) {
     throw new GloveboxError('USAGE', 'workspace: there is no terminal to ask on whether changes are taken over', {
@@ -55,8 +61,10 @@ export async function openWorkspace(options: {
   const end = { choice, json, record }
   await finishEarlier(workspace.source, end)
   const session = sessionFor(plan, workspace, id)
+  let sent: SentWorkspace | undefined
   try {
-    const copied = await copyAll(session, signal)
+    const copied = await copyAll(session, { signal, send })
+    if (send) sent = (await import('./send.ts')).sentWorkspace(session, copied.manifest)
     record({
       fact: 'workspace-in',
       workspace: workspace.source,
@@ -70,7 +78,8 @@ export async function openWorkspace(options: {
     throw ofThisHost(error)
   }
   return {
-    plan: withCopy(plan, realpathSync(session.files)),
+    plan: send ? plan : withCopy(plan, realpathSync(session.files)),
+    sent,
     finish: async () => finishSession(session, end),
     abandon: async () => void (await finishSession(session, { ...end, choice: 'no' })),
   }
@@ -81,7 +90,7 @@ async function finishEarlier(source: string, end: Parameters<typeof finishSessio
   const all = places(process.env)
   for (const left of listSessions(all)) {
     const isUnused = left.owner === 'gone' && manifestOf(left) === undefined
-    if (left.owner !== 'gone' || (left.about.workspace !== source && !isUnused)) continue
+    if (left.owner !== 'gone' || isDeclined(left) || (left.about.workspace !== source && !isUnused)) continue
     const session = takeOver(left, all, { force: false })
     // Nothing ever ran in what was not copied to its end.
     if (session !== undefined && isUnused) removeSession(session)
@@ -112,7 +121,10 @@ function deniedIn({ deny, mounts }: Plan, source: string): TreePath[] {
   })
 }
 
-async function copyAll(session: Session, signal: AbortSignal): Promise<Awaited<ReturnType<typeof copyIn>>> {
+async function copyAll(
+  session: Session,
+  { signal, send }: { readonly signal: AbortSignal; readonly send: boolean },
+): Promise<Awaited<ReturnType<typeof copyIn>>> {
   const { about, files } = session
   const progress = amountOf('copying the workspace', process.stderr)
   let bytes = 0
@@ -127,8 +139,9 @@ async function copyAll(session: Session, signal: AbortSignal): Promise<Awaited<R
       onBytes: (more) => progress.show((bytes += more)),
       signal,
     })
+    const out = send ? (await import('./send.ts')).withoutLinksOut(session, copied.manifest) : []
     keepManifest(session, copied.manifest)
-    return copied
+    return { ...copied, leftOut: [...copied.leftOut, ...out] }
   } finally {
     progress.clear()
     copy.close()

@@ -8,8 +8,8 @@ export interface SyncReport {
   readonly workspace: string
   /** The sandbox's. */
   readonly id: string
-  /** `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed'
+  /** `lost`: it was sent to the sandbox, and did not come back. `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
+  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
   readonly added: number
   readonly changed: number
   readonly deleted: number

@@ -107,13 +107,60 @@ export function takeOver(session: Session, places: Places, options: { readonly f
   return { ...session, directory, files: join(directory, 'files'), owner: 'us' }
 }
 
+const declinedName = 'declined'
+
+/** Somebody said no: it is kept for them, and no later start takes it over by itself. */
+export function markDeclined({ directory }: Session): void {
+  writeWhole(join(directory, declinedName), '')
+}
+
+export function isDeclined({ directory }: Session): boolean {
+  return isThere(join(directory, declinedName))
+}
+
+const sentName = 'sent'
+
+/** From here on the copy is worked in elsewhere: until it has come back, what is here has no changes in it. */
+export function markSent({ directory }: Session): void {
+  writeWhole(join(directory, sentName), '')
+}
+
+/** What came back, whole, with the copy in it as `copy`. */
+export function returnedOf({ directory }: Session): string {
+  return join(directory, 'returned')
+}
+
+/** Puts what came back in the place of what was sent. Interrupted, it is done again by whoever looks next. */
+export function takeReturned(session: Session): void {
+  const returned = join(returnedOf(session), 'copy')
+  if (isThere(returned)) {
+    clearAway(session.files)
+    renameSync(returned, session.files)
+    rmSync(join(session.directory, sentName), { force: true })
+  }
+  clearAway(returnedOf(session))
+}
+
+/** Whether it was sent, and did not come back: its changes are gone with the sandbox. */
+export function isLost(session: Session): boolean {
+  return isThere(join(session.directory, sentName))
+}
+
+/** A directory of ours, with all that a sandbox has made in it. Nothing where nothing is. */
+export function clearAway(directory: string): void {
+  if (!isThere(directory)) return
+  clear(directory)
+  rmdirSync(directory)
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
 /** With all that is in it. The manifest first: what is left half of a copy is none. */
 export function removeSession({ directory, files }: Session): void {
   rmSync(join(directory, manifestName), { force: true })
-  if (lstatSync(files, { throwIfNoEntry: false }) !== undefined) {
-    clear(files)
-    rmdirSync(files)
-  }
+  for (const each of [files, join(directory, 'back'), join(directory, 'returned')]) clearAway(each)
   rmSync(directory, { recursive: true, force: true })
 }
 

@@ -6,7 +6,7 @@ import { leaveOutOf } from './leave-out.ts'
 import type { Manifest } from './manifest.ts'
 import { openMerge, type Merge } from './merge.ts'
 import { emptyReport, foundReport, mergedReport, type SyncReport } from './report.ts'
-import { manifestOf, removeSession, type Session } from './session.ts'
+import { isLost, manifestOf, markDeclined, removeSession, takeReturned, type Session } from './session.ts'
 
 export type SyncWord = 'ask' | 'yes' | 'no'
 
@@ -37,6 +37,11 @@ export async function syncBack(session: Session, options: SyncOptions): Promise<
     removeSession(session)
     return emptyReport(about, 'unchanged')
   }
+  takeReturned(session)
+  if (isLost(session)) {
+    removeSession(session)
+    return emptyReport(about, 'lost')
+  }
   return withMerge(session, original, options, async (merge) => {
     const { found } = merge
     const preview = foundReport(about, found, session.files)
@@ -44,7 +49,10 @@ export async function syncBack(session: Session, options: SyncOptions): Promise<
       removeSession(session)
       return { ...preview, state: 'unchanged', copy: null }
     }
-    if (options.choice === 'no' || (options.choice === 'ask' && !(await options.ask(preview)))) return preview
+    if (options.choice === 'no' || (options.choice === 'ask' && !(await options.ask(preview)))) {
+      markDeclined(session)
+      return preview
+    }
     const merged = await merge.apply({ ...options, about, all: options.choice !== undefined })
     const report = mergedReport(about, found, merged, session.files)
     if (report.state === 'synced') removeSession(session)

@@ -114,7 +114,7 @@ impl Machine for Own {
 }
 
 /// A monitor that was told not to reboot takes this for the end (QEMU's -no-reboot, Firecracker); switching the power off
-/// it may not notice.
+/// it may not notice. That the kernel resets the processor, and does not jump into the firmware, its command line says.
 pub fn stop() -> Errno {
     // SAFETY: takes a number. Needs CAP_SYS_BOOT. Nothing has to be written out: there are no writable drives.
     match checked(unsafe { libc::reboot(libc::RB_AUTOBOOT) }.into()) {

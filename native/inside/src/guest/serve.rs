@@ -60,7 +60,8 @@ fn failed(error: std::io::Error) -> Fault {
 fn offer(children: &Rc<Children>) -> Outcome<Rc<Offer>> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open("/", flags, Mode::empty()).step(STAGE, || "open /".into())?;
-    let identity = Rc::new(Identity::draw(0).map_err(|status| Fault::host(STAGE, status.message))?);
+    let identity =
+        Rc::new(Identity::nobody().map_err(|status| Fault::host(STAGE, status.message))?);
     let launcher = Program {
         path: "/proc/self/exe".into(),
         arguments: vec!["jail".into(), "--in-guest".into()],

@@ -5,6 +5,7 @@ import { holding } from '../../../system/mutex.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
 import { asOneId, requireApart } from './apart.ts'
 import { fileDigest, imageDigest } from './digest.ts'
+import { damagedFiles } from './images.ts'
 import { packErofs } from './erofs.ts'
 import { takeKernel } from './kernel.ts'
 import type { Progress } from './progress.ts'
@@ -51,7 +52,7 @@ export async function buildImage(recipe: Recipe, options: BuildOptions): Promise
     progress({ step: 'packing', share: 0.85 })
     await packErofs(tree.root, join(image, imageFiles.root), {
       times: 'fixed',
-      compress: true,
+
       env,
       by: asOneId,
       signal,
@@ -97,12 +98,15 @@ export async function publishImage(
   const record: ImageRecord = { schema: 'glovebox/image/1', digest, ...facts, files, builtAt: new Date().toISOString() }
   const text = `${JSON.stringify(record, undefined, 2)}\n`
   const target = join(store.root, digest)
-  if (existsSync(target)) {
+  const there = readImage(store, digest)
+  if (there !== undefined && (await damagedFiles(there)).length === 0) {
     // The same bytes, made again: only what is told of them may be newer.
     writeWhole(join(target, 'image.json'), text)
     rmSync(image, { recursive: true })
   } else {
     writeWhole(join(image, 'image.json'), text)
+    // One that somebody wrote to goes with our own directory.
+    if (existsSync(target)) renameSync(target, `${image}-damaged`)
     renameSync(image, target)
   }
   const published = readImage(store, digest)

@@ -10,7 +10,8 @@ export const fixedTime = 946_684_800
 const latest = '4102444800'
 
 /**
- * A read-only file system out of a tree. Every file belongs to root; the same tree gives the same bytes.
+ * A read-only file system out of a tree. Every file belongs to root; the same tree gives the same bytes. Not compressed: an
+ * emulated processor takes half as long again to start Python from lz4 (docs/decisions/0020).
  * @throws GloveboxError FAILED with what mkfs.erofs(1) says
  */
 export async function packErofs(
@@ -19,8 +20,6 @@ export async function packErofs(
   options: {
     /** `fixed`: one time for all, `kept`: each file's own. */
     readonly times: 'fixed' | 'kept'
-    /** By lz4, the only way that Debian's kernel reads. */
-    readonly compress: boolean
     readonly env: NodeJS.ProcessEnv
     /** What the command is started by. */
     readonly by?: (command: readonly string[]) => [file: string, ...args: string[]]
@@ -31,7 +30,7 @@ export async function packErofs(
   const times =
     options.times === 'fixed' ? { T: [`-T${fixedTime}`], epoch: {} } : { T: [], epoch: { SOURCE_DATE_EPOCH: latest } }
   // Without extended attributes: a label of this host's (security.selinux) means nothing elsewhere.
-  const flags = [...(options.compress ? ['-zlz4'] : []), '-x-1', ...times.T, `-U${uuid}`, '--all-root', '--quiet']
+  const flags = ['-x-1', ...times.T, `-U${uuid}`, '--all-root', '--quiet']
   const command = ['mkfs.erofs', ...flags, target, tree]
   const [file = '', ...args] = options.by?.(command) ?? command
   const run = await runTool({

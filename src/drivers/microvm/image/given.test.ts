@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -9,7 +10,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -19,7 +19,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { publishPackage } from '../../../../test/support/published.ts'
 import { unlessPresent } from '../../../../test/support/requirement.ts'
+import { treeOf } from '../../../packages/store/record.ts'
+import { removeTree } from '../../../packages/store/staging.ts'
+import { storeIn } from '../../../packages/store/store.ts'
 import { emptyGiven, givenBytes, packGiven, type Given, type GivenMount } from './given.ts'
 import { imageStore } from './store.ts'
 import { missingTools } from './tools.ts'
@@ -42,12 +46,12 @@ beforeEach(() => {
   chmodSync(join(source, 'sub'), 0o750)
 })
 
-afterEach(() => rmSync(base, { recursive: true }))
+afterEach(() => removeTree(base))
 
 async function pack(mounts: readonly GivenMount[], deny: readonly string[] = []): Promise<Given> {
   const directory = mkdtempSync(join(base, 'sandbox-'))
   const store = imageStore({ data: join(base, 'data'), cache: join(base, 'cache') })
-  return packGiven(mounts, { store, packages: join(base, 'store/packages'), directory, deny, env: process.env })
+  return packGiven(mounts, { store, packages: storeIn(base), directory, deny, env: process.env })
 }
 
 /** What is in a drive, by the tools of the file system itself. */
@@ -111,13 +115,31 @@ test('what changes seldom is packed once, and again when it has changed', { skip
 })
 
 test('packages are known by their keys', { skip }, async () => {
-  const tree = join(base, 'store/packages/0123/tree')
-  mkdirSync(tree, { recursive: true })
-  writeFileSync(join(tree, 'index.js'), '1')
+  const { key } = publishPackage(storeIn(base), '0123', { 'index.js': '1' })
+  const tree = treeOf(storeIn(base), key)
   const first = await pack([{ source: tree, target: tree }])
   assert.ok(!first.isFresh)
   assert.equal((await pack([{ source: tree, target: tree }])).path, first.path)
   assert.equal(readFileSync(join(extracted(first), '0/index.js'), 'utf8'), '1')
+})
+
+test('a package that somebody wrote to is refused, and is not there later under its key', { skip }, async () => {
+  const store = storeIn(base)
+  const { key } = publishPackage(store, '0123', { 'index.js': 'honest' })
+  const tree = treeOf(store, key)
+  const file = join(tree, 'index.js')
+  chmodSync(file, 0o644)
+  writeFileSync(file, 'stolen')
+  await assert.rejects(pack([{ source: tree, target: tree }]), /is not what was installed/)
+  assert.ok(!existsSync(join(base, 'cache/given')))
+  writeFileSync(file, 'honest')
+  assert.equal(
+    readFileSync(join(extracted(await pack([{ source: tree, target: tree }])), '0/index.js'), 'utf8'),
+    'honest',
+  )
+  const stranger = join(store.packages, 'no-record/tree')
+  mkdirSync(stranger, { recursive: true })
+  assert.ok((await pack([{ source: stranger, target: '/x' }])).isFresh, 'what only lies there is no package')
 })
 
 test('packing leaves what it packs alone: its change times are how packages are verified', { skip }, async () => {

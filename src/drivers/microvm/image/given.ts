@@ -3,7 +3,10 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, 
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { sha256 } from '../../../packages/canonical.ts'
+import { readRecord } from '../../../packages/store/record.ts'
 import { removeTree } from '../../../packages/store/staging.ts'
+import type { Store } from '../../../packages/store/store.ts'
+import { verifyBeforeStart } from '../../../packages/store/verify.ts'
 import { packErofs } from './erofs.ts'
 import { gather, walk, type Found } from './gather.ts'
 import { evict } from './given-cache.ts'
@@ -29,8 +32,7 @@ export interface Given {
 
 export interface GivenOptions {
   readonly store: ImageStore
-  /** `KEY/tree` of the package store lies below. */
-  readonly packages: string
+  readonly packages: Store
   /** Of the sandbox: where a drive is made that nobody else will want. */
   readonly directory: string
   /** Paths of the host that the sandbox does not see: an empty one stands for each. */
@@ -74,40 +76,53 @@ async function fresh(mounts: readonly GivenMount[], options: GivenOptions): Prom
 
 /** Named by what the kernel says of each file (`stamps`), or by a package's key, which stands for its contents. */
 async function cached(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
-  const keyOf = (): string => {
-    const parts = mounts.map(
-      ({ source }, index) => keyInStore(source, options) ?? look([{ source, target: String(index) }], options),
-    )
-    return sha256(JSON.stringify([1, options.deny, parts]))
-  }
-  const key = keyOf()
+  const { key, leftOut } = named(mounts, options)
   const path = join(options.store.given, `${key}.erofs`)
-  const left = (): string[] => look(mounts, options).flatMap(({ leftOut }) => leftOut)
   if (existsSync(path)) {
     // Its last use, by which the oldest go first.
     utimesSync(path, new Date(), new Date())
-    return {
-      path,
-      isFresh: false,
-      leftOut: mounts.every((each) => keyInStore(each.source, options) !== undefined) ? [] : left(),
-    }
+    return { path, isFresh: false, leftOut }
   }
-  const found = look(mounts, options)
   const made = join(options.directory, 'given.erofs')
-  await pack(found, made, options)
-  const leftOut = found.flatMap((each) => each.leftOut)
+  const before = look(mounts, options)
+  await pack(before, made, options)
   // Somebody wrote to it meanwhile: good for this sandbox, and not under that name.
-  if (keyOf() !== key) return { path: made, isFresh: true, leftOut }
+  const isSame =
+    (await arePackages(mounts, options)) &&
+    JSON.stringify(look(mounts, options)) === JSON.stringify(before) &&
+    named(mounts, options).key === key
+  if (!isSame) return { path: made, isFresh: true, leftOut }
   mkdirSync(options.store.given, { recursive: true, mode: 0o700 })
   evict(options.store.given)
   if (!moved(made, path)) return { path: made, isFresh: true, leftOut }
   return { path, isFresh: false, leftOut }
 }
 
+/** Packages bring no sockets, and are readable: only others are looked at. */
+function named(mounts: readonly GivenMount[], options: GivenOptions): { key: string; leftOut: string[] } {
+  const parts = mounts.map(({ source }) => keyInStore(source, options) ?? walk(source, new Set(options.deny)))
+  const leftOut = parts.flatMap((part) => (typeof part === 'string' ? [] : part.leftOut))
+  return { key: sha256(JSON.stringify([1, options.deny, parts])), leftOut }
+}
+
 /** `packages/KEY/tree/…`, whose contents never change. */
 function keyInStore(source: string, { packages }: GivenOptions): string | undefined {
-  if (!source.startsWith(`${packages}/`)) return undefined
-  return source.slice(packages.length + 1)
+  return source.startsWith(`${packages.packages}/`) ? source.slice(packages.packages.length + 1) : undefined
+}
+
+/**
+ * What a package's key stands for is what was installed: one that was tampered with must not live on in a drive after the store
+ * has been put right. As files are the same before and after this, those that were copied are the ones that it has seen.
+ * @throws GloveboxError REFUSED
+ */
+async function arePackages(mounts: readonly GivenMount[], options: GivenOptions): Promise<boolean> {
+  const keys = new Set(mounts.flatMap(({ source }) => keyInStore(source, options)?.split('/', 1) ?? []))
+  for (const key of keys) {
+    const record = readRecord(options.packages, key)
+    if (record === undefined) return false
+    await verifyBeforeStart(options.packages, record)
+  }
+  return true
 }
 
 function look(mounts: readonly GivenMount[], { deny }: GivenOptions): Found[] {
@@ -131,7 +146,7 @@ async function pack(found: readonly Found[], path: string, options: GivenOptions
   try {
     mkdirSync(tree, { recursive: true, mode: 0o700 })
     gather(found, tree, options.signal)
-    await packErofs(tree, path, { times: 'kept', compress: false, env: options.env, signal: options.signal })
+    await packErofs(tree, path, { times: 'kept', env: options.env, signal: options.signal })
     truncateTo(path, givenBytes)
   } finally {
     removeTree(tree)

@@ -22,12 +22,17 @@ export function modulesArchive(modules: readonly LoadedModule[]): Buffer {
  * other are one (buffer-format.rst, "initramfs"), so that the image needs no rebuilding when the binary changes.
  * @returns the path of the file, made when it is not there yet
  */
-export function makeInitrd(store: ImageStore, image: Image, insideBinary: string): string {
-  const inside = readFileSync(insideBinary)
-  const path = join(store.initrds, `${sha256(`${sha256(inside)} ${image.record.files.modules.sha256}`)}.cpio`)
+export function makeInitrd(
+  store: ImageStore,
+  image: Image,
+  insideBinary: string,
+  /** Of the binary, where it is known. */
+  insideSha256: string = sha256(readFileSync(insideBinary)),
+): string {
+  const path = join(store.initrds, `${sha256(`${insideSha256} ${image.record.files.modules.sha256}`)}.cpio`)
   if (!existsSync(path)) {
     const modules = readFileSync(image.modules)
-    const init = cpioOf([{ path: 'init', mode: 0o755, data: inside }])
+    const init = cpioOf([{ path: 'init', mode: 0o755, data: readFileSync(insideBinary) }])
     writeWhole(path, Buffer.concat([init, modules]), 0o600)
   }
   return path

@@ -24,6 +24,9 @@ export function recipesDirectory(): string {
   return join(packageRoot(), 'images')
 }
 
+/** Raised when images of an equal recipe come out another way: the file system's options, modules, what is added. */
+const version = '2'
+
 const scripts = ['setup.sh', 'kernel.sh', 'customize.sh', 'one-id.pl']
 
 /** @throws GloveboxError NOT_FOUND for a name that is none */
@@ -34,7 +37,7 @@ export function readRecipe(name: string, directory: string = recipesDirectory())
   }
   const text = readFileSync(join(directory, `${name}.json`), 'utf8')
   const { suite, kernel, packages } = JSON.parse(text) as Omit<Recipe, 'name' | 'sha256'>
-  const parts = [text, ...scripts.map((script) => readFileSync(join(directory, script), 'utf8'))]
+  const parts = [version, text, ...scripts.map((script) => readFileSync(join(directory, script), 'utf8'))]
   return { name, suite, kernel, packages, sha256: sha256(parts.map(sha256).join(' ')) }
 }
 

@@ -25,14 +25,14 @@ export const toolsOf: Readonly<Record<'recipe' | 'pack', readonly Tool[]>> = {
 const alwaysLooked = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** PATH with the directories of administrators' programs. */
-export function toolPath(env: NodeJS.ProcessEnv): string {
+export function toolPath(env: NodeJS.ProcessEnv, also: readonly string[] = alwaysLooked): string {
   const own = (env['PATH'] ?? '').split(delimiter).filter((directory) => directory.startsWith('/'))
-  return [...new Set([...own, ...alwaysLooked])].join(delimiter)
+  return [...new Set([...own, ...also])].join(delimiter)
 }
 
 /** @throws GloveboxError HOST_CANNOT naming each that is missing, with the line that installs them */
-export function requireTools(tools: readonly Tool[], env: NodeJS.ProcessEnv): void {
-  const missing = missingTools(tools, env)
+export function requireTools(tools: readonly Tool[], env: NodeJS.ProcessEnv, also?: readonly string[]): void {
+  const missing = missingTools(tools, env, also)
   if (missing.length === 0) return
   const packages = [...new Set(missing.map((tool) => packageOf[tool]))]
   throw new GloveboxError('HOST_CANNOT', `${missing.join(', ')}: not installed, and images are made with it`, {
@@ -40,8 +40,12 @@ export function requireTools(tools: readonly Tool[], env: NodeJS.ProcessEnv): vo
   })
 }
 
-export function missingTools(tools: readonly Tool[], env: NodeJS.ProcessEnv): Tool[] {
-  const directories = toolPath(env).split(delimiter)
+export function missingTools(
+  tools: readonly Tool[],
+  env: NodeJS.ProcessEnv,
+  also: readonly string[] = alwaysLooked,
+): Tool[] {
+  const directories = toolPath(env, also).split(delimiter)
   return tools.filter((tool) => !directories.some((directory) => isExecutable(join(directory, tool))))
 }
 

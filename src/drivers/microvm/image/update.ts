@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { buildImage, type BuildOptions } from './build.ts'
-import { currentImage, whyStale } from './images.ts'
+import { currentImage, damagedFiles, whyStale } from './images.ts'
 import { newerPackages, type NewerPackage } from './newer.ts'
 import type { Recipe } from './recipe.ts'
 import type { Image, ImagePackage, ImageRecord } from './record.ts'
@@ -31,7 +31,8 @@ export async function updateImage(recipe: Recipe, options: BuildOptions): Promis
   const stale = whyStale(current, recipe, { version: process.version, bytes: statSync(node).size })
   progress({ step: 'asking for newer packages', share: 0.01 })
   const newer = await newerPackages(current, recipe, { store, env, signal })
-  const reasons = [...(stale === undefined ? [] : [stale]), ...counted(newer)]
+  const damaged = (await damagedFiles(current)).map((file) => `its ${file} is not what was built`)
+  const reasons = [...(stale === undefined ? [] : [stale]), ...damaged, ...counted(newer)]
   if (reasons.length === 0) return { image: current, isNew: false, reasons, changes: [] }
   const image = await buildImage(recipe, options)
   const isNew = image.record.digest !== current.record.digest

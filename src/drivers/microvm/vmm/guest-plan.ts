@@ -4,8 +4,9 @@ import { isWithin } from '../../../policy/paths.ts'
 import { systemConfiguration, systemPrograms } from '../../../policy/system-paths.ts'
 import type { SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
-import type { JailEgress, JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
+import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { StartOptions } from '../../driver.ts'
+import { toJailEgress } from '../../launcher/egress.ts'
 
 /** Where the guest's second drive is mounted, with what is on it called by its number. */
 const givenDirectory = '/run/glovebox/given'
@@ -120,7 +121,7 @@ export function toGuestPlan(
     allowDegraded: plan.allowDegraded,
     channel: channel ? { socket: sockets.channel } : null,
     hold,
-    egress: egress === undefined ? null : { socket: sockets.egress, ...opened(egress) },
+    egress: egress === undefined ? null : toJailEgress({ ...egress, socket: sockets.egress }),
   }
 }
 
@@ -130,11 +131,6 @@ export interface GuestStartOptions {
   readonly hold: boolean
   readonly channel: boolean
   readonly egress: { readonly tcpPorts: readonly number[]; readonly addresses: readonly string[] } | undefined
-}
-
-/** Ascending, each once, as the launcher wants them. */
-function opened({ tcpPorts, addresses }: NonNullable<GuestStartOptions['egress']>): Omit<JailEgress, 'socket'> {
-  return { tcpPorts: [...new Set(tcpPorts)].toSorted((a, b) => a - b), addresses: [...new Set(addresses)] }
 }
 
 function systemMount({ path, source, exec }: SystemPath): JailMount {

@@ -52,7 +52,7 @@ export async function buildFrom(options: FromOptions): Promise<Image> {
     progress({ step: 'fetching the kernel', share: 0.5 })
     const kernel = await kernelFor(image, { ...options, staged, recipe, architecture })
     progress({ step: 'packing', share: 0.7 })
-    const packing = { times: 'kept', compress: true, env, signal } as const
+    const packing = { times: 'kept', env, signal } as const
     if (!isReady) await packErofs(root, join(image, imageFiles.root), packing)
     return publishImage(store, image, {
       source: { ...source, name: options.name ?? source.name },
