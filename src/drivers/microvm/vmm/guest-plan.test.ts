@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { GloveboxError } from '../../../errors.ts'
+import type { Plan, PlanMount } from '../../../policy/plan.ts'
+import { dividePlan, toGuestPlan, type GuestFacts } from './guest-plan.ts'
+
+const limit = { value: 1024, explicit: false }
+
+function mount(target: string, owner: 'system' | 'user', access: PlanMount['access'] = 'read'): PlanMount {
+  return { source: target, target, access, exec: true, owner, why: 'filesystem' }
+}
+
+const plan: Plan = {
+  schema: 'glovebox/plan/1',
+  server: 'files',
+  driver: 'microvm',
+  command: { path: '/usr/bin/python3.13', argv: ['python3', '/srv/app/main.py'], cwd: '/srv/app', env: { A: 'b' } },
+  mounts: [mount('/usr', 'system'), mount('/etc/localtime', 'system'), mount('/srv/app', 'user')],
+  workspace: null,
+  deny: ['/srv/app/.env', '/home/ada/.ssh'],
+  exec: null,
+  network: null,
+  publish: [],
+  secrets: [],
+  limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
+  messageBytes: 1024,
+  tools: { allow: ['*'], deny: [] },
+  mode: 'enforce',
+  allowDegraded: [],
+}
+
+const nothing = { socket: undefined, egress: undefined }
+const facts: GuestFacts = {
+  system: [{ path: '/usr', source: '/usr', exec: true }],
+  present: new Set(['/usr/bin/python3']),
+}
+const start = { id: 'files-3f2a', terminal: false, hold: true, channel: true, egress: undefined }
+
+function refused(message: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof GloveboxError && error.code === 'HOST_CANNOT' && message.test(error.message)
+}
+
+test('what is the user’s is given by its number, and the system is the image’s own', () => {
+  const division = dividePlan(plan, nothing)
+  assert.deepEqual(
+    division.given.map(({ source }) => source),
+    ['/srv/app'],
+  )
+  const { mounts } = toGuestPlan(plan, division, facts, start)
+  assert.deepEqual(
+    mounts.map(({ source, target, owner }) => [source, target, owner]),
+    [
+      ['/usr', '/usr', 'system'],
+      ['/run/glovebox/given/0', '/srv/app', 'user'],
+    ],
+  )
+})
+
+test('what root owns outside of the system is given too', () => {
+  const certificates = mount('/etc/corporate', 'system')
+  const { given } = dividePlan({ ...plan, mounts: [...plan.mounts, certificates] }, nothing)
+  assert.deepEqual(
+    given.map(({ target }) => target),
+    ['/srv/app', '/etc/corporate'],
+  )
+})
+
+test('a program of the system is the image’s of that name, and one that it does not have is NOT_FOUND', () => {
+  const division = dividePlan(plan, nothing)
+  assert.ok(division.asked.includes('/usr/bin/python3.13') && division.asked.includes('/usr/bin/python3'))
+  assert.equal(toGuestPlan(plan, division, facts, start).command.path, '/usr/bin/python3')
+  assert.throws(() => toGuestPlan(plan, division, { ...facts, present: new Set() }, start), { code: 'NOT_FOUND' })
+})
+
+test('of denied paths those are masked that are there at all', () => {
+  assert.deepEqual(toGuestPlan(plan, dividePlan(plan, nothing), facts, start).deny, ['/srv/app/.env'])
+})
+
+test('a directory of the host’s that may be written is refused, with the way that there is', () => {
+  const writing = { ...plan, mounts: [mount('/srv/data', 'user', 'write')] }
+  assert.throws(
+    () => dividePlan(writing, nothing),
+    (error) => refused(/\/srv\/data/)(error) && /--workspace \/srv\/data:copy/.test((error as GloveboxError).fix ?? ''),
+  )
+})
+
+test('a key of the plan that nobody knows is refused', () => {
+  assert.throws(() => dividePlan({ ...plan, future: true } as Plan, nothing), refused(/"future"/))
+})
+
+test('sockets are in the guest’s own directory of that sandbox', () => {
+  const egress = { tcpPorts: [443, 22, 443], addresses: ['10.0.0.5/32', '10.0.0.5/32'] }
+  const made = toGuestPlan(plan, dividePlan(plan, nothing), facts, { ...start, egress })
+  assert.deepEqual(made.channel, { socket: '/run/glovebox/s/files-3f2a/channel' })
+  assert.deepEqual(made.egress, {
+    socket: '/run/glovebox/s/files-3f2a/egress',
+    tcpPorts: [22, 443],
+    addresses: ['10.0.0.5/32'],
+  })
+})
