@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::{Errno, Result};
-use rustix::process::{kill_process, waitpid, Pid, Signal, WaitOptions};
+use rustix::process::{getpid, kill_process, waitpid, Pid, Signal, WaitOptions};
 
 /// One namespace for each pair of owners that was asked for.
 #[derive(Default)]
@@ -52,14 +52,15 @@ impl Holder {
     fn start() -> Result<Holder> {
         let mut stack = Box::new(Stack([0; 8192]));
         let top = stack.0.as_mut_ptr_range().end;
+        let us = getpid().as_raw_nonzero().get();
         // SAFETY: the function touches no memory but this stack, which lives as long as the process:
-        // both belong to the `Holder`.
+        // both belong to the `Holder`. Its argument is a number, not an address.
         let pid = unsafe {
             libc::clone(
                 wait_to_be_killed,
                 top.cast(),
                 libc::CLONE_NEWUSER | libc::CLONE_VM | libc::SIGCHLD,
-                std::ptr::null_mut(),
+                us as usize as *mut libc::c_void,
             )
         };
         match Pid::from_raw(pid) {
@@ -79,7 +80,17 @@ impl Drop for Holder {
     }
 }
 
-extern "C" fn wait_to_be_killed(_: *mut libc::c_void) -> libc::c_int {
+/// Dies with the launcher (prctl(2), PR_SET_PDEATHSIG), which may be killed at any moment: what held its descriptors longer
+/// would keep whoever waits for their end waiting for ever.
+extern "C" fn wait_to_be_killed(launcher: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: no pointers. Asked after the signal is set: a launcher that died before sends none.
+    let orphaned = unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0
+            || libc::getppid() as usize != launcher as usize
+    };
+    if orphaned {
+        return 1;
+    }
     loop {
         // SAFETY: waits for a signal; the only one that comes is SIGKILL.
         unsafe { libc::pause() };
@@ -88,4 +99,53 @@ extern "C" fn wait_to_be_killed(_: *mut libc::c_void) -> libc::c_int {
 
 fn errno_of(error: std::io::Error) -> Errno {
     Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_holder_dies_with_a_launcher_that_is_killed_before_it_lets_it_go() {
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        // SAFETY: the child does nothing but what async-signal-safe code may, until it is killed.
+        let launcher = unsafe { libc::fork() };
+        if launcher == 0 {
+            let holder = Holder::start();
+            let number = holder
+                .as_ref()
+                .map_or(0, |holder| holder.pid.as_raw_nonzero().get());
+            let _told = File::from(write).write_all(&number.to_ne_bytes());
+            loop {
+                // SAFETY: waits for SIGKILL.
+                unsafe { libc::pause() };
+            }
+        }
+        drop(write);
+        let mut number = [0; 4];
+        File::from(read)
+            .read_exact(&mut number)
+            .expect("the number of the holder");
+        let holder = Pid::from_raw(i32::from_ne_bytes(number)).expect("a user namespace");
+        let launcher = Pid::from_raw(launcher).expect("a child");
+        assert!(lives(holder));
+        kill_process(launcher, Signal::KILL).expect("the launcher lives");
+        waitpid(Some(launcher), WaitOptions::empty()).expect("our child");
+        let until = Instant::now() + Duration::from_secs(5);
+        while lives(holder) {
+            if Instant::now() > until {
+                kill_process(holder, Signal::KILL).expect("it lives");
+                panic!("the holder lives on");
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// What has ended may wait for whoever reaps orphans here (proc_pid_stat(5), "Z").
+    fn lives(process: Pid) -> bool {
+        fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+    }
 }

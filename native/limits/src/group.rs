@@ -175,7 +175,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir(path) {
             Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if is_gone(&error) => return Ok(()),
             // EBUSY: there are processes in it, or some whose end is not over yet.
             Err(error)
                 if error.raw_os_error() != Some(rustix::io::Errno::BUSY.raw_os_error())
@@ -199,13 +199,13 @@ fn kill_all(path: &Path) -> io::Result<()> {
         .open(path.join("cgroup.kill"))
         .and_then(|mut kill| kill.write_all(b"1"))
     {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if is_gone(&error) => {}
         done => return done,
     }
     // Version 1, and version 2 before 5.14. Whoever forks meanwhile is met in the next round.
     let list = match fs::read_to_string(path.join("cgroup.procs")) {
         Ok(list) => list,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if is_gone(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
     for pid in list
@@ -218,6 +218,12 @@ fn kill_all(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Somebody removed the group: before a file of it was opened, or, with ENODEV, after (kernfs).
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
 }
 
 /// Like `mkdir -p` of one level; parallel starters make the same one.
