@@ -118,7 +118,7 @@ async function untilEnded(running: {
   }
 }
 
-/** How long a workspace may take on its way back; an emulated machine sends some 10 MiB in a second. */
+/** How long a workspace may take on its way back; an emulated machine sends some 10 MiB in a second, and a fifth of that is waited for. */
 const fetchMs = 30_000
 const fetchedPerMs = 1024 ** 2 / 500
 
