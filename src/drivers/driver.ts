@@ -38,8 +38,8 @@ export type Receipt = Omit<JailReceipt, 'event'>
 
 export interface Driver {
   readonly name: DriverName
-  /** Its sandboxes see no directory of the host: a copied workspace is sent to them, and fetched (`StartOptions.workspace`). */
-  readonly sendsWorkspace?: true
+  /** Its sandboxes see no directory of the host: a copied workspace is sent to them, and fetched (`StartOptions.workspace`), if it is not larger. */
+  readonly sendsWorkspace?: { readonly mostBytes: number }
   /** Who connects to the outside for its sandboxes: the relay beside a jail, or, where the relay has no network, this process. */
   readonly dials: EgressOptions['dials']
   /** Finds out by starting something; never by looking at a file. */
@@ -74,11 +74,16 @@ export interface StartOptions {
   readonly egress: EgressOptions | undefined
 }
 
-/** A copied workspace that goes over the channel. Both throw what a connection throws, and what is wrong with an archive. */
+/** A copied workspace that goes over the channel. */
 export interface SentWorkspace {
-  /** Before the program runs: puts the copy into an empty directory of the sandbox's file system. */
+  /** `entries`: files, directories and links. */
+  readonly size: { readonly bytes: number; readonly entries: number }
+  /** Before the program runs: puts the copy into an empty directory of the sandbox's file system. @throws what the connection throws */
   send(connection: Connection, directory: string): Promise<void>
-  /** When none of its programs runs any more, and its file system is still there. What is not fetched is lost, and told as such. */
+  /**
+   * When none of its programs runs any more, and its file system is still there. What is not fetched is lost, and told as
+   * such with the reason, so that it throws nothing.
+   */
   fetch(connection: Connection, directory: string): Promise<void>
 }
 

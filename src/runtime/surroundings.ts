@@ -134,7 +134,7 @@ async function openWorkspace(options: SurroundingsOptions): Promise<OpenedWorksp
     record,
     json,
     signal,
-    send: driver.sendsWorkspace === true,
+    send: driver.sendsWorkspace,
   })
 }
 

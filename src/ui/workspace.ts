@@ -45,8 +45,10 @@ export function renderSync(
   const { state, copy, backup, id } = report
   const workspace = untrusted(report.workspace)
   if (state === 'unchanged') return about.earlier ? line(`an earlier copy of ${workspace} had no changes`) : ''
-  if (state === 'lost')
-    return line(`the changes to ${workspace} are gone: the sandbox ended before they could be fetched`)
+  if (state === 'lost') {
+    const why = report.reason === null ? 'the sandbox ended before they could be fetched' : untrusted(report.reason)
+    return line(`nothing could be fetched of ${workspace}, so its changes are gone and it is as it was: ${why}`)
+  }
   if (state === 'failed') {
     return (
       line(`the changes to ${workspace} were not all taken over: ${untrusted(report.reason ?? '')}`) +

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { suite, test } from 'node:test'
-import { ownMarker, pidsWith } from '../contract/processes.ts'
+import { ownMarker } from '../contract/processes.ts'
 import { eventually } from '../support/eventually.ts'
-import { testMachines, whyNoMachines } from '../support/machines.ts'
+import { machineOf, testMachines, whyNoMachines } from '../support/machines.ts'
 import { projectRoot } from '../support/readable-tree.ts'
 import { unlessPresent } from '../support/requirement.ts'
 
@@ -24,18 +24,6 @@ async function outputOf(...words: readonly string[]): Promise<string> {
   const child = start(...words)
   assert.ok(child.stdout)
   return text(child.stdout)
-}
-
-function parentOf(pid: number): number {
-  const [, parent = ''] = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(parent)
-}
-
-/** A machine's QEMU below one process of ours: the launcher, the jail's pid 1, then QEMU. */
-function machineOf(owner: number): { readonly qemu: number; readonly launcher: number } {
-  const qemu = pidsWith('qemu-system-').find((pid) => parentOf(parentOf(parentOf(pid))) === owner)
-  assert.ok(qemu, 'a machine of this process runs')
-  return { qemu, launcher: parentOf(parentOf(qemu)) }
 }
 
 function isGone(pid: number): boolean {

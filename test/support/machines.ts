@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { findQemu } from '../../src/drivers/microvm/qemu/find.ts'
 import { GloveboxError } from '../../src/errors.ts'
+import { pidsWith } from '../contract/processes.ts'
 import { testImage, testImageHome, whyNoImage } from './image.ts'
 
 /** Why no test can start a virtual machine here; undefined when it can. For `unlessPresent('QEMU', whyNoMachines())`. */
@@ -17,4 +20,16 @@ export function whyNoMachines(): string | undefined {
 export async function testMachines(): Promise<void> {
   await testImage()
   process.env['GLOVEBOX_HOME'] = testImageHome
+}
+
+function parentOf(pid: number): number {
+  const [, parent = ''] = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(parent)
+}
+
+/** A machine's QEMU below one process of ours: the launcher, the jail's pid 1, then QEMU. */
+export function machineOf(owner: number): { readonly qemu: number; readonly launcher: number } {
+  const qemu = pidsWith('qemu-system-').find((pid) => parentOf(parentOf(parentOf(pid))) === owner)
+  assert.ok(qemu, 'a machine of this process runs')
+  return { qemu, launcher: parentOf(parentOf(qemu)) }
 }

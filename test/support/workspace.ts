@@ -27,10 +27,11 @@ export interface Begun {
   readonly said: (text: string) => Promise<void>
 }
 
-/** A workspace of this runner's, with places of its own. */
-export function place(t: TestContext, runner: Runner, name: string): Place {
+/** A workspace of this runner's, with places of its own where none are given. */
+export function place(t: TestContext, runner: Runner, name: string, given?: string): Place {
   const base = path.join(runner.home, name)
-  const [directory, home] = [path.join(base, 'project'), path.join(base, 'home')]
+  const directory = path.join(base, 'project')
+  const home = given ?? path.join(base, 'home')
   const own = (file: string): void => lchownSync(file, runner.uid, runner.gid)
   const make = (file: string): void => {
     if (existsSync(file)) return

@@ -17,6 +17,8 @@ const PARENT: &CStr = c_str(b"..\0");
 
 /// Where init has them put.
 pub const COPIES: &str = "/run/glovebox/work";
+/// The one of the machine's sandbox.
+pub const COPY: &str = "/run/glovebox/work/copy";
 
 /// As deep as an archive may be that the channel takes.
 const DEPTH: usize = 128;

@@ -4,6 +4,7 @@ import type { Driver, Support } from '../driver.ts'
 import { probeDriver } from '../launcher/probe.ts'
 import { findMicrovmHost } from './host.ts'
 import { startMicrovm } from './start.ts'
+import { mostWorkspaceBytes } from './vmm/shape.ts'
 
 /** A virtual machine for each sandbox, cloned from a template, with the jail around the program inside and around QEMU outside. */
 export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
@@ -13,6 +14,7 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     name: 'microvm',
     // A guest has no network device.
     dials: 'host',
+    sendsWorkspace: { mostBytes: mostWorkspaceBytes },
     probe: async (signal) => probe(env, start, signal),
     // The first machine on a host is booted for seconds.
     tryOut: undefined,

@@ -8,12 +8,12 @@ import type { Plan } from '../../policy/plan.ts'
 import { guestCalls } from '../../protocol/inside/v1.ts'
 import { storeIn } from '../../packages/store/store.ts'
 import { onTerminal } from '../../system/terminal.ts'
-import type { StartOptions, Wall } from '../driver.ts'
+import type { SentWorkspace, StartOptions, Wall } from '../driver.ts'
 import { bootTemplate, machineParts } from './boot-template.ts'
 import type { MicrovmHost } from './host.ts'
 import { packGiven } from './image/given.ts'
 import { clonePatience, enterGuest } from './vmm/guest.ts'
-import { dividePlan, toGuestPlan, type Division } from './vmm/guest-plan.ts'
+import { copyDirectory, dividePlan, pathInGuest, toGuestPlan, type Division } from './vmm/guest-plan.ts'
 import { startWall } from './vmm/guest-wall.ts'
 import { identify } from './vmm/identity.ts'
 import type { Machine } from './vmm/machine.ts'
@@ -33,7 +33,7 @@ export async function startMicrovm(
   signal.throwIfAborted()
   // First: what it refuses must not have started anything.
   const division = dividePlan(plan, options)
-  const shape = shapeFor(plan.limits)
+  const shape = shapeFor(plan.limits, workspaceOf(division, options)?.size)
   const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
   const given = await giveTo(host, plan, division, options, signal)
   let machine: Machine | undefined
@@ -70,10 +70,12 @@ async function enter(
 ): Promise<Wall> {
   const inside = await enterGuest(machine, clonePatience)
   await identify(inside, start.id)
-  const [present] = await Promise.all([
-    presentOf(inside, division.asked),
+  const workspace = workspaceOf(division, start)
+  await Promise.all([
+    workspace?.send(inside.connection, copyDirectory),
     division.given.length === 0 ? undefined : inside.connection.unary(guestCalls.mountGiven, {}),
   ])
+  const present = await presentOf(inside, division)
   const facts = { system: template.record.system, present }
   const guestPlan = toGuestPlan(plan, division, facts, {
     id: start.id,
@@ -82,12 +84,29 @@ async function enter(
     channel: start.socket !== undefined,
     egress: start.egress,
   })
-  return startWall({ machine, inside, plan: guestPlan, vmm: host.vmm.name, start })
+  return startWall({
+    machine,
+    inside,
+    plan: guestPlan,
+    vmm: host.vmm.name,
+    memoryBytes: template.record.shape.memoryBytes,
+    start,
+  })
 }
 
-async function presentOf(inside: Inside, paths: readonly string[]): Promise<ReadonlySet<string>> {
+/** Undefined where nothing is copied. @throws GloveboxError where nobody sends it */
+function workspaceOf({ copied }: Division, { workspace }: StartOptions): SentWorkspace | undefined {
+  if (copied.length === 0) return undefined
+  if (workspace !== undefined) return workspace
+  throw new GloveboxError('INTERNAL', 'a copied workspace, and nobody who sends it')
+}
+
+async function presentOf(inside: Inside, division: Division): Promise<ReadonlySet<string>> {
   const found = await Promise.all(
-    paths.map(async (path) => ((await statInside(inside.connection, path, { follow: true })) ? [path] : [])),
+    division.asked.map(async (path) => {
+      const info = await statInside(inside.connection, pathInGuest(path, division), { follow: true })
+      return info === undefined ? [] : [path]
+    }),
   )
   return new Set(found.flat())
 }

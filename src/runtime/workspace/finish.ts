@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.ts'
+import { GloveboxError, messageOf } from '../../errors.ts'
 import type { Recorder } from '../../protocol/facts.ts'
 import { places } from '../../system/places.ts'
 import { askPlainly } from '../../ui/ask.ts'
@@ -18,6 +18,8 @@ export interface Finishing {
   /** The copy of a process that was killed. */
   readonly earlier?: boolean
   readonly growthBytes?: number | undefined
+  /** Why what was sent did not come back. */
+  readonly notFetched?: unknown
 }
 
 /**
@@ -51,6 +53,9 @@ export async function finishSession(session: Session, options: Finishing): Promi
         return askPlainly('Take these changes over?', stopped.signal)
       },
     })
+    if (report.state === 'lost' && options.notFetched !== undefined) {
+      report = { ...report, reason: reasonOf(options.notFetched) }
+    }
   } catch (error) {
     report = { ...emptyReport(session.about, 'failed', session.files), reason: reasonOf(error) }
   } finally {
@@ -63,7 +68,8 @@ export async function finishSession(session: Session, options: Finishing): Promi
 }
 
 function reasonOf(error: unknown): string {
-  return messageOf(error).replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+  const fix = error instanceof GloveboxError && error.fix !== undefined ? `; ${error.fix}` : ''
+  return `${messageOf(error)}${fix}`.replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
 }
 
 /** In one event: what there is more of is in the backup. */

@@ -1,7 +1,8 @@
 import { realpathSync, statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { isWithin } from '../../policy/paths.ts'
-import type { SentWorkspace } from '../../drivers/driver.ts'
+import { formatBytes } from '../../policy/sizes.ts'
+import type { Driver, SentWorkspace } from '../../drivers/driver.ts'
 import type { Plan, PlanWorkspace } from '../../policy/plan.ts'
 import type { Recorder } from '../../protocol/facts.ts'
 import { openDirectory } from '../../system/directory.ts'
@@ -16,6 +17,7 @@ import type { TreePath } from './path.ts'
 import type { SyncReport } from './report.ts'
 import {
   isDeclined,
+  isLost,
   keepManifest,
   listSessions,
   makeSession,
@@ -49,7 +51,7 @@ export async function openWorkspace(options: {
   readonly json: boolean
   readonly signal: AbortSignal
   /** Its sandbox sees no directory of the host: the copy goes over the channel. */
-  readonly send: boolean
+  readonly send: Driver['sendsWorkspace']
 }): Promise<OpenedWorkspace> {
   const { plan, workspace, id, record, signal, json, send } = options
   const choice = workspace.sync ?? (onTerminal() ? 'ask' : undefined)
@@ -62,9 +64,13 @@ export async function openWorkspace(options: {
   await finishEarlier(workspace.source, end)
   const session = sessionFor(plan, workspace, id)
   let sent: SentWorkspace | undefined
+  let notFetched: unknown
   try {
     const copied = await copyAll(session, { signal, send })
-    if (send) sent = (await import('./send.ts')).sentWorkspace(session, copied.manifest)
+    if (send !== undefined) {
+      const { sentWorkspace } = await import('./send.ts')
+      sent = sentWorkspace(session, copied.manifest, (error) => (notFetched = error))
+    }
     record({
       fact: 'workspace-in',
       workspace: workspace.source,
@@ -78,10 +84,14 @@ export async function openWorkspace(options: {
     throw ofThisHost(error)
   }
   return {
-    plan: send ? plan : withCopy(plan, realpathSync(session.files)),
+    plan: send !== undefined ? plan : withCopy(plan, realpathSync(session.files)),
     sent,
-    finish: async () => finishSession(session, end),
-    abandon: async () => void (await finishSession(session, { ...end, choice: 'no' })),
+    finish: async () => finishSession(session, { ...end, notFetched }),
+    async abandon() {
+      // What was sent to a sandbox of which nothing came: why, the start's own error says.
+      if (isLost(session)) removeSession(session)
+      else await finishSession(session, { ...end, choice: 'no' })
+    },
   }
 }
 
@@ -123,11 +133,15 @@ function deniedIn({ deny, mounts }: Plan, source: string): TreePath[] {
 
 async function copyAll(
   session: Session,
-  { signal, send }: { readonly signal: AbortSignal; readonly send: boolean },
+  { signal, send }: { readonly signal: AbortSignal; readonly send: Driver['sendsWorkspace'] },
 ): Promise<Awaited<ReturnType<typeof copyIn>>> {
   const { about, files } = session
   const progress = amountOf('copying the workspace', process.stderr)
   let bytes = 0
+  const onBytes = (more: number): void => {
+    progress.show((bytes += more))
+    if (send !== undefined && bytes > send.mostBytes) throw tooLarge(about.workspace, send.mostBytes)
+  }
   const host = openDirectory(about.workspace)
   const copy = openDirectory(files)
   try {
@@ -136,10 +150,10 @@ async function copyAll(
       copy,
       exclude: excludeBy(about.exclude),
       deny: new Set(about.deny),
-      onBytes: (more) => progress.show((bytes += more)),
+      onBytes,
       signal,
     })
-    const out = send ? (await import('./send.ts')).withoutLinksOut(session, copied.manifest) : []
+    const out = send !== undefined ? (await import('./send.ts')).withoutLinksOut(session, copied.manifest) : []
     keepManifest(session, copied.manifest)
     return { ...copied, leftOut: [...copied.leftOut, ...out] }
   } finally {
@@ -147,6 +161,16 @@ async function copyAll(
     copy.close()
     host.close()
   }
+}
+
+function tooLarge(workspace: string, most: number): GloveboxError {
+  return new GloveboxError(
+    'HOST_CANNOT',
+    `${workspace} has more than ${formatBytes(most)}, which is all that is sent`,
+    {
+      fix: 'name a smaller directory, leave some of it out with workspace.exclude, or use --driver jail',
+    },
+  )
 }
 
 function withCopy(plan: Plan, source: string): Plan {

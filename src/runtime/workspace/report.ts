@@ -26,7 +26,7 @@ export interface SyncReport {
   readonly backup: { readonly name: string; readonly directory: string } | null
   /** Where the copy still is. */
   readonly copy: string | null
-  /** Why, of `failed`. */
+  /** Why, of `failed`, and of `lost` where it is known. */
   readonly reason: string | null
 }
 

@@ -20,15 +20,24 @@ import { clearAway, markSent, returnedOf, takeReturned, type Session } from './s
  * The way of a copy over the channel, for sandboxes that see no directory of the host: it is sent as an archive, and what comes back takes
  * the place of what was sent, whole or not at all. What compares and takes over knows nothing of it.
  */
-export function sentWorkspace(session: Session, manifest: Manifest): SentWorkspace {
+export function sentWorkspace(
+  session: Session,
+  manifest: Manifest,
+  onFailure: (error: unknown) => void,
+): SentWorkspace {
   return {
+    size: { bytes: bytesOfAll(manifest), entries: manifest.size },
     async send(connection, directory) {
       markSent(session)
       await sendCopy(session, connection, directory)
     },
     async fetch(connection, directory) {
-      await fetchCopy(session, manifest, connection, directory)
-      takeReturned(session)
+      try {
+        await fetchCopy(session, manifest, connection, directory)
+        takeReturned(session)
+      } catch (error) {
+        onFailure(error)
+      }
     },
   }
 }
@@ -85,7 +94,7 @@ async function fetchCopy(
   const back = join(session.directory, 'back')
   clearAway(back)
   ownDirectory(back)
-  const most = session.about.growthBytes + [...manifest.values()].reduce((sum, { size }) => sum + size, 0)
+  const most = session.about.growthBytes + bytesOfAll(manifest)
   let bytes = 0
   const top = openDirectory(back)
   const archive = tarOut(connection, directory, { follow: true })
@@ -113,6 +122,10 @@ async function fetchCopy(
   }
   // Its being there under this name says that it is whole.
   renameSync(back, returnedOf(session))
+}
+
+function bytesOfAll(manifest: Manifest): number {
+  return [...manifest.values()].reduce((sum, { kind, size }) => sum + (kind === 'file' ? size : 0), 0)
 }
 
 function tooMuch(most: number): GloveboxError {

@@ -9,7 +9,7 @@ use rustix::process::{chdir, chroot};
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::c_str;
-use crate::own::COPIES;
+use crate::own::{COPIES, COPY};
 
 const STAGE: &str = "mounts";
 
@@ -71,10 +71,14 @@ pub fn writable() -> Outcome<()> {
     let options = c_str(b"mode=0600,ptmxmode=0600\0");
     on("/dev/pts", "devpts", terminals, Some(options))?;
     // Nobody else's processes look in: sandboxes that a launcher confines have a tree without it, and this is the second lock.
-    for path in [OURS, SOCKETS, COPIES] {
+    for path in [OURS, SOCKETS] {
         directory(path, 0o700)?;
     }
-    Ok(())
+    // Not in /run, of which it would leave nothing. The machine is as large as what the host sends here, and what a sandbox adds
+    // to it is memory of its control group's: neither a size nor a number of files is the limit.
+    let options = c_str(b"mode=0700,size=100%,nr_inodes=0\0");
+    on(COPIES, "tmpfs", DATA, Some(options))?;
+    directory(COPY, 0o700)
 }
 
 /// Version 2, whose limits are a sandbox's; the controllers that launchers ask for are handed down from its root, once for all

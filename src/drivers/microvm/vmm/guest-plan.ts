@@ -11,6 +11,9 @@ import { toJailEgress } from '../../launcher/egress.ts'
 /** Where the guest's second drive is mounted, with what is on it called by its number. */
 const givenDirectory = '/run/glovebox/given'
 
+/** Where the copy of a workspace is sent: a directory that init has made, whose files a launcher gives to its sandbox. */
+export const copyDirectory = '/run/glovebox/work/copy'
+
 /** The sockets of a sandbox in the guest, in a directory that the guest makes before the launcher runs. */
 export function socketsInGuest(id: string): { readonly channel: string; readonly egress: string } {
   return { channel: `/run/glovebox/s/${id}/channel`, egress: `/run/glovebox/s/${id}/egress` }
@@ -20,7 +23,9 @@ export function socketsInGuest(id: string): { readonly channel: string; readonly
 export interface Division {
   /** Mounts whose sources are to be packed into the given drive, in this order. */
   readonly given: readonly PlanMount[]
-  /** Paths of the guest's own system that the plan executes: which of them there are, only the guest can say. */
+  /** Mounts of the copy that is sent. */
+  readonly copied: readonly PlanMount[]
+  /** Paths of the guest's own system, or of the copy, that the plan names: which of them there are, only the guest can say. */
   readonly asked: readonly string[]
 }
 
@@ -75,13 +80,16 @@ export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 's
       'start it without secrets that are bound to hosts',
     )
   }
-  const given = plan.mounts.filter(({ owner, target }) => owner === 'user' || !isOfImage(target))
+  const given = plan.mounts.filter(
+    ({ owner, target, access }) => access !== 'copy' && (owner === 'user' || !isOfImage(target)),
+  )
   const isGiven = (path: string): boolean => given.some(({ target }) => isWithin(path, target))
   const { path, argv, cwd } = plan.command
   const programs = isGiven(path) ? [] : [path, ...alternatives(path, argv[0])]
   const directories = isOfSystem(cwd, plan) ? [cwd] : []
   const asked = [...programs, ...directories, ...(plan.exec ?? []), ...loaders(plan.exec), ...plan.deny]
-  return { given, asked: [...new Set(asked)].filter((each) => !isGiven(each)) }
+  const copied = plan.mounts.filter(({ access }) => access === 'copy')
+  return { given, copied, asked: [...new Set(asked)].filter((each) => !isGiven(each)) }
 }
 
 export interface GuestFacts {
@@ -96,7 +104,7 @@ export interface GuestFacts {
  */
 export function toGuestPlan(
   plan: Plan,
-  { given }: Division,
+  { given, copied }: Division,
   { system, present }: GuestFacts,
   { id, terminal, hold, channel, egress }: GuestStartOptions,
 ): JailPlan {
@@ -112,7 +120,9 @@ export function toGuestPlan(
       cwd: isOfSystem(cwd, plan) && !isThere(cwd) ? '/' : cwd,
       terminal,
     },
-    mounts: [...system.map(systemMount), ...given.map(givenMount)].toSorted((a, b) => depth(a) - depth(b)),
+    mounts: [...system.map(systemMount), ...given.map(givenMount), ...copied.map(copyMount)].toSorted(
+      (a, b) => depth(a) - depth(b),
+    ),
     // What is neither there nor given cannot be seen, and could not be masked.
     deny: plan.deny.filter(isThere),
     exec: plan.exec === null ? null : [...plan.exec, ...loaders(plan.exec)].filter(isThere),
@@ -139,6 +149,16 @@ function systemMount({ path, source, exec }: SystemPath): JailMount {
 
 function givenMount({ target, exec }: PlanMount, index: number): JailMount {
   return { source: `${givenDirectory}/${index}`, target, access: 'read', exec, owner: 'user' }
+}
+
+function copyMount({ target, exec }: PlanMount): JailMount {
+  return { source: copyDirectory, target, access: 'write', exec, owner: 'user' }
+}
+
+/** Where a path of the sandbox's is in the guest, outside of it. */
+export function pathInGuest(path: string, { copied }: Pick<Division, 'copied'>): string {
+  const mount = copied.find(({ target }) => isWithin(path, target))
+  return mount === undefined ? path : `${copyDirectory}${path.slice(mount.target.length)}`
 }
 
 /** A later mount may sit inside an earlier one. */

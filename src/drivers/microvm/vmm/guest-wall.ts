@@ -7,6 +7,7 @@ import { follow, killedFromOutside } from '../../launcher/follow.ts'
 import { connectInGuest, openDoor, type Door } from './connect.ts'
 import { bridgeEgress, type EgressBridge } from './egress-bridge.ts'
 import { startInGuest, type GuestLauncher } from './guest-launcher.ts'
+import { copyDirectory } from './guest-plan.ts'
 import type { Machine } from './machine.ts'
 import { carryOwnStdio, terminalSize } from './own-stdio.ts'
 import { receiptOfBoth } from './receipt.ts'
@@ -17,6 +18,8 @@ export interface WallOptions {
   readonly plan: JailPlan
   /** For the receipt. */
   readonly vmm: string
+  /** Of the machine: no copy of a workspace is larger. */
+  readonly memoryBytes: number
   readonly start: StartOptions
 }
 
@@ -24,13 +27,14 @@ export interface WallOptions {
  * Starts a plan's sandbox in a guest that has been made one of its own, and waits until the program runs.
  * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
  */
-export async function startWall({ machine, inside, plan, vmm, start }: WallOptions): Promise<Wall> {
+export async function startWall(options: WallOptions): Promise<Wall> {
+  const { machine, inside, plan, vmm, start } = options
   const closing: { close(): void }[] = []
   const bridge = await openEgress(inside, plan, start)
   if (bridge !== undefined) closing.push(bridge)
   const launcher = startInGuest(inside, plan, plan.command.terminal ? terminalSize() : undefined)
   const followed = follow(launcher, start)
-  const exit = untilEnded({ machine, launcher, exit: followed.exit, closing })
+  const exit = untilEnded({ machine, launcher, exit: followed.exit, closing, fetch: fetching(options) })
   exit.catch(() => undefined) // before the program runs, the start fails for it
   const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
   void machine.ended.then(() => launcher.hurry())
@@ -78,6 +82,8 @@ async function stopWithin(
 ): Promise<Exit> {
   const hurry = setTimeout(() => launcher.hurry(), graceMs)
   const late = setTimeout(() => void machine.kill(), graceMs + lateMs)
+  // What comes after its end, its workspace's way back, has a time of its own.
+  void launcher.ended.then(() => clearTimeout(late))
   try {
     return await stop(graceMs)
   } finally {
@@ -92,12 +98,16 @@ async function untilEnded(running: {
   readonly launcher: GuestLauncher
   readonly exit: Promise<Exit>
   readonly closing: readonly { close(): void }[]
+  readonly fetch: () => Promise<void>
 }): Promise<Exit> {
   const { machine, launcher, closing } = running
   try {
     const exit = await running.exit
     const failure = await launcher.lost
-    if (failure === undefined) return exit
+    if (failure === undefined) {
+      await running.fetch()
+      return exit
+    }
     const { asked, lastWords } = await machine.kill()
     // Ended from outside, as a launcher that is killed; a machine that failed has said why.
     if (asked || lastWords === '') return killedFromOutside
@@ -105,6 +115,23 @@ async function untilEnded(running: {
   } finally {
     for (const each of closing) each.close()
     await machine.kill()
+  }
+}
+
+/** How long a workspace may take on its way back; an emulated machine sends some 10 MiB in a second, and a fifth of that is waited for. */
+const fetchMs = 30_000
+const fetchedPerMs = 1024 ** 2 / 500
+
+/** The copy lives as long as its machine, which is ended when it lets us wait. */
+function fetching({ machine, inside, memoryBytes, start: { workspace } }: WallOptions): () => Promise<void> {
+  return async () => {
+    if (workspace === undefined) return
+    const late = setTimeout(() => void machine.kill(), fetchMs + memoryBytes / fetchedPerMs)
+    try {
+      await workspace.fetch(inside.connection, copyDirectory)
+    } finally {
+      clearTimeout(late)
+    }
   }
 }
 

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { shapeFor } from './shape.ts'
+
+const mebibyte = 1024 ** 2
+const limits = {
+  memory: { value: 256 * mebibyte, explicit: false },
+  cpus: { value: 1.5, explicit: false },
+}
+
+test('a machine has the memory of its policy and its own, and whole processors', () => {
+  assert.deepEqual(shapeFor(limits), { memoryBytes: 384 * mebibyte, vcpus: 2 })
+})
+
+test('a machine grows by the copy of a workspace, in steps that double', () => {
+  for (const [bytes, entries, more] of [
+    [0, 0, 64],
+    [63 * mebibyte, 10, 64],
+    [64 * mebibyte, 1, 128],
+    [0, 100_000, 1024],
+    [2000 * mebibyte, 10, 2048],
+  ] as const) {
+    const { memoryBytes } = shapeFor(limits, { bytes, entries })
+    assert.equal(memoryBytes / mebibyte, 384 + more, `${bytes} bytes in ${entries}`)
+  }
+})
+
+test('a workspace that no machine is made for is refused with numbers and a way out', () => {
+  assert.throws(
+    () => shapeFor(limits, { bytes: 3 * mebibyte, entries: 400_000 }),
+    (error: Error & { fix?: string }) =>
+      /takes 2\.3 GiB of .*\(400000 files and directories, 3 MiB\), and 2 GiB is the most/.test(error.message) &&
+      /workspace\.exclude/.test(error.fix ?? ''),
+  )
+})
