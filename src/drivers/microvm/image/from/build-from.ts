@@ -1,4 +1,4 @@
-import { existsSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, linkSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
@@ -82,7 +82,7 @@ async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
 }
 
 function fromDirectory(path: string, { root, notice, signal }: Unpacking): void {
-  const found = walk(path, new Set())
+  const found = walk(realpathSync(path), new Set())
   gather([found], root, signal, (_, below) => join(root, below))
   if (found.leftOut.length > 0) {
     const some = found.leftOut.slice(0, 5).join(', ')
