@@ -52,7 +52,7 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
     connect: connector(inside, plan),
     stdio: start.stdio === 'pipe' ? launcher : undefined,
     pid: machine.pid,
-    receipt: receiptOfBoth(receipt, machine.receipt, vmm),
+    receipt: receiptOfBoth(receipt, machine, vmm),
     enforced: enforcedBy(receipt),
     exit: afterOutput(exit, stdout),
     signal: commands.signal,
