@@ -14,6 +14,7 @@ import { clonePatience, enterGuest } from './vmm/guest.ts'
 import { dividePlan, toGuestPlan, type Division } from './vmm/guest-plan.ts'
 import { startWall } from './vmm/guest-wall.ts'
 import { identify } from './vmm/identity.ts'
+import { killOn } from './vmm/kill-on.ts'
 import type { Machine } from './vmm/machine.ts'
 import { shapeFor } from './vmm/shape.ts'
 import type { Template } from './vmm/template-store.ts'
@@ -40,7 +41,7 @@ export async function startMicrovm(
   try {
     const parts = { ...machineParts(host, shape), given }
     machine = await host.vmm.clone(parts, { template: template.directory, own: own.directory }, signal)
-    const stopped = stopOn(signal, machine)
+    const stopped = killOn(signal, machine)
     try {
       const wall = await enter(host, machine, { plan, division, template, start: options })
       signal.throwIfAborted()
@@ -122,13 +123,6 @@ async function giveTo(
       { cause: error },
     )
   }
-}
-
-function stopOn(signal: AbortSignal, machine: Machine): () => void {
-  const kill = (): void => void machine.kill()
-  signal.addEventListener('abort', kill, { once: true })
-  if (signal.aborted) kill()
-  return () => signal.removeEventListener('abort', kill)
 }
 
 function tellOfBoot(): void {

@@ -81,18 +81,26 @@ function capability(name: string): Readonly<Record<string, unknown>> {
   return { capabilities: [{ capability: name, state: true }] }
 }
 
+/** A state is some 60 KB. Whoever else wants this template waits for it. */
+const freezeMs = 60_000
+
+type Freezing = Pick<QemuMachine, 'migrated' | 'ended' | 'kill'> & { readonly qmp: Pick<Qmp, 'execute'> }
+
 /** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
-async function freeze(machine: QemuMachine): Promise<void> {
+export async function freeze(machine: Freezing, limitMs: number = freezeMs): Promise<void> {
   const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
   })
+  gone.catch(() => undefined) // thrown by the race below, or QEMU's own answer is
   await Promise.all([
     qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
     qmp.execute('migrate-set-capabilities', capability('events')),
     qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
   ])
-  const status = await Promise.race([migrated, gone])
+  const late = Promise.withResolvers<string>()
+  const timer = setTimeout(() => late.resolve('it took too long'), limitMs)
+  const status = await Promise.race([migrated, gone, late.promise]).finally(() => clearTimeout(timer))
   await machine.kill()
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
 }

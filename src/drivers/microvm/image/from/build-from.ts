@@ -8,7 +8,7 @@ import { fetchKernel } from '../debootstrap.ts'
 import { fileDigest } from '../digest.ts'
 import { packErofs } from '../erofs.ts'
 import { gather, walk } from '../gather.ts'
-import { currentImage } from '../images.ts'
+import { currentImage, requireOwnName } from '../images.ts'
 import { takeKernel, takeOwnKernel, type OwnKernel } from '../kernel.ts'
 import { programsIn } from '../programs.ts'
 import type { Recipe } from '../recipe.ts'
@@ -48,6 +48,7 @@ export async function buildFrom(options: FromOptions): Promise<Image> {
     progress({ step: 'unpacking', share: 0.05 })
     const isReady = isErofs(path)
     const source = isReady ? await takeErofs(path, image, signal) : await unpack(path, { ...options, staged, root })
+    if (options.name === undefined) requireOwnName(store, source, recipe.name)
     if (!isReady) completeRoot(root)
     progress({ step: 'fetching the kernel', share: 0.5 })
     const kernel = await kernelFor(image, { ...options, staged, recipe, architecture })
