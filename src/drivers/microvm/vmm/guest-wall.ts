@@ -40,7 +40,7 @@ export async function startWall({ machine, inside, plan, vmm, start }: WallOptio
   exit.catch(() => undefined) // before the program runs, the start fails for it
   const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
   void machine.ended.then(() => launcher.hurry())
-  void launcher.ended.then(time.end)
+  void launcher.ended.then(() => time.end())
   // What nobody reads any more is a broken pipe for a program here, and the signal that comes with one there.
   for (const output of [launcher.stdout, launcher.stderr]) {
     output.once('close', () => {
