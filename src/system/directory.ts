@@ -27,6 +27,8 @@ export interface Directory {
   open(name: Buffer): number
   /** Undefined where nothing is. Of the link itself. */
   stat(name: Buffer): fs.Stats | undefined
+  /** With the kernel's own times, in nanoseconds. */
+  statExactly(name: Buffer): fs.BigIntStats | undefined
   link(name: Buffer, target: Buffer): void
   /** A second name, in `to`, for a file in it, and never of what a link leads to; EEXIST when there is anything of that name (link(2)). */
   hardLink(name: Buffer, to: Directory, newName: Buffer): void
@@ -59,6 +61,28 @@ export function openDirectory(path: string | Buffer): Directory {
   return directoryOf(fs.openSync(path, O_RDONLY | O_DIRECTORY))
 }
 
+/**
+ * A directory by a path none of whose parts is a link, as openat2(2) has it with RESOLVE_NO_SYMLINKS: a path that was resolved
+ * earlier, and in which somebody may have put a link since.
+ * @throws the system's error; ENOTDIR or ELOOP for a link
+ */
+export function openResolved(path: string): Directory {
+  const names = path.split('/').filter((name) => name !== '')
+  // Whoever may pass through a directory need not be allowed to read it: only the last is opened for that.
+  let fd = fs.openSync('/', names.length === 0 ? O_RDONLY | O_DIRECTORY : O_PATH | O_DIRECTORY)
+  for (const [index, name] of names.entries()) {
+    if (name === '.' || name === '..') throw new Error(`not a resolved path: ${path}`)
+    const above = fd
+    const kind = index === names.length - 1 ? O_RDONLY : O_PATH
+    try {
+      fd = fs.openSync(`/proc/self/fd/${above}/${name}`, kind | O_DIRECTORY | O_NOFOLLOW)
+    } finally {
+      fs.closeSync(above)
+    }
+  }
+  return directoryOf(fd)
+}
+
 function directoryOf(fd: number): Directory {
   const at = (name: Buffer): Buffer => {
     // Names come from outside: one component, and one that leads nowhere else.
@@ -81,6 +105,7 @@ function directoryOf(fd: number): Directory {
     create: (name, mode) => fs.openSync(at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
     open: (name) => fs.openSync(at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     stat: (name) => fs.lstatSync(at(name), { throwIfNoEntry: false }),
+    statExactly: (name) => fs.lstatSync(at(name), { bigint: true, throwIfNoEntry: false }),
     link: (name, target) => fs.symlinkSync(target, at(name)),
     hardLink: (name, to, newName) => fs.linkSync(at(name), pathIn(to, newName)),
     readLink: (name) => fs.readlinkSync(at(name), { encoding: 'buffer' }),

@@ -4,6 +4,7 @@ import { makeInitrd } from './image/initrd.ts'
 import type { MicrovmHost } from './host.ts'
 import { bootPatience, enterGuest } from './vmm/guest.ts'
 import { inspectGuestSystem } from './vmm/guest-system.ts'
+import { killOn } from './vmm/kill-on.ts'
 import type { MachineParts } from './vmm/machine.ts'
 import type { Shape } from './vmm/shape.ts'
 import { templateKey } from './vmm/template-key.ts'
@@ -59,13 +60,17 @@ export function machineParts(host: MicrovmHost, shape: Shape): MachineParts {
 
 async function bootInto(host: MicrovmHost, shape: Shape, directory: string, signal: AbortSignal): Promise<NewTemplate> {
   const machine = await host.vmm.boot(machineParts(host, shape), directory, signal)
+  const unheard = killOn(signal, machine)
   try {
     const inside = await enterGuest(machine, bootPatience)
     const system = await inspectGuestSystem(inside)
     await leave(inside)
     await machine.freeze()
     return { level: 'boot', vmm: host.vmm.name, image: host.image.record.digest, shape, system }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
   } finally {
+    unheard()
     await machine.kill()
   }
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { statInside } from '../../inside/files.ts'
 import type { Inside } from '../../inside/client.ts'
@@ -12,10 +9,12 @@ import type { SentWorkspace, StartOptions, Wall } from '../driver.ts'
 import { bootTemplate, machineParts } from './boot-template.ts'
 import type { MicrovmHost } from './host.ts'
 import { packGiven } from './image/given.ts'
+import { stageImage, startStaging } from './image/store.ts'
 import { clonePatience, enterGuest } from './vmm/guest.ts'
 import { copyDirectory, dividePlan, pathInGuest, toGuestPlan, type Division } from './vmm/guest-plan.ts'
 import { startWall } from './vmm/guest-wall.ts'
 import { identify } from './vmm/identity.ts'
+import { killOn } from './vmm/kill-on.ts'
 import type { Machine } from './vmm/machine.ts'
 import { shapeFor } from './vmm/shape.ts'
 import type { Template } from './vmm/template-store.ts'
@@ -35,23 +34,23 @@ export async function startMicrovm(
   const division = dividePlan(plan, options)
   const shape = shapeFor(plan.limits, workspaceOf(division, options)?.size)
   const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
-  const given = await giveTo(host, plan, division, options, signal)
+  // Gone when the machine runs: it has open what it needs.
+  await using own = stageImage(startStaging(host.places))
+  const given = await giveTo(host, plan, division, own.directory, signal)
   let machine: Machine | undefined
   try {
-    const parts = { ...machineParts(host, shape), given: given.path }
-    machine = await host.vmm.clone(parts, template.directory, signal)
-    const stopped = stopOn(signal, machine)
+    const parts = { ...machineParts(host, shape), given }
+    machine = await host.vmm.clone(parts, { template: template.directory, own: own.directory }, signal)
+    const stopped = killOn(signal, machine)
     try {
       const wall = await enter(host, machine, { plan, division, template, start: options })
       signal.throwIfAborted()
-      void wall.exit.then(given.remove, given.remove)
       return wall
     } finally {
       stopped()
     }
   } catch (error) {
     await machine?.kill()
-    given.remove()
     throw signal.aborted ? signal.reason : error
   }
 }
@@ -111,24 +110,14 @@ async function presentOf(inside: Inside, division: Division): Promise<ReadonlySe
   return new Set(found.flat())
 }
 
-interface GivenHere {
-  readonly path: string
-  readonly remove: () => void
-}
-
 /** The second drive, with what of the host's files the plan shows. */
 async function giveTo(
   host: MicrovmHost,
   plan: Plan,
   { given }: Division,
-  { socket }: StartOptions,
+  directory: string,
   signal: AbortSignal,
-): Promise<GivenHere> {
-  // With the sandbox's own directory, what is left by a killed process goes when the next one looks.
-  const directory = socket === undefined ? mkdtempSync(join(tmpdir(), 'glovebox-given-')) : dirname(socket)
-  const remove = (): void => {
-    if (socket === undefined) rmSync(directory, { recursive: true, force: true })
-  }
+): Promise<string> {
   try {
     const mounts = given.map(({ source, target, why }) => ({
       source,
@@ -144,9 +133,8 @@ async function giveTo(
       env: process.env,
       signal,
     })
-    return { path, remove }
+    return path
   } catch (error) {
-    remove()
     if (error instanceof GloveboxError || signal.aborted) throw error
     throw new GloveboxError(
       'NOT_STARTED',
@@ -154,13 +142,6 @@ async function giveTo(
       { cause: error },
     )
   }
-}
-
-function stopOn(signal: AbortSignal, machine: Machine): () => void {
-  const kill = (): void => void machine.kill()
-  signal.addEventListener('abort', kill, { once: true })
-  if (signal.aborted) kill()
-  return () => signal.removeEventListener('abort', kill)
 }
 
 function tellOfBoot(): void {

@@ -68,9 +68,8 @@ export function emptyGiven({ given }: Pick<ImageStore, 'given'>): string {
 }
 
 async function fresh(mounts: readonly GivenMount[], options: GivenOptions): Promise<Given> {
-  const found = look(mounts, options)
   const path = join(options.directory, 'given.erofs')
-  await pack(found, path, options)
+  const found = await pack(mounts, path, options)
   return { path, isFresh: true, leftOut: found.flatMap(({ leftOut }) => leftOut) }
 }
 
@@ -84,8 +83,7 @@ async function cached(mounts: readonly GivenMount[], options: GivenOptions): Pro
     return { path, isFresh: false, leftOut }
   }
   const made = join(options.directory, 'given.erofs')
-  const before = look(mounts, options)
-  await pack(before, made, options)
+  const before = await pack(mounts, made, options)
   // Somebody wrote to it meanwhile: good for this sandbox, and not under that name.
   const isSame =
     (await arePackages(mounts, options)) &&
@@ -140,16 +138,35 @@ function look(mounts: readonly GivenMount[], { deny }: GivenOptions): Found[] {
   )
 }
 
-async function pack(found: readonly Found[], path: string, options: GivenOptions): Promise<void> {
-  requireTools(toolsOf.pack, options.env)
+/** @returns what is on it */
+async function pack(mounts: readonly GivenMount[], path: string, options: GivenOptions): Promise<Found[]> {
   const tree = join(options.directory, `given-${randomBytes(4).toString('hex')}`)
   try {
-    mkdirSync(tree, { recursive: true, mode: 0o700 })
-    gather(found, tree, options.signal)
+    const found = gathered(mounts, tree, options)
     await packErofs(tree, path, { times: 'kept', env: options.env, signal: options.signal })
     truncateTo(path, givenBytes)
+    return found
   } finally {
     removeTree(tree)
+  }
+}
+
+/** An editor that saves replaces a file: looked at again, all is of one moment. Whoever swaps things all the while is not waited for. */
+const attempts = 3
+
+function gathered(mounts: readonly GivenMount[], tree: string, options: GivenOptions): Found[] {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const found = look(mounts, options)
+      requireTools(toolsOf.pack, options.env)
+      mkdirSync(tree, { recursive: true, mode: 0o700 })
+      gather(found, tree, options.signal)
+      return found
+    } catch (error) {
+      const isReplaced = error instanceof GloveboxError && error.code === 'NOT_STARTED'
+      if (!isReplaced || attempt === attempts) throw error
+      removeTree(tree)
+    }
   }
 }
 

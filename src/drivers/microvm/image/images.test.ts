@@ -8,7 +8,7 @@ import { GloveboxError } from '../../../errors.ts'
 import { tryHold } from '../../../system/mutex.ts'
 import { publishImage } from './build.ts'
 import { ensureImage, type EnsureOptions } from './ensure.ts'
-import { currentImage, damagedFiles, findImage, listImages, whyStale } from './images.ts'
+import { currentImage, damagedFiles, findImage, listImages, requireOwnName, whyStale } from './images.ts'
 import { makeInitrd } from './initrd.ts'
 import { purgeImages } from './purge.ts'
 import { readRecipe, type Recipe } from './recipe.ts'
@@ -92,6 +92,17 @@ test('the current image is the newest by the recipe, and not one that a user mad
     findImage(store, image.record.digest.slice(0, 8)).map(({ directory }) => directory),
     [image.directory],
   )
+})
+
+test('what an archive calls itself stands for no other image', async () => {
+  const image = await published('root')
+  await published('mine', { source: { kind: 'directory', name: 'mine', sha256: '' } })
+  await published('tool', { source: { kind: 'docker', name: 'tool:1', sha256: '' } })
+  for (const name of ['mine', 'debian', image.record.digest.slice(0, 8), 'f00dfeed']) {
+    assert.throws(() => requireOwnName(store, { kind: 'docker', name }, 'debian'), /by which another image is found/)
+  }
+  requireOwnName(store, { kind: 'docker', name: 'tool:1' }, 'debian')
+  requireOwnName(store, { kind: 'docker', name: 'tool:2' }, 'debian')
 })
 
 test('without an image and a terminal a start ends with the line to type', async () => {

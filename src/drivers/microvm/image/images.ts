@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { GloveboxError } from '../../../errors.ts'
 import { namesIn } from '../../../packages/store/staging.ts'
 import { fileDigest } from './digest.ts'
-import { imageFiles, readImage, type Image, type ImageFile } from './record.ts'
+import { imageFiles, readImage, type Image, type ImageFile, type ImageSource } from './record.ts'
 import type { Recipe } from './recipe.ts'
 import { bytesIn, type ImageStore } from './store.ts'
 
@@ -23,6 +24,23 @@ export function currentImage(store: ImageStore, recipe: string): Image | undefin
 /** The one that is called so: the beginning of its digest, or what it was made from. */
 export function findImage(store: ImageStore, name: string): Image[] {
   return listImages(store).filter(({ record }) => record.digest.startsWith(name) || record.source.name === name)
+}
+
+/**
+ * A name that an archive, or a file, has of itself must not stand for what the user calls so: the recipe's image, one of another kind,
+ * or one by its digest. Made anew from the same kind of source, it is the newer one of that name.
+ * @throws GloveboxError REFUSED
+ */
+export function requireOwnName(
+  store: ImageStore,
+  { kind, name }: Pick<ImageSource, 'kind' | 'name'>,
+  recipe: string,
+): void {
+  const other = findImage(store, name).find(({ record: { source } }) => source.name !== name || source.kind !== kind)
+  if (other === undefined && name !== recipe && !/^[0-9a-f]{4,64}$/.test(name)) return
+  throw new GloveboxError('REFUSED', `it calls itself ${JSON.stringify(name)}, by which another image is found`, {
+    fix: 'give it a name of its own: --name NAME',
+  })
 }
 
 /** Why an image is not what would be built now, without asking anybody about packages; undefined when it is. */

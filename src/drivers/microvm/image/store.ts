@@ -31,12 +31,22 @@ export function imageStore({ data, cache }: Pick<Places, 'data' | 'cache'>): Ima
   }
 }
 
+export type Staging = Pick<ImageStore, 'staging' | 'mutexes'>
+
+/**
+ * For what a machine is started from and nobody else uses. In the cache and not in the runtime directory, which is often a small
+ * part of the memory; from there a drive can also be moved into the cache.
+ */
+export function startStaging({ cache }: Pick<Places, 'cache'>): Staging {
+  return { staging: join(cache, 'machines'), mutexes: join(cache, 'machine-mutexes') }
+}
+
 export interface Staged extends AsyncDisposable {
   readonly directory: string
 }
 
 /** A directory for something in the making, gone when it is disposed of, or when its process was killed and somebody builds again. */
-export function stageImage(store: ImageStore): Staged {
+export function stageImage(store: Staging): Staged {
   reapImages(store)
   const name = `new-${randomBytes(6).toString('hex')}`
   const held = tryHold(store.mutexes, name)
@@ -53,7 +63,7 @@ export function stageImage(store: ImageStore): Staged {
 }
 
 /** Removes what killed builds left. */
-export function reapImages(store: ImageStore): number {
+export function reapImages(store: Staging): number {
   let reaped = 0
   for (const name of namesIn(store.staging)) {
     const held = tryHold(store.mutexes, name)

@@ -1,4 +1,5 @@
 import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
@@ -69,14 +70,43 @@ function isAtLeast(version: string, [major, minor]: readonly [number, number]): 
   return ours > major || (ours === major && below >= minor)
 }
 
-/** The system's programs and libraries; for one that lies elsewhere, the tree that it was installed into (`PREFIX/bin`). */
+/** The system's programs and libraries; for one that lies elsewhere, itself and what was installed with it. */
 function mountsFor(path: string): JailMount[] {
   const mounts: JailMount[] = systemPaths
     .filter((each) => lstatSync(each, { throwIfNoEntry: false })?.isSymbolicLink() === false)
     .map((each) => ({ source: each, target: each, access: 'read', exec: each !== loaderCache, owner: 'system' }))
   if (mounts.some(({ target }) => path.startsWith(`${target}/`))) return mounts
+  return [...mounts, ...partsOf(path)]
+}
+
+/** Beside `PREFIX/bin/qemu`: its libraries and firmware. Never the prefix, which may be a home (`~/bin`, `~/.local/bin`). */
+function partsOf(path: string): JailMount[] {
   const prefix = dirname(dirname(path))
-  return [...mounts, { source: prefix, target: prefix, access: 'read', exec: true, owner: 'user' }]
+  const libraries = ['lib', 'lib64', 'libexec'].map((name) => ({ name, exec: true }))
+  const data = dataDirectories.map((name) => ({ name, exec: false }))
+  const beside = [...libraries, ...data].flatMap(({ name, exec }) => {
+    const target = join(prefix, name)
+    // A link may lead anywhere.
+    return lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true ? [{ target, exec }] : []
+  })
+  // Right below a home or the root, `lib` and `share` are as likely somebody's own.
+  const kept = isSomebodys(prefix) ? [] : beside
+  return [{ target: path, exec: true }, ...kept].map(({ target, exec }) => ({
+    source: target,
+    target,
+    access: 'read',
+    exec,
+    owner: 'user',
+  }))
+}
+
+/** `PREFIX/share` has other programs' data too: only what QEMU looks into (its own, and the firmware that packages share). */
+const dataDirectories = ['share/qemu', 'share/seabios', 'share/qemu-firmware']
+
+/** Whether a directory is the root, a home, or one that homes are in. */
+function isSomebodys(prefix: string): boolean {
+  const home = homedir()
+  return prefix === '/' || home === prefix || home.startsWith(`${prefix}/`)
 }
 
 const loaderCache = '/etc/ld.so.cache'

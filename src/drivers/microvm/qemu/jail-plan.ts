@@ -3,7 +3,7 @@ import type { MachineParts } from '../vmm/machine.ts'
 import type { MachineFiles } from './command-line.ts'
 import type { Qemu } from './find.ts'
 
-/** Where QEMU sees its files. Two directories, since a template's own is writable while it is made. */
+/** Where QEMU sees its files. Two directories, since a template's own is writable while it is made; of a clone's it sees the memory. */
 const inside: MachineFiles & { readonly template: string } = {
   kernel: '/machine/kernel',
   initrd: '/machine/initrd',
@@ -20,6 +20,12 @@ export const stateInside = '/template/state'
 /** Room for QEMU itself, its libraries' data, and an emulator's translations, besides the guest's memory. */
 const qemuBytes = 256 * 1024 ** 2
 
+export type QemuStart =
+  /** Memory and state are made in this directory. */
+  | { readonly start: 'boot'; readonly directory: string }
+  /** Private memory is laid over this file. */
+  | { readonly start: 'clone'; readonly memory: string; readonly state: string }
+
 /**
  * QEMU's own jail: no network, no file that is not its own, no way to execute anything else. What breaks out of the guest
  * into QEMU is then where a program under the strictest policy is.
@@ -29,13 +35,12 @@ export function qemuJailPlan(options: {
   readonly qemu: Qemu
   readonly args: readonly string[]
   readonly parts: MachineParts
-  readonly directory: string
-  readonly start: 'boot' | 'clone'
+  readonly from: QemuStart
 }): JailPlan {
-  const { id, qemu, args, parts, directory, start } = options
+  const { id, qemu, args, parts, from } = options
   const { shape } = parts
   const limit = (value: number): { value: number; explicit: boolean } => ({ value, explicit: false })
-  const files = start === 'boot' ? bootFiles(parts) : []
+  const files = from.start === 'boot' ? bootFiles(parts) : []
   return {
     schema: 'glovebox/jail-plan/1',
     id,
@@ -45,11 +50,14 @@ export function qemuJailPlan(options: {
       ...files,
       readable(parts.root, inside.root),
       readable(parts.given, inside.given),
-      { ...readable(directory, inside.template), access: start === 'boot' || !qemu.readOnlyMemory ? 'write' : 'read' },
+      // A clone's state comes by its stdin: it sees nothing else of its template.
+      from.start === 'boot'
+        ? { ...readable(from.directory, inside.template), access: 'write' }
+        : { ...readable(from.memory, inside.memory), access: qemu.readOnlyMemory ? 'read' : 'write' },
     ],
     deny: [],
     // A template's state is written through a shell of QEMU's, before anything of a user's has run in it.
-    exec: start === 'boot' ? null : qemu.executables,
+    exec: from.start === 'boot' ? null : qemu.executables,
     limits: {
       memory: limit(shape.memoryBytes + qemuBytes),
       cpus: limit(shape.vcpus),

@@ -6,10 +6,12 @@ import { randomHex } from '../../../system/random-hex.ts'
 import { spawnOnSockets, type SocketsProcess } from '../../../system/spawn-inside.ts'
 import { follow } from '../../launcher/follow.ts'
 import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
+import { memoryName, stateName } from '../vmm/template-store.ts'
 import type { Accelerator, Architecture } from './command-line.ts'
 import { commandLine, consoleBytes, consoleName, cpuModel } from './command-line.ts'
 import type { Qemu } from './find.ts'
-import { filesInside, qemuJailPlan, stateInside } from './jail-plan.ts'
+import { memoryOf } from './memory.ts'
+import { filesInside, qemuJailPlan, stateInside, type QemuStart } from './jail-plan.ts'
 import { untrusted } from '../../../ui/untrusted.ts'
 import { openQmp, type Qmp } from './qmp.ts'
 
@@ -27,19 +29,19 @@ export interface QemuOptions {
 /** QEMU as a VMM, each machine in a jail of its own. */
 export function qemuVmm(options: QemuOptions): Vmm {
   const { qemu, architecture, accelerator, processor, tscKhz } = options
-  const machine = async (start: Start, parts: MachineParts, directory: string, signal: AbortSignal) => {
+  const machine = async (from: QemuStart, parts: MachineParts, signal: AbortSignal) => {
     const args = commandLine({
       architecture,
       accelerator,
       shape: parts.shape,
       files: filesInside,
-      start,
+      start: from.start,
       readOnlyMemory: qemu.readOnlyMemory,
       tscKhz,
-      denySpawn: start === 'clone',
+      denySpawn: from.start === 'clone',
     })
-    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, directory, start })
-    return startQemu(options.inside, plan, start === 'clone' ? join(directory, stateName) : undefined, signal)
+    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from })
+    return startQemu(options.inside, plan, from.start === 'clone' ? from.state : undefined, signal)
   }
   return {
     identity: [
@@ -50,18 +52,19 @@ export function qemuVmm(options: QemuOptions): Vmm {
     ],
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
     async boot(parts, directory, signal) {
-      const booted = await machine('boot', parts, directory, signal)
+      const booted = await machine({ start: 'boot', directory }, parts, signal)
       return { ...booted, freeze: async () => freeze(booted) }
     },
-    async clone(parts, directory, signal) {
-      const clone = await machine('clone', parts, directory, signal)
+    async clone(parts, { template, own }, signal) {
+      const { path: memory, isShared } = memoryOf(qemu, join(template, memoryName), own)
+      const clone = await machine({ start: 'clone', memory, state: join(template, stateName) }, parts, signal)
       try {
         // Without waiting in between: QEMU takes them in order.
         await Promise.all([
           clone.qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
           clone.qmp.execute('migrate-incoming', { uri: 'fd:0' }),
         ])
-        return clone
+        return isShared ? { ...clone, unchecked: sharedMemory } : clone
       } catch (error) {
         await clone.kill()
         throw error
@@ -70,27 +73,34 @@ export function qemuVmm(options: QemuOptions): Vmm {
   }
 }
 
-type Start = 'boot' | 'clone'
-
-const stateName = 'state'
+const sharedMemory =
+  'QEMU before 8.2 can write to the memory file, which other machines of this template share: this file system cannot give each its own'
 
 /** The memory stays in its file: the state has only what is not memory. */
 function capability(name: string): Readonly<Record<string, unknown>> {
   return { capabilities: [{ capability: name, state: true }] }
 }
 
+/** A state is some 60 KB. Whoever else wants this template waits for it. */
+const freezeMs = 60_000
+
+type Freezing = Pick<QemuMachine, 'migrated' | 'ended' | 'kill'> & { readonly qmp: Pick<Qmp, 'execute'> }
+
 /** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
-async function freeze(machine: QemuMachine): Promise<void> {
+export async function freeze(machine: Freezing, limitMs: number = freezeMs): Promise<void> {
   const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
   })
+  gone.catch(() => undefined) // thrown by the race below, or QEMU's own answer is
   await Promise.all([
     qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
     qmp.execute('migrate-set-capabilities', capability('events')),
     qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
   ])
-  const status = await Promise.race([migrated, gone])
+  const late = Promise.withResolvers<string>()
+  const timer = setTimeout(() => late.resolve('it took too long'), limitMs)
+  const status = await Promise.race([migrated, gone, late.promise]).finally(() => clearTimeout(timer))
   await machine.kill()
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
 }

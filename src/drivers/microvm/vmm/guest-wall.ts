@@ -4,7 +4,9 @@ import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import type { Exit, Receipt, StartOptions, Wall } from '../../driver.ts'
 import { launcherCommands } from '../../launcher/commands.ts'
 import { follow, killedFromOutside } from '../../launcher/follow.ts'
+import { createClosing, type Closing } from './closing.ts'
 import { connectInGuest, openDoor, type Door } from './connect.ts'
+import { createDeadline } from './deadline.ts'
 import { bridgeEgress, type EgressBridge } from './egress-bridge.ts'
 import { startInGuest, type GuestLauncher } from './guest-launcher.ts'
 import { copyDirectory } from './guest-plan.ts'
@@ -29,15 +31,20 @@ export interface WallOptions {
  */
 export async function startWall(options: WallOptions): Promise<Wall> {
   const { machine, inside, plan, vmm, start } = options
-  const closing: { close(): void }[] = []
+  const closing = createClosing()
+  const time = createDeadline(plan.limits.time?.value, () => {
+    start.onLimit({ event: 'limit', limit: 'time', detail: 'its time was over, and its machine did not end it' })
+    void machine.kill()
+  })
   const bridge = await openEgress(inside, plan, start)
-  if (bridge !== undefined) closing.push(bridge)
+  if (bridge !== undefined) closing.add(bridge)
   const launcher = startInGuest(inside, plan, plan.command.terminal ? terminalSize() : undefined)
   const followed = follow(launcher, start)
-  const exit = untilEnded({ machine, launcher, exit: followed.exit, closing, fetch: fetching(options) })
+  const exit = time.tell(untilEnded({ machine, launcher, exit: followed.exit, closing, fetch: fetching(options) }))
   exit.catch(() => undefined) // before the program runs, the start fails for it
   const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
   void machine.ended.then(() => launcher.hurry())
+  void launcher.ended.then(() => time.end())
   // What nobody reads any more is a broken pipe for a program here, and the signal that comes with one there.
   for (const output of [launcher.stdout, launcher.stderr]) {
     output.once('close', () => {
@@ -50,13 +57,14 @@ export async function startWall(options: WallOptions): Promise<Wall> {
     if (plan.hold) go()
   }
   const [{ receipt }] = await Promise.all([reasoned(followed.started, launcher), letGo()])
+  time.begin()
   const door = await openWayIn(inside, plan, start)
-  if (door !== undefined) closing.push(door)
+  if (door !== undefined) closing.add(door)
   return {
     connect: connector(inside, plan),
     stdio: start.stdio === 'pipe' ? launcher : undefined,
     pid: machine.pid,
-    receipt: receiptOfBoth(receipt, machine.receipt, vmm),
+    receipt: receiptOfBoth(receipt, machine, vmm),
     enforced: enforcedBy(receipt),
     exit: afterOutput(exit, stdout),
     signal: commands.signal,
@@ -97,7 +105,7 @@ async function untilEnded(running: {
   readonly machine: Machine
   readonly launcher: GuestLauncher
   readonly exit: Promise<Exit>
-  readonly closing: readonly { close(): void }[]
+  readonly closing: Closing
   readonly fetch: () => Promise<void>
 }): Promise<Exit> {
   const { machine, launcher, closing } = running
@@ -113,7 +121,7 @@ async function untilEnded(running: {
     if (asked || lastWords === '') return killedFromOutside
     throw failure
   } finally {
-    for (const each of closing) each.close()
+    closing.close()
     await machine.kill()
   }
 }

@@ -21,6 +21,8 @@ export interface Machine {
   readonly pid: number
   /** What holds the VMM itself. */
   readonly receipt: Receipt
+  /** What cannot be promised of this VMM on this host, for the receipt. */
+  readonly unchecked?: string
   /** Settles when nothing of it is left. */
   readonly ended: Promise<MachineEnd>
   /** Idempotent. */
@@ -34,6 +36,12 @@ export interface MachineEnd {
   readonly lastWords: string
 }
 
+export interface CloneDirectories {
+  readonly template: string
+  /** Of this clone alone. When it was cloned it has all files open, and the directory may go. */
+  readonly own: string
+}
+
 /** A program that runs machines: what is particular to QEMU, or to another, is behind this. */
 export interface Vmm {
   /** Goes into the key of a template: a state is taken up by the very VMM, accelerator and processor that it was made on. */
@@ -45,8 +53,8 @@ export interface Vmm {
    * @throws GloveboxError NOT_STARTED
    */
   boot(parts: MachineParts, directory: string, signal: AbortSignal): Promise<BootedMachine>
-  /** Continues, on private memory, what `freeze` left in this directory. The parts are the template's but for `given`. */
-  clone(parts: MachineParts, directory: string, signal: AbortSignal): Promise<Machine>
+  /** Continues, on private memory, what `freeze` left. The parts are the template's but for `given`. */
+  clone(parts: MachineParts, directories: CloneDirectories, signal: AbortSignal): Promise<Machine>
 }
 
 export interface BootedMachine extends Machine {

@@ -1,23 +1,28 @@
 import type { Control, Enforcement } from '../../../protocol/controls.ts'
 import type { Receipt } from '../../driver.ts'
+import type { Machine } from './machine.ts'
+
+type OuterWall = Pick<Machine, 'receipt' | 'unchecked'>
 
 /**
  * What holds a sandbox in a machine of its own: the jail in the guest, control by control, and around it the machine, whose
  * VMM is in a jail on the host.
  */
-export function receiptOfBoth(guest: Receipt, outer: Receipt, vmm: string): Receipt {
+export function receiptOfBoth(guest: Receipt, machine: OuterWall, vmm: string): Receipt {
+  const { receipt: outer, unchecked } = machine
   return {
     ...guest,
     hostUid: outer.hostUid,
     enforcements: guest.enforcements.map((line) => ({
       ...line,
       layers: [...line.layers, ...around(line, outer, vmm)],
+      ...(line.control === 'kernel' && unchecked !== undefined && { unchecked }),
     })),
   }
 }
 
 /** What the machine adds to a control: where it has nothing of its own, that it is another kernel, behind a jail. */
-const machine: Readonly<Partial<Record<Control, string>>> = {
+const ofMachine: Readonly<Partial<Record<Control, string>>> = {
   'fs.read': 'read-only drives',
   'fs.write': 'read-only drives',
   net: 'no network device',
@@ -27,7 +32,7 @@ const machine: Readonly<Partial<Record<Control, string>>> = {
 }
 
 function around({ control }: Enforcement, outer: Receipt, vmm: string): string[] {
-  const own = machine[control]
+  const own = ofMachine[control]
   const held = outer.enforcements.find((line) => line.control === control)
   const jail = held?.enforced === true ? [`vmm in a jail: ${held.mechanism}`] : []
   return [`microvm: ${vmm}${own === undefined ? '' : `; ${own}`}`, ...jail]

@@ -45,7 +45,7 @@ test('a template is made once, also by two that want it at the same time', async
   assert.equal(listTemplates(store).length, 1)
 })
 
-for (const file of ['memory', 'state', 'template.json']) {
+for (const file of ['memory', 'state', '../template.json']) {
   test(`a template whose ${file} was changed is made anew`, async (context) => {
     const [store, { make, count }] = [storeOf(context), maker()]
     const { directory } = await provideTemplate(store, key, make, waiting)
@@ -56,6 +56,16 @@ for (const file of ['memory', 'state', 'template.json']) {
     assert.ok(readTemplate(store, key))
   })
 }
+
+test('what a virtual machine monitor may see of a template has no word on what the template is', async (context) => {
+  const [store, { make }] = [storeOf(context), maker()]
+  const { directory } = await provideTemplate(store, key, make, waiting)
+  assert.deepEqual(readdirSync(directory).toSorted(), ['memory', 'state'])
+  assert.deepEqual(
+    listTemplates(store).map((template) => [template.record.key, template.bytes > 0]),
+    [[key, true]],
+  )
+})
 
 test('what could not be made leaves nothing, and what a killed process left is removed', async (context) => {
   const store = storeOf(context)

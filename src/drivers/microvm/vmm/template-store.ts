@@ -40,7 +40,7 @@ export interface TemplateRecord {
 
 export interface Template {
   readonly record: TemplateRecord
-  /** Has `memory` and `state`. */
+  /** Has `memory` and `state`; what is known of them is not in it. */
   readonly directory: string
 }
 
@@ -53,6 +53,8 @@ export interface ListedTemplate extends Template {
 export type NewTemplate = Pick<TemplateRecord, 'level' | 'vmm' | 'image' | 'shape' | 'system'>
 
 const recordName = 'template.json'
+/** Of a template: what its VMM may see, and write while it is made. The record is beside it. */
+const machineName = 'machine'
 /** In place of a key: of what is being removed. */
 const gone = 'gone'
 export const memoryName = 'memory'
@@ -72,15 +74,16 @@ export async function provideTemplate(
   waiting: { readonly signal: AbortSignal; readonly onWait?: () => void },
 ): Promise<Template> {
   const found = readTemplate(store, key)
-  if (found !== undefined) return used(found)
+  if (found !== undefined) return used(store, found)
   return holding(store.mutexes, key, waiting, async () => {
     const another = readTemplate(store, key)
-    if (another !== undefined) return used(another)
+    if (another !== undefined) return used(store, another)
     reap(store, key)
     const staged = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
-    mkdirSync(staged, { recursive: true, mode: 0o700 })
+    const machine = join(staged, machineName)
+    mkdirSync(machine, { recursive: true, mode: 0o700 })
     try {
-      const made = await make(staged)
+      const made = await make(machine)
       return publish(store, key, staged, made)
     } finally {
       rmSync(staged, { recursive: true, force: true })
@@ -90,9 +93,9 @@ export async function provideTemplate(
 
 /** Undefined where there is none, and for one that is not what was made: it is made again then. */
 export function readTemplate(store: TemplateStore, key: string): Template | undefined {
-  const directory = join(store.root, key)
+  const directory = join(store.root, key, machineName)
   try {
-    const record = JSON.parse(readFileSync(join(directory, recordName), 'utf8')) as TemplateRecord
+    const record = JSON.parse(readFileSync(join(store.root, key, recordName), 'utf8')) as TemplateRecord
     const isWhole =
       record.schema === 'glovebox/template/1' &&
       record.key === key &&
@@ -112,7 +115,10 @@ export function listTemplates(
 ): (Template & { readonly usedMs: number; readonly bytes: number })[] {
   return keysIn(store)
     .flatMap((key) => readTemplate(store, key) ?? [])
-    .map((template) => ({ ...template, usedMs: usedMs(template.directory), bytes: bytesOf(template.directory) }))
+    .map((template) => {
+      const whole = join(store.root, template.record.key)
+      return { ...template, usedMs: lstatSync(join(whole, recordName)).mtimeMs, bytes: bytesOf(whole) }
+    })
     .toSorted((a, b) => b.usedMs - a.usedMs)
 }
 
@@ -133,14 +139,14 @@ export function purgeTemplates(
 }
 
 function publish(store: TemplateStore, key: string, staged: string, made: NewTemplate): Template {
-  const memory = join(staged, memoryName)
-  chmodSync(join(staged, stateName), 0o400)
+  const [memory, state] = [memoryName, stateName].map((name) => join(staged, machineName, name)) as [string, string]
+  chmodSync(state, 0o400)
   const record: TemplateRecord = {
     schema: 'glovebox/template/1',
     key,
     ...made,
     takenAt: new Date().toISOString(),
-    stateSha256: sha256Of(join(staged, stateName)),
+    stateSha256: sha256Of(state),
     memoryStamp: stampOf(memory),
   }
   writeWhole(join(staged, recordName), `${JSON.stringify(record)}\n`, 0o400)
@@ -148,7 +154,7 @@ function publish(store: TemplateStore, key: string, staged: string, made: NewTem
   remove(store, directory) // one that could not be used
   renameSync(staged, directory)
   evict(store)
-  return { record, directory }
+  return { record, directory: join(directory, machineName) }
 }
 
 /** Out of the way by one rename first, so that nobody finds half of it. */
@@ -165,7 +171,7 @@ function remove(store: TemplateStore, directory: string): void {
 }
 
 function evict(store: TemplateStore): void {
-  for (const { directory } of listTemplates(store).slice(kept)) remove(store, directory)
+  for (const { record } of listTemplates(store).slice(kept)) remove(store, join(store.root, record.key))
 }
 
 /** Removes what killed processes left: a directory in the making whose key nobody else holds. */
@@ -180,14 +186,10 @@ function reap(store: TemplateStore, ours?: string): void {
   }
 }
 
-function used(template: Template): Template {
+function used(store: TemplateStore, template: Template): Template {
   const now = new Date()
-  utimesSync(join(template.directory, recordName), now, now)
+  utimesSync(join(store.root, template.record.key, recordName), now, now)
   return template
-}
-
-function usedMs(directory: string): number {
-  return lstatSync(join(directory, recordName)).mtimeMs
 }
 
 function keysIn(store: TemplateStore): string[] {
@@ -196,7 +198,10 @@ function keysIn(store: TemplateStore): string[] {
 
 /** What it takes on the disk: most of the memory is holes. */
 function bytesOf(directory: string): number {
-  return namesIn(directory).reduce((sum, name) => sum + lstatSync(join(directory, name)).blocks * 512, 0)
+  const files = [directory, join(directory, machineName)].flatMap((each) =>
+    namesIn(each).map((name) => join(each, name)),
+  )
+  return files.reduce((sum, path) => sum + (lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0)
 }
 
 function stampOf(path: string): string[] {

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, linkSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
@@ -8,7 +8,7 @@ import { fetchKernel } from '../debootstrap.ts'
 import { fileDigest } from '../digest.ts'
 import { packErofs } from '../erofs.ts'
 import { gather, walk } from '../gather.ts'
-import { currentImage } from '../images.ts'
+import { currentImage, requireOwnName } from '../images.ts'
 import { takeKernel, takeOwnKernel, type OwnKernel } from '../kernel.ts'
 import { programsIn } from '../programs.ts'
 import type { Recipe } from '../recipe.ts'
@@ -48,6 +48,7 @@ export async function buildFrom(options: FromOptions): Promise<Image> {
     progress({ step: 'unpacking', share: 0.05 })
     const isReady = isErofs(path)
     const source = isReady ? await takeErofs(path, image, signal) : await unpack(path, { ...options, staged, root })
+    if (options.name === undefined) requireOwnName(store, source, recipe.name)
     if (!isReady) completeRoot(root)
     progress({ step: 'fetching the kernel', share: 0.5 })
     const kernel = await kernelFor(image, { ...options, staged, recipe, architecture })
@@ -82,7 +83,7 @@ async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
 }
 
 function fromDirectory(path: string, { root, notice, signal }: Unpacking): void {
-  const found = walk(path, new Set())
+  const found = walk(realpathSync(path), new Set())
   gather([found], root, signal, (_, below) => join(root, below))
   if (found.leftOut.length > 0) {
     const some = found.leftOut.slice(0, 5).join(', ')

@@ -11,11 +11,21 @@ const magics: readonly (readonly [string, 'gzip' | 'zstd' | 'xz' | 'bzip2'])[] =
   ['425a68', 'bzip2'],
 ]
 
+/** What may come out of what one image is made from: a few kilobytes can be packed so that they fill a disk. */
+export interface UnpackedBudget {
+  leftBytes: number
+}
+
+export function unpackedBudget(bytes: number = 16 * 1024 ** 3): UnpackedBudget {
+  return { leftBytes: bytes }
+}
+
 /** Hands the bytes of a file to `onChunk` in their order, unpacked where it is compressed. */
 export async function readUnpacked(
   path: string,
   onChunk: (chunk: Buffer) => Promise<void>,
   signal?: AbortSignal,
+  budget: UnpackedBudget = unpackedBudget(),
 ): Promise<void> {
   const kind = kindOf(path)
   if (kind === 'xz' || kind === 'bzip2') {
@@ -25,7 +35,11 @@ export async function readUnpacked(
   }
   const unpack = kind === 'gzip' ? createGunzip() : kind === 'zstd' ? createZstdDecompress() : new PassThrough()
   const sink = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) await onChunk(chunk)
+    for await (const chunk of chunks) {
+      budget.leftBytes -= chunk.length
+      if (budget.leftBytes < 0) throw tooMuch(path)
+      await onChunk(chunk)
+    }
   }
   await pipeline(
     createReadStream(path, { highWaterMark: 256 * 1024 }),
@@ -33,6 +47,12 @@ export async function readUnpacked(
     sink,
     signal === undefined ? {} : { signal },
   )
+}
+
+function tooMuch(path: string): GloveboxError {
+  return new GloveboxError('REFUSED', `${path}: more comes out of it than an image may have`, {
+    fix: 'unpack it yourself, see what it is, and give the directory',
+  })
 }
 
 function kindOf(path: string): 'gzip' | 'zstd' | 'xz' | 'bzip2' | undefined {

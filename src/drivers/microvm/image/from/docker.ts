@@ -4,7 +4,7 @@ import { join, sep } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
 import { safePath } from '../../../../inside/tar/header.ts'
-import { readUnpacked } from './compressed.ts'
+import { readUnpacked, unpackedBudget, type UnpackedBudget } from './compressed.ts'
 import type { RootWriter } from './root-writer.ts'
 
 /** What `docker save` wrote of one image, unpacked into a directory of ours. */
@@ -45,7 +45,12 @@ export function readDockerImage(directory: string): DockerImage {
  * Layer on layer, each compared with the hash that the image's own configuration has of it.
  * @throws GloveboxError REFUSED for one that is another, FAILED for one that is no archive
  */
-export async function applyLayers({ layers }: DockerImage, writer: RootWriter, signal?: AbortSignal): Promise<void> {
+export async function applyLayers(
+  { layers }: DockerImage,
+  writer: RootWriter,
+  signal?: AbortSignal,
+  budget: UnpackedBudget = unpackedBudget(),
+): Promise<void> {
   for (const [index, { path, diffId }] of layers.entries()) {
     const hash = createHash('sha256')
     const reader = createForeignTarReader(writer.layer(true))
@@ -57,10 +62,12 @@ export async function applyLayers({ layers }: DockerImage, writer: RootWriter, s
           await reader.push(chunk)
         },
         signal,
+        budget,
       )
       reader.finish()
     } catch (cause) {
       signal?.throwIfAborted()
+      if (cause instanceof GloveboxError && cause.code === 'REFUSED') throw cause
       throw new GloveboxError('FAILED', `layer ${index + 1} of ${layers.length}: ${messageOf(cause)}`, {
         cause,
         fix: 'save the image anew',
