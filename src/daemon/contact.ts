@@ -98,6 +98,8 @@ export async function stopDaemon(places: Places): Promise<{ wasRunning: boolean;
 function removeLeftovers(places: Places): void {
   const { file, socket, lock: path } = daemonPlaces(places)
   if (!existsSync(file) && !existsSync(socket)) return
+  // Below /tmp it may be somebody else's, or a link: nothing is opened, made or removed there then.
+  ownDirectory(places.runtime)
   const lock = takeLock(path)
   if (lock === undefined) return
   for (const each of [file, socket]) rmSync(each, { force: true })

@@ -76,7 +76,7 @@ export async function runDaemon({ places, idleMs, onReady, tell }: DaemonOptions
       tell(`it ends: ${await over.promise}`)
       rmSync(own.file, { force: true })
       rmSync(own.socket, { force: true })
-      await fleet.stopAll()
+      await fleet.close()
     } finally {
       await closed(server)
     }

@@ -5,10 +5,10 @@ import { GloveboxError } from '../errors.ts'
 import { verifierFor } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import { wrongLaunchName, type LaunchReply, type ListReply, type StopReply } from '../protocol/daemon.ts'
-import { serve } from '../runtime/served.ts'
+import { serve, type Served } from '../runtime/served.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
-import { createServerLog } from './server-log.ts'
+import { createServerLog, type ServerLog } from './server-log.ts'
 import type { State } from './state.ts'
 
 /** All launched servers of this user. */
@@ -20,6 +20,8 @@ export interface Fleet {
   list(): ListReply
   stop(nameOrId: string): Promise<StopReply>
   stopAll(): Promise<StopReply>
+  /** From now on nothing is launched; what is being started is not wanted any more, and what runs is stopped. */
+  close(): Promise<void>
   /** Launched, and about to be. */
   size(): number
 }
@@ -29,26 +31,44 @@ export function createFleet({
   state,
   tell,
   onChange,
+  startServed = startOne,
 }: {
   readonly places: Places
   readonly state: State
   readonly tell: (line: string) => void
   readonly onChange: () => void
+  readonly startServed?: StartOne
 }): Fleet {
   const all = new Set<Launched>()
   /** Names that are being started: a second start of one must not come between. */
   const starting = new Set<string>()
+  /** Launches under way, and what ends each of them; what runs already is ended politely instead. */
+  const launches = new Map<Promise<unknown>, AbortController>()
+  let isClosing = false
 
   async function start(request: Request, signal: AbortSignal): Promise<LaunchReply> {
-    const { name, requestTimeMs, env } = request
+    const { name } = request
     refuseName(name)
+    if (isClosing) throw ending()
     const isOneOfMany = request.placement.lifetime === 'session'
     if (starting.has(name)) throw taken(name, 'is being started')
     const before = named(name).find((other) => !isOneOfMany || other.request.placement.lifetime !== 'session')
-    if (before?.status().state === 'failed') await remove(before)
-    else if (before !== undefined) throw taken(name, `runs already, as ${before.id()}`)
+    const isOver = before?.status().state === 'failed'
+    if (before !== undefined && !isOver) throw taken(name, `runs already, as ${before.id()}`)
+    // Before anything is waited for: the name is ours from here on.
     starting.add(name)
     onChange()
+    try {
+      if (before !== undefined) await remove(before)
+      return await begin(request, signal, isOneOfMany)
+    } finally {
+      starting.delete(name)
+      onChange()
+    }
+  }
+
+  async function begin(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
+    const { name } = request
     const say = (line: string): void => tell(`${name}: ${line}`)
     const log = createServerLog(join(places.state, 'logs', `${name}.log`), say)
     try {
@@ -59,17 +79,7 @@ export function createFleet({
         pooled: sibling?.takeWaiting(),
         log,
         signal,
-        start: async (plan, wanted, spare) =>
-          serve({
-            plan,
-            driver: await loadDriver(plan.driver),
-            verify: await verifierFor(wordsOf(plan), process.env),
-            requestTimeMs,
-            env,
-            signal: wanted,
-            spare,
-            onStderr: (chunk) => log.write(chunk),
-          }),
+        start: async (plan, wanted, spare) => startServed({ request, plan, log, signal: wanted, spare }),
         events: {
           onStarted: ({ id, startedMs }) => state.launched({ id, name, driver: request.plan.driver, startedMs }),
           onEnded: ({ id }, how) => state.ended(id, how),
@@ -80,14 +90,15 @@ export function createFleet({
           tell: say,
         },
       })
+      if (isClosing) {
+        await launched.stop()
+        throw ending()
+      }
       all.add(launched)
       return reply
     } catch (error) {
       log.close()
       throw error
-    } finally {
-      starting.delete(name)
-      onChange()
     }
   }
 
@@ -128,7 +139,16 @@ export function createFleet({
   }
 
   return {
-    launch: start,
+    async launch(request, signal) {
+      const unwanted = new AbortController()
+      const launching = start(request, AbortSignal.any([signal, unwanted.signal]))
+      launches.set(launching, unwanted)
+      try {
+        return await launching
+      } finally {
+        launches.delete(launching)
+      }
+    },
     find,
     list() {
       const servers = [...all].map((launched) => launched.status())
@@ -137,8 +157,39 @@ export function createFleet({
     },
     stop: async (nameOrId) => ({ stopped: [await remove(find(nameOrId))] }),
     stopAll: async () => ({ stopped: await Promise.all([...all].map(remove)) }),
+    async close() {
+      isClosing = true
+      for (const unwanted of launches.values()) unwanted.abort(ending())
+      // Each ends what it has begun, and tells whoever asked for it why.
+      await Promise.all([Promise.allSettled(launches.keys()), ...[...all].map(remove)])
+    },
     size: () => all.size + starting.size,
   }
+}
+
+/** Starts one more sandbox of a launch. */
+type StartOne = (options: {
+  readonly request: Request
+  readonly plan: Plan
+  readonly log: ServerLog
+  readonly signal: AbortSignal
+  readonly spare: boolean
+}) => Promise<Served>
+
+const startOne: StartOne = async ({ request: { requestTimeMs, env }, plan, log, signal, spare }) =>
+  serve({
+    plan,
+    driver: await loadDriver(plan.driver),
+    verify: await verifierFor(wordsOf(plan), process.env),
+    requestTimeMs,
+    env,
+    signal,
+    spare,
+    onStderr: (chunk) => log.write(chunk),
+  })
+
+function ending(): GloveboxError {
+  return new GloveboxError('FAILED', 'the daemon was asked to end', { fix: 'launch it again: a new daemon is started' })
 }
 
 function refuseName(name: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -16,10 +17,66 @@ test('a log keeps the last of it in memory and two files of a bounded size', (t)
   const tail = log.tail()
   assert.ok(tail.length <= 256 * 1024 && tail.length > 200 * 1024)
   assert.ok(tail.toString().endsWith('x\nthe last\n'))
+  log.close()
   assert.ok(readFileSync(file, 'utf8').endsWith('the last\n'))
   assert.ok(statSync(file).size <= 4 * 1024 ** 2 && statSync(`${file}.1`).size === 4 * 1024 ** 2)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   assert.ok(!existsSync(`${file}.2`))
+})
+
+test('who writes byte by byte causes few writes and no objects that stay, and nothing of it is lost', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const write = t.mock.method(fs, 'writeSync')
+  syncBuiltinESMExports()
+  t.after(() => {
+    write.mock.restore()
+    syncBuiltinESMExports()
+  })
+  const file = path.join(directory, 'files.log')
+  const log = createServerLog(file, assert.fail)
+  const seen: Buffer[] = []
+  log.follow(
+    (chunk) => seen.push(chunk),
+    () => undefined,
+  )
+  const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) % 251))
+  for (let at = 0; at < bytes.length; at++) log.write(bytes.subarray(at, at + 1))
+  assert.ok(log.tail().equals(bytes.subarray(-256 * 1024)))
+  log.close()
+  assert.ok(readFileSync(file).equals(bytes))
+  assert.ok(Buffer.concat(seen).equals(bytes))
+  // Each write is one chunk for the followers: a few of 64 KiB, and what the clock let through.
+  assert.ok(write.mock.callCount() < 100, `${write.mock.callCount()} writes`)
+  assert.ok(seen.length < 100, `${seen.length} chunks`)
+})
+
+test('what comes after a silence is passed on at once, and the rest soon, in order', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const log = createServerLog(path.join(directory, 'files.log'), assert.fail)
+  const seen: string[] = []
+  const follow = (): (() => void) =>
+    log.follow(
+      (chunk) => seen.push(chunk.toString()),
+      () => undefined,
+    )
+  const stop = follow()
+  for (const text of ['a', 'b', 'c']) log.write(Buffer.from(text))
+  assert.deepEqual(seen, ['a'])
+  t.mock.timers.tick(50)
+  assert.deepEqual(seen, ['a', 'bc'])
+  log.write(Buffer.from('d'))
+  assert.deepEqual([log.tail().toString(), seen.join('')], ['abcd', 'abc'])
+  stop()
+  // They are given the tail, and what comes then: nothing twice.
+  follow()
+  log.write(Buffer.from('e'))
+  t.mock.timers.tick(50)
+  t.mock.timers.tick(50)
+  log.write(Buffer.from('f'))
+  assert.deepEqual(seen.slice(2), ['e', 'f'])
   log.close()
 })
 

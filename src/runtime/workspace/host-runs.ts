@@ -1,125 +1,84 @@
-import { nameOf, type TreePath } from './path.ts'
+import { whyControlRuns } from './control-runs.ts'
+import { folded, type TreePath } from './path.ts'
 
 /**
  * Why a tool of the host would run something, by itself, for what stands at this path: a hook of git, a task of an editor, a setting
  * that names a program. Not the project's own code, which runs when its user runs it, and which they read as such.
  */
 export function whyHostRunsIt(path: TreePath): string | undefined {
-  // File systems that know no case are everywhere else: a name that only differs in it means the same there.
-  const parts = path.toLowerCase().split('/')
-  const name = nameOf(path).toLowerCase()
-  const repository = parts.indexOf('.git')
-  if (repository >= 0) return ofGit(parts.slice(repository + 1))
+  const parts = folded(path).split('/')
+  const name = parts.at(-1) ?? ''
+  const why = whyControlRuns(parts)
+  if (why !== undefined || parts.includes('.git')) return why
   // Packages bring such files of their own along, and nobody opens them as a project.
   if (parts.includes('node_modules')) return undefined
-  const directory = parts.slice(0, -1).find((part) => inDirectories[part] !== undefined)
+  // The last one too: a link of that name says where such a directory is.
+  const directory = parts.find((part) => Object.hasOwn(inDirectories, part))
   if (directory !== undefined) return inDirectories[directory]
-  return byName[name] ?? (name.endsWith('.code-workspace') ? editor : undefined)
+  if (Object.hasOwn(byName, name)) return byName[name]
+  return byPattern.find(([pattern]) => pattern.test(name))?.[1]
 }
 
 const editor = 'an editor runs what it names'
 const agent = 'an agent runs what it names'
 const installer = 'a package manager runs what it names'
+const locked = 'a package manager installs what it names, and runs the scripts of that'
 const shell = 'a shell that enters the directory may run it'
 const git = 'git runs what it names'
+const hook = 'git runs it as a hook'
+const rust = 'cargo runs what it names'
+const own = 'glovebox starts what it names'
 
 const inDirectories: Readonly<Record<string, string>> = {
-  '.vscode': editor,
-  '.idea': editor,
-  '.fleet': editor,
-  '.zed': editor,
-  '.devcontainer': editor,
-  '.husky': 'git runs it as a hook',
-  '.githooks': 'git runs it as a hook',
-  '.claude': agent,
-  '.cursor': agent,
-  '.codex': agent,
-  '.gemini': agent,
-  '.cargo': 'cargo runs what it names',
+  ...each(editor, '.vscode .vs .idea .fleet .zed .helix .devcontainer .vim .nvim .nova .theia'),
+  ...each(hook, '.husky .githooks .git-hooks .hooks .lefthook .lefthook-local'),
+  ...each(
+    agent,
+    '.claude .cursor .codex .gemini .windsurf .kiro .opencode .continue .roo .cline .clinerules .amazonq .qwen .junie .trae .crush .goose .copilot .agents',
+  ),
+  ...each(rust, '.cargo'),
+  ...each(installer, '.yarn .bundle'),
+  ...each(shell, '.mise .shadowenv.d .direnv'),
 }
 
 const byName: Readonly<Record<string, string>> = {
-  '.gitmodules': git,
-  '.gitconfig': git,
-  '.envrc': shell,
-  '.mise.toml': shell,
-  'mise.toml': shell,
-  '.npmrc': installer,
-  '.yarnrc': installer,
-  '.yarnrc.yml': installer,
-  '.pnpmfile.cjs': installer,
-  '.pre-commit-config.yaml': 'git runs what it names, where pre-commit is installed',
-  'lefthook.yml': 'git runs what it names, where lefthook is installed',
-  '.devcontainer.json': editor,
-  '.exrc': editor,
-  '.nvim.lua': editor,
-  '.nvimrc': editor,
-  '.vimrc': editor,
-  '.dir-locals.el': editor,
-  '.mcp.json': agent,
-  'glovebox.json': 'glovebox starts what it names',
-  'glovebox.jsonc': 'glovebox starts what it names',
-  'glovebox.toml': 'glovebox starts what it names',
-  'glovebox.yaml': 'glovebox starts what it names',
-  'glovebox.yml': 'glovebox starts what it names',
+  ...each(git, '.gitmodules .gitconfig'),
+  ...each(
+    shell,
+    '.env .tool-versions flake.nix flake.lock shell.nix default.nix devenv.nix devenv.yaml devbox.json .autoenv.zsh',
+  ),
+  ...each(
+    installer,
+    '.npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .pnpmfile.mjs pnpm-workspace.yaml package.json5 package.yaml bunfig.toml binding.gyp',
+  ),
+  ...each(locked, 'package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb'),
+  ...each(
+    editor,
+    '.devcontainer.json .exrc .nvim.lua .nvimrc .vimrc .lvimrc .lazy.lua .dir-locals.el .dir-locals-2.el',
+  ),
+  ...each(
+    agent,
+    '.mcp.json mcp.json opencode.json opencode.jsonc crush.json .crush.json .aider.conf.yml .aider.conf.yaml',
+  ),
+  ...each(rust, 'rust-toolchain rust-toolchain.toml'),
+  ...each(own, 'glovebox.json glovebox.jsonc glovebox.toml glovebox.yaml glovebox.yml'),
 }
 
-/** What git only stores, and what it reads as the state of the project, runs nothing. */
-const inert: ReadonlySet<string> = new Set([
-  'objects',
-  'refs',
-  'logs',
-  'head',
-  'index',
-  'orig_head',
-  'fetch_head',
-  'merge_head',
-  'merge_msg',
-  'merge_mode',
-  'commit_editmsg',
-  'packed-refs',
-  'description',
-  'shallow',
-  'cherry_pick_head',
-  'revert_head',
-  'auto_merge',
-  'rebase-merge',
-  'rebase-apply',
-  'branches',
-  'index.lock',
-  'gc.log',
-  'lfs',
-])
-
-function ofGit(below: readonly string[]): string | undefined {
-  const [first, second] = below
-  // `.git` itself: as a file or a link it says where all of that is.
-  if (first === undefined) return git
-  if (first === 'info') return second === 'attributes' ? git : undefined
-  return inert.has(first) ? undefined : first === 'hooks' ? 'git runs it as a hook' : git
-}
-
-/** Scripts of a package.json that an installer runs without being asked for them (npm's "Life Cycle Operation Order"). */
-const unasked = [
-  'preinstall',
-  'install',
-  'postinstall',
-  'preprepare',
-  'prepare',
-  'postprepare',
-  'prepublish',
-  'dependencies',
+/** Of one tool each, in all the spellings that it looks for. */
+const byPattern: readonly (readonly [RegExp, string])[] = [
+  [/\.(?:code-workspace|sublime-project)$/, editor],
+  [/^\.envrc(?:\.|$)|^\.?mise(?:\.[\w-]+)*\.toml$/, shell],
+  [/^\.?lefthook(?:-local)?\.(?:ya?ml|toml|jsonc?)$/, 'git runs what it names, where lefthook is installed'],
+  [/^\.pre-commit-config\.ya?ml$|^prek\.toml$/, 'git runs what it names, where pre-commit is installed'],
+  [
+    /^\.lintstagedrc(?:\.|$)|^lint-staged\.config\./,
+    'a hook of git runs what it names, where lint-staged is installed',
+  ],
+  [/^\.huskyrc(?:\.|$)|^husky\.config\.|^\.?simple-git-hooks\.|^\.overcommit\.yml$/, git],
 ]
 
-/** What of a package.json an installer runs by itself; undefined for a text that is none. */
-export function unaskedScripts(text: string): string | undefined {
-  try {
-    const scripts = (JSON.parse(text) as { scripts?: Readonly<Record<string, unknown>> } | null)?.scripts ?? {}
-    return JSON.stringify(unasked.map((name) => (Object.hasOwn(scripts, name) ? scripts[name] : null)))
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
+function each(why: string, names: string): Record<string, string> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, why]))
 }
 
 /**

@@ -3,7 +3,7 @@ import { formatBytes } from '../../policy/sizes.ts'
 import type { Directory } from '../../system/directory.ts'
 import { compare, type Change, type Conflict, type Outcome, type States } from './compare.ts'
 import { compareContents } from './contents.ts'
-import { whyHeld } from './held.ts'
+import { holderOf } from './held.ts'
 import type { Manifest } from './manifest.ts'
 import { bytesOf, nameOf, type TreePath } from './path.ts'
 import { reachFrom, type Reach } from './reach.ts'
@@ -97,14 +97,15 @@ function withoutLeftOut(tree: Tree, leaveOut: LeaveOut): Tree {
 }
 
 function heldIn(
-  states: { readonly sandbox: States },
+  states: { readonly host: States; readonly sandbox: States },
   reach: { readonly host: Reach; readonly sandbox: Reach },
 ): { warnings: Map<TreePath, string>; isHeld: (change: Change) => boolean } {
   const warnings = new Map<TreePath, string>()
+  const whyHeld = holderOf(states, reach)
   return {
     warnings,
     isHeld(change) {
-      const why = whyHeld(change, states.sandbox, reach)
+      const why = whyHeld(change)
       if (why !== undefined) warnings.set(change.path, why)
       return why !== undefined
     },

@@ -30,6 +30,20 @@ export function above(path: TreePath): TreePath[] {
   return found
 }
 
+/**
+ * The same for all spellings that some file system takes for one: without case, without characters that show nothing (HFS+, and
+ * ext4's casefold), composed. The long s and the Kelvin sign are letters then.
+ */
+export function folded(path: TreePath): TreePath {
+  // Nearly always it is ASCII, and there are many.
+  if (/^[\x20-\x7e]*$/.test(path)) return path.toLowerCase()
+  const text = bytesOf(path)
+    .toString('utf8')
+    .normalize('NFC')
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+  return Buffer.from(text.toUpperCase().toLowerCase()).toString('latin1')
+}
+
 /** A longer name than anybody reads. */
 const mostShown = 512
 
