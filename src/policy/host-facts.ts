@@ -5,10 +5,10 @@ export interface HostFacts {
   readonly paths: ReadonlyMap<string, PathFact>
   /** What of the usual system directories and files this host has. */
   readonly system: readonly SystemPath[]
-  /** Where Glovebox keeps its records, configuration and packages: no sandbox may change those. */
+  /** Where Glovebox keeps its records, configuration, packages, and what it runs and boots from its cache: no sandbox may change those. */
   readonly own: readonly string[]
-  /** The one place among them where a package is built, by a sandbox, before it is believed. */
-  readonly staging: string
+  /** The places among them that sandboxes work in: where a package is built, and what npm and pip keep. Nothing there is believed before it is verified. */
+  readonly staging: readonly string[]
   /** The user's home, real path: never mounted by inference. */
   readonly home: string
 }

@@ -70,7 +70,7 @@ function userMounts(key: string, given: string, access: Access, facts: HostFacts
 
 /** A sandbox that could write there would rewrite the record of what it did, its own policy, or what starts next time. */
 function refuseOwn(key: string, given: string, real: string, { own, staging }: HostFacts): void {
-  if (isWithin(real, staging)) return
+  if (staging.some((each) => isWithin(real, each))) return
   const hit = own.find((path) => isWithin(path, real) || isWithin(real, path))
   if (hit === undefined) return
   throw new GloveboxError(

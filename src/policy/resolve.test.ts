@@ -28,7 +28,7 @@ function hostFacts(change: { command?: Partial<CommandFacts>; paths?: readonly [
     paths: new Map(change.paths),
     system: [{ path: '/usr', source: '/usr', exec: true }],
     own: ['/home/me/.config/glovebox', '/home/me/.local/state/glovebox', '/home/me/.local/share/glovebox'],
-    staging: '/home/me/.local/share/glovebox/store/staging',
+    staging: ['/home/me/.local/share/glovebox/store/staging'],
     home: '/home/me',
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { runners } from '../support/as-user.ts'
@@ -32,16 +32,28 @@ for (const runner of runners()) {
     assert.equal((await exec('--', plain)).code, 126)
     assert.equal((await exec('--no-such-flag', '--', 'true')).code, 2)
     assert.equal((await exec('--memory', 'lots', '--', 'true')).code, 2)
-    assert.equal((await exec('--driver', 'microvm', '--', 'true')).code, 3)
+    assert.equal((await exec('--driver', 'kubernetes', '--', 'true')).code, 3)
     assert.equal((await exec('--allow-net', 'https://example.org/', '--', 'true')).code, 2)
   })
 
   test(`a failure with --json is one JSON document on stderr${as}`, async () => {
-    const { stderr, stdout } = await exec('--json', '--driver', 'microvm', '--', 'true')
+    const { stderr, stdout } = await exec('--json', '--driver', 'kubernetes', '--', 'true')
     const { error } = JSON.parse(stderr) as { error: { code: string; message: string; fix: string } }
     assert.equal(stdout, '')
     assert.equal(error.code, 'HOST_CANNOT')
-    assert.match(error.message, /microvm/)
+    assert.match(error.message, /kubernetes/)
+  })
+
+  test(`no sandbox is let into what we run, boot from, believe or write down${as}`, async () => {
+    const own = ['.config/glovebox', '.local/state/glovebox', '.local/share/glovebox', '.cache/glovebox/compiled']
+    for (const name of own) runner.spawnSync('mkdir', ['-p', path.join(runner.home, name)])
+    for (const name of [...own, '.cache/glovebox', '.cache']) {
+      const place = path.join(runner.home, name)
+      const { code, stdout, stderr } = await exec('--write', place, '--', 'touch', path.join(place, 'mine'))
+      assert.deepEqual([code, stdout], [2, ''], place)
+      assert.match(stderr, /has Glovebox's own files in it/)
+      assert.equal(existsSync(path.join(place, 'mine')), false)
+    }
   })
 
   test(`nothing of our environment and no descriptor of ours is inside${as}`, async () => {

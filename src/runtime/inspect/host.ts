@@ -27,8 +27,12 @@ export function inspectHost(
 }
 
 /** Real paths, so that a link into them is seen; as they are named where they do not exist yet. */
-function ownFiles(env: NodeJS.ProcessEnv): { own: string[]; staging: string } {
-  const { config, state, data, runtime } = places(env)
+function ownFiles(env: NodeJS.ProcessEnv): { own: string[]; staging: string[] } {
+  const { config, state, data, cache, runtime } = places(env)
   const real = (path: string): string => inspectPath(path, '/').real ?? path
-  return { own: [config, state, data, runtime].map(real), staging: join(real(data), 'store', 'staging') }
+  return {
+    // The cache too: Node runs compiled code from there, and machines are booted from it.
+    own: [config, state, data, cache, runtime].map(real),
+    staging: [join(real(data), 'store', 'staging'), join(real(cache), 'npm'), join(real(cache), 'pip')],
+  }
 }
