@@ -44,5 +44,8 @@ for (const [stream, descriptor] of [
   })
 
 test('an installer that does not end is ended when its time is over', async (t) => {
-  await assert.rejects(run(t, 'sleep 1000', { timeMs: 300 }), { code: 'FAILED', message: /^npm was ended: .*longer than its 300 ms/ })
+  await assert.rejects(run(t, 'sleep 1000', { timeMs: 300 }), {
+    code: 'FAILED',
+    message: /^npm was ended: .*longer than its 300 ms/,
+  })
 })
