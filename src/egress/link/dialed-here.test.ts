@@ -156,6 +156,29 @@ test('a relay that says a connection is over while it still carries it makes no 
   assert.equal(bench.connections(), 2)
 })
 
+test('a relay whose connections wait here may not let ever more of them come and go', async (t) => {
+  const bench = await benchWith(t, echo, { limits: { connections: 2 } })
+  const held = [0, 1].map(() => bench.relay.open(bench.address, bench.port))
+  for (const { stream } of held) {
+    stream.write('\x01')
+    await new Promise((resolve) => stream.once('data', resolve))
+  }
+  // Over by what the relay says, while it still carries them: nobody else is let in.
+  for (const { id } of held) bench.relay.say(JSON.stringify({ id, closed: { sent: 1, received: 1, reason: 'handed' } }))
+  for (let id = 100; id < 200; id += 1) {
+    bench.relay.say(JSON.stringify({ id, opened: { address: bench.address, port: bench.port } }))
+    bench.relay.say(JSON.stringify({ id, closed: { sent: 0, received: 0, reason: 'end' } }))
+  }
+  // Answered after all of them.
+  await bench.relay.query(Buffer.from([1]))
+  const refused = bench.relay.heard.flatMap((line) => ('refuse' in line ? [line.id] : []))
+  assert.deepEqual(
+    refused,
+    Array.from({ length: 98 }, (_, at) => 102 + at),
+  )
+  for (const { stream } of held) stream.destroy()
+})
+
 test('a relay that never brings the bytes that it was asked for loses the connection', async (t) => {
   const bench = await benchWith(t, echo, { limits: { connectMs: 100 } })
   bench.relay.say(JSON.stringify({ id: 1000, opened: { address: bench.address, port: bench.port } }))

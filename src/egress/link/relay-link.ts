@@ -114,7 +114,8 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
   }
 
   function begin({ id, opened }: Extract<FromRelay, { readonly opened: unknown }>, send: (line: ToRelay) => void) {
-    const isTooMany = flows.size >= limits.connections
+    // One that waits may be over for the relay, and no longer among the flows: it is still kept here.
+    const isTooMany = Math.max(flows.size, waiting.length) >= limits.connections
     if (meter !== undefined && (isTooMany || meter.take(0) === 'never')) {
       if (isTooMany) options.onTooMany(opened)
       return send({ id, refuse: true })

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { text } from 'node:stream/consumers'
 import { openAudit } from '../../audit/audit-log.ts'
 import { loadDriver } from '../../drivers/registry.ts'
 import { GloveboxError } from '../../errors.ts'
@@ -11,6 +10,7 @@ import { inspectHost } from '../../runtime/inspect/host.ts'
 import { newSandboxId, startSandbox } from '../../runtime/sandbox.ts'
 import { places } from '../../system/places.ts'
 import type { ToolResult } from '../../system/run-tool.ts'
+import { gatherOutput } from './gather-output.ts'
 import type { Reach } from './reach.ts'
 
 export interface InstallerCall {
@@ -26,17 +26,23 @@ export interface InstallerCall {
   readonly write: readonly string[]
   readonly reach: Reach
   readonly signal: AbortSignal | undefined
+  /** Of what it prints, both streams together. */
+  readonly maxBytes?: number
+  readonly timeMs?: number
 }
 
 /** What an installer needs more of than a server. As defaults they hold where this user has no control group, too. */
 const limits = { memoryBytes: 2 * 1024 ** 3, cpus: Math.min(4, availableParallelism()), pids: 256 }
 
-const maxBytes = 64 * 1024 ** 2
+const maxPrinted = 64 * 1024 ** 2
+
+/** A large package over a slow line takes minutes; a registry that lets a byte fall now and then would take for ever. */
+const longestMs = 30 * 60_000
 
 /**
  * Runs npm or pip in a sandbox of its own, which reaches its registries and nobody else, and writes where it installs: what
  * they read is a stranger's. No script of a package runs in it.
- * @throws GloveboxError REFUSED when it wanted to go elsewhere and failed, or the abort reason
+ * @throws GloveboxError REFUSED when it wanted to go elsewhere and failed, FAILED when it took too long or printed too much, or the abort reason
  */
 export async function runInstaller(call: InstallerCall): Promise<ToolResult> {
   const { name, command, cwd, hostEnv, reach, signal } = call
@@ -46,6 +52,7 @@ export async function runInstaller(call: InstallerCall): Promise<ToolResult> {
     filesystem: { read, write, deny: [] },
     network: { ...noNetwork, ...reach },
     env,
+    limits: { timeMs: call.timeMs ?? longestMs },
     defaults: limits,
   }
   const facts = inspectHost(policy, command, hostEnv, cwd)
@@ -69,18 +76,15 @@ export async function runInstaller(call: InstallerCall): Promise<ToolResult> {
       if (wall.stdio === undefined) throw new TypeError('the driver gave no pipes')
       const { stdin, stdout, stderr } = wall.stdio
       stdin.end()
-      let bytes = 0
-      stdout.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > maxBytes) stop()
-      })
-      const [out, err, ended] = await Promise.all([text(stdout), text(stderr), exit])
+      const printed = gatherOutput({ stdout, stderr, maxBytes: call.maxBytes ?? maxPrinted, onTooMuch: stop })
+      const [output, ended] = await Promise.all([printed, exit])
       signal?.throwIfAborted()
       const why = sandbox.endedBy()
       if (why !== undefined) throw new GloveboxError('FAILED', `${name} was ended: ${why}`, { fix: tooMuch })
+      if (output === 'too much') throw new GloveboxError('FAILED', `${name} printed too much`, { fix: tooMuch })
       const [elsewhere] = refused
       if (ended.code !== 0 && elsewhere !== undefined) throw wentElsewhere(name, elsewhere, reach)
-      return { code: ended.code, signal: null, stdout: out, stderr: err.slice(-64 * 1024) }
+      return { code: ended.code, signal: null, ...output }
     } finally {
       signal?.removeEventListener('abort', stop)
       await wall.stop(0)
