@@ -20,9 +20,13 @@ export interface Differences {
   readonly write: string | false
   /** A stream that nobody reads any more is a broken pipe, and not only the signal of one. */
   readonly brokenPipe: string | false
+  /** The programs of a sandbox are among this host's processes. */
+  readonly seen: string | false
+  /** So many of a program's connections are open at once. */
+  readonly connections: number
 }
 
-const noDifferences: Differences = { write: false, brokenPipe: false }
+const noDifferences: Differences = { write: false, brokenPipe: false, seen: false, connections: 1000 }
 
 /** A driver under test, with the few things that each case does with it. */
 export interface Contract {

@@ -5,6 +5,8 @@ import { createContract } from './context.ts'
 const [name = '', seconds = ''] = process.argv.slice(2)
 const { plan, start } = createContract(await loadDriver(name))
 // A child that nobody waits for, and one that ignores every polite signal.
-await start(plan(['sh', '-c', `trap "" TERM INT HUP; setsid sleep ${seconds} & sleep ${seconds}; wait`]))
-process.stdout.write('started\n')
+const { wall } = await start(
+  plan(['sh', '-c', `trap "" TERM INT HUP; setsid sleep ${seconds} & sleep ${seconds}; wait`]),
+)
+process.stdout.write(`started ${wall.pid}\n`)
 setInterval(() => undefined, 1000)

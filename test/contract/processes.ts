@@ -30,6 +30,11 @@ export function gone(text: string): boolean {
   return pidsWith(text).length === 0
 }
 
+/** Whether a process of this host runs no more. */
+export function hasEnded(pid: number): boolean {
+  return commandLine(String(pid)) === ''
+}
+
 /** Empty for one that is gone, or a zombie. */
 function commandLine(pid: string): string {
   try {

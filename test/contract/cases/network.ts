@@ -18,7 +18,7 @@ const name = 'server.test'
 const attacks = path.resolve(import.meta.dirname, '../../../native/target/release/attacks')
 
 /** Programs that know nothing of a sandbox, talking to a server that they are allowed to talk to. */
-export function networkCases({ plan, run, start }: Contract): void {
+export function networkCases({ plan, run, start, differences }: Contract): void {
   const planTo = (port: number, resolver: number, command: readonly string[], policy: Partial<Policy> = {}): Plan =>
     plan(command, {
       ...policy,
@@ -102,13 +102,13 @@ export function networkCases({ plan, run, start }: Contract): void {
     assert.equal(await said(port, node(script)), 'true\n')
   })
 
-  withServers('a thousand connections are open at once', async ({ servers, said }) => {
+  withServers(`${differences.connections} connections are open at once`, async ({ servers, said }) => {
     const port = await servers.echo()
-    const script = `const all = Array.from({ length: 1000 }, (_, at) => new Promise((done, fail) => {
+    const script = `const all = Array.from({ length: ${differences.connections} }, (_, at) => new Promise((done, fail) => {
         const s = require('net').connect(${port}, '${name}'); s.on('error', fail).on('connect', () => s.write('n' + at + '\\n'));
         s.on('data', (d) => String(d) === 'n' + at + '\\n' ? done(s) : fail(new Error(String(d)))) }));
       Promise.all(all).then((open) => { console.log(open.filter((s) => !s.destroyed).length); open.forEach((s) => s.destroy()) })`
-    assert.equal(await said(port, node(script)), '1000\n')
+    assert.equal(await said(port, node(script)), `${differences.connections}\n`)
   })
 
   withServers('sandboxes ask again and again without an error', async ({ servers, to }) => {
