@@ -9,6 +9,7 @@ import { help } from './cases/help.ts'
 import { initialize } from './cases/initialize.ts'
 import { launch } from './cases/launch.ts'
 import { messages } from './cases/messages.ts'
+import { microvm } from './cases/microvm.ts'
 import { packages } from './cases/packages.ts'
 import { start } from './cases/start.ts'
 import { prepared } from './installed.ts'
@@ -24,6 +25,7 @@ const cases: Readonly<Record<string, Case>> = {
   start,
   initialize,
   launch,
+  microvm,
   packages,
   calls,
   messages,
