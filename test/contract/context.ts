@@ -24,9 +24,17 @@ export interface Differences {
   readonly seen: string | false
   /** So many of a program's connections are open at once. */
   readonly connections: number
+  /** A program of the host's system directories is there, with what belongs to it. */
+  readonly hostSystem: string | false
 }
 
-const noDifferences: Differences = { write: false, brokenPipe: false, seen: false, connections: 1000 }
+const noDifferences: Differences = {
+  write: false,
+  brokenPipe: false,
+  seen: false,
+  connections: 1000,
+  hostSystem: false,
+}
 
 /** A driver under test, with the few things that each case does with it. */
 export interface Contract {
@@ -86,9 +94,12 @@ export function createContract(
       },
       onLimit: (hit: JailLimitHit) => void limits.push(hit),
     } as const
-    const wall = await driver.start(plan, options, signal)
-    walls.add(wall)
     const close = async (): Promise<void> => network?.close()
+    const wall = await driver.start(plan, options, signal).catch(async (error: unknown) => {
+      await close()
+      throw error
+    })
+    walls.add(wall)
     void wall.exit.then(close, close)
     if (wall.stdio === undefined) throw new Error('asked for pipes and got none')
     return { id, wall, stdio: wall.stdio, activities, limits }

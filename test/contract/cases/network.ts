@@ -212,7 +212,9 @@ export function networkCases({ plan, run, start, differences }: Contract): void 
       assert.equal(await said(port, words, { filesystem: { read, write: [], deny: [] } }), 'installed\n')
       assert.ok(registry.requests.length >= 4, registry.requests.join(' '))
     },
-    unlessPresent('NPM', cli === undefined ? 'there is no npm' : undefined),
+    cli?.startsWith('/usr/') === true && differences.hostSystem !== false
+      ? differences.hostSystem
+      : unlessPresent('NPM', cli === undefined ? 'there is no npm' : undefined),
   )
 
   withServers('what is not allowed is still refused', async ({ servers, said }) => {

@@ -98,3 +98,12 @@ test('sockets are in the guest’s own directory of that sandbox', () => {
     addresses: ['10.0.0.5/32'],
   })
 })
+
+test('what would have to be put into a directory of the image is refused, with what is in the way', () => {
+  const own = { ...mount('/usr/lib/node_modules/npm', 'user'), why: 'filesystem.read' }
+  const asking = { ...plan, mounts: [...plan.mounts, own] }
+  assert.throws(
+    () => toGuestPlan(asking, dividePlan(asking, nothing), facts, start),
+    refused(/filesystem\.read: \/usr\/lib\/node_modules\/npm is in \/usr/),
+  )
+})

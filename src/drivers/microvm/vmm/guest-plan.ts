@@ -108,6 +108,7 @@ export function toGuestPlan(
   { system, present }: GuestFacts,
   { id, terminal, hold, channel, egress }: GuestStartOptions,
 ): JailPlan {
+  refuseInSystem(given, system)
   const isThere = (path: string): boolean => present.has(path) || given.some(({ target }) => isWithin(path, target))
   const sockets = socketsInGuest(id)
   const { cwd } = plan.command
@@ -132,6 +133,18 @@ export function toGuestPlan(
     channel: channel ? { socket: sockets.channel } : null,
     hold,
     egress: egress === undefined ? null : toJailEgress({ ...egress, socket: sockets.egress }),
+  }
+}
+
+/** The image's directories are read-only and shared: there is no place in them to mount anything at. */
+function refuseInSystem(given: readonly PlanMount[], system: readonly SystemPath[]): void {
+  for (const { target, why } of given) {
+    const within = system.find(({ path }) => isWithin(target, path))
+    if (within === undefined) continue
+    throw cannot(
+      `${why}: ${target} is in ${within.path}, which is the image's own in a virtual machine, and has nothing there`,
+      'use a program outside of the system directories, an image that has it (glovebox image build --from), or --driver jail',
+    )
   }
 }
 
