@@ -10,7 +10,7 @@ import type { Machine } from './machine.ts'
  * All calls of a guest are on one connection, and its processors are shared with the host's other work: what would be silence of
  * a process beside us is a busy moment here.
  */
-export const guestCaps: Caps = { ...defaultCaps, connectMs: 20_000, callMs: 20_000, silenceMs: 10_000 }
+export const guestCaps: Caps = { ...defaultCaps, connectMs: 20_000, callMs: 20_000, silenceMs: 20_000 }
 
 /** Above the window that an honest inside gives for a connection (docs/channel.md, "What is capped"). */
 const maxWaiting = 12 * 1024 ** 2
