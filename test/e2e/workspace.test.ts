@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts'
 import { connect, glovebox } from '../support/mcp-client.ts'
 import { exec, place, sh } from '../support/workspace.ts'
 
+// What docs/workspace.md shows of `glovebox workspace` is done here, and after a kill in workspace-recovery.test.ts.
 for (const runner of runners()) {
   const as = ` (${runner.name})`
 
