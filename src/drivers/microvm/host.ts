@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { GloveboxError } from '../../errors.ts'
 import { sha256 } from '../../packages/canonical.ts'
 import { findInside } from '../../system/native.ts'
 import { places, type Places } from '../../system/places.ts'
+import { ownArchitecture } from './architecture.ts'
 import { imageForStart } from './image/ensure.ts'
 import type { Image } from './image/record.ts'
 import { imageStore, type ImageStore } from './image/store.ts'
 import { fileStamp, openMemo, type Memo } from './memo.ts'
-import type { Architecture } from './qemu/command-line.ts'
 import { findQemu, qemuAt, versionOf } from './qemu/find.ts'
 import { qemuVmm } from './qemu/machine.ts'
 import { processorName, readCpuinfo, tscKhz } from './qemu/processor.ts'
@@ -53,9 +52,4 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
     memo,
     inside: { path: inside, sha256: insideSha256 },
   }
-}
-
-function ownArchitecture(): Architecture {
-  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch
-  throw new GloveboxError('HOST_CANNOT', `virtual machines are made for x64 and arm64, and this is ${process.arch}`)
 }
