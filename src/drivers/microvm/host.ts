@@ -6,10 +6,10 @@ import { ownArchitecture } from './architecture.ts'
 import { imageForStart } from './image/ensure.ts'
 import type { Image } from './image/record.ts'
 import { imageStore, type ImageStore } from './image/store.ts'
-import { fileStamp, openMemo, type Memo } from './memo.ts'
+import { fileStamp, openMemo } from './memo.ts'
 import { findQemu, qemuAt, versionOf } from './qemu/find.ts'
 import { qemuVmm } from './qemu/machine.ts'
-import { processorName, readCpuinfo, tscKhz } from './qemu/processor.ts'
+import { processorName, readCpuinfo, steadyTscKhz } from './qemu/processor.ts'
 import type { Vmm } from './vmm/machine.ts'
 import { templateStore, type TemplateStore } from './vmm/template-store.ts'
 
@@ -20,7 +20,6 @@ export interface MicrovmHost {
   readonly image: Image
   readonly images: ImageStore
   readonly templates: TemplateStore
-  readonly memo: Memo
   /** Path of glovebox-inside, and SHA-256 of its contents. */
   readonly inside: { readonly path: string; readonly sha256: string }
 }
@@ -43,13 +42,12 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
       qemu: qemuAt(path, version),
       architecture,
       accelerator: 'tcg',
-      tscKhz: tscKhz(cpuinfo),
+      tscKhz: await steadyTscKhz(memo, cpuinfo),
       processor: processorName(cpuinfo),
     }),
     image: await imageForStart(images, env),
     images,
     templates: templateStore(at),
-    memo,
     inside: { path: inside, sha256: insideSha256 },
   }
 }
