@@ -15,6 +15,7 @@ import { templateStore, type TemplateStore } from './vmm/template-store.ts'
 
 /** What of this host a machine is made from. */
 export interface MicrovmHost {
+  readonly env: NodeJS.ProcessEnv
   readonly places: Places
   readonly vmm: Vmm
   readonly image: Image
@@ -24,8 +25,14 @@ export interface MicrovmHost {
   readonly inside: { readonly path: string; readonly sha256: string }
 }
 
-/** @throws GloveboxError HOST_CANNOT naming what is missing and how to get it */
-export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHost> {
+/**
+ * @param asked `mayBuild`: an image that is missing is built where somebody waits for it
+ * @throws GloveboxError HOST_CANNOT naming what is missing and how to get it
+ */
+export async function findMicrovmHost(
+  env: NodeJS.ProcessEnv,
+  asked: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+): Promise<MicrovmHost> {
   const architecture = ownArchitecture()
   const inside = findInside(env)
   const at = places(env)
@@ -36,6 +43,7 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
   const images = imageStore(at)
   const cpuinfo = readCpuinfo()
   return {
+    env,
     places: at,
     vmm: qemuVmm({
       inside,
@@ -45,7 +53,7 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
       tscKhz: await steadyTscKhz(memo, cpuinfo),
       processor: processorName(cpuinfo),
     }),
-    image: await imageForStart(images, env),
+    image: await imageForStart(images, env, asked),
     images,
     templates: templateStore(at),
     inside: { path: inside, sha256: insideSha256 },
