@@ -29,7 +29,7 @@ export async function microvm({ runs }: Options): Promise<Figure[]> {
     return []
   }
   await testMachines()
-  const host = await findMicrovmHost(process.env)
+  const host = await findMicrovmHost(process.env, { mayBuild: true, signal: never })
   const { directory } = await bootTemplate(host, shape, never)
   const jails: number[] = []
   const clones: number[] = []

@@ -2,28 +2,8 @@ import { GloveboxError } from '../../errors.ts'
 import type { JailMount, JailPlan } from '../../protocol/jail-plan.ts'
 import type { Plan, PlanMount } from '../../policy/plan.ts'
 import type { StartOptions } from '../driver.ts'
+import { requireHonoured } from '../honour.ts'
 import { toJailEgress } from '../launcher/egress.ts'
-import { noWayIn } from '../no-way-in.ts'
-
-/** The keys of a plan that the jail honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
-const known: ReadonlySet<string> = new Set<keyof Plan>([
-  'schema',
-  'server',
-  'driver',
-  'command',
-  'mounts',
-  'workspace',
-  'deny',
-  'exec',
-  'network',
-  'publish',
-  'secrets',
-  'limits',
-  'messageBytes',
-  'tools',
-  'mode',
-  'allowDegraded',
-])
 
 /**
  * The plan in the launcher's own shape.
@@ -34,26 +14,7 @@ export function toJailPlan(
   { id, socket, egress, beforeProgram }: Pick<StartOptions, 'id' | 'socket' | 'egress' | 'beforeProgram'>,
   terminal: boolean,
 ): JailPlan {
-  if (plan.network !== null && egress === undefined) {
-    throw new GloveboxError('HOST_CANNOT', 'network.allow: nobody decides about connections for this start', {
-      fix: 'start it without a network list',
-    })
-  }
-  if (plan.publish.length > 0 && socket === undefined) {
-    throw noWayIn()
-  }
-  if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
-    throw new GloveboxError('HOST_CANNOT', 'secrets: nobody puts them into requests for this start', {
-      fix: 'start it without secrets that are bound to hosts',
-    })
-  }
-  const unknown = Object.keys(plan).find((key) => !known.has(key))
-  if (unknown !== undefined) {
-    throw new GloveboxError(
-      'HOST_CANNOT',
-      `the jail does not know the key "${unknown}" of the plan, so it cannot honour it`,
-    )
-  }
+  requireHonoured(plan, { socket, egress }, 'the jail')
   return {
     schema: 'glovebox/jail-plan/1',
     id,

@@ -1,12 +1,11 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
-import type { Control } from '../../protocol/controls.ts'
 import type { Plan } from '../../policy/plan.ts'
 import { connectUnix } from '../../system/connect-unix.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { spawnInside, type InsideProcess } from '../../system/spawn-inside.ts'
-import type { Receipt, StartOptions, Wall } from '../driver.ts'
+import type { StartOptions, Wall } from '../driver.ts'
 import { launcherCommands } from '../launcher/commands.ts'
-import { follow } from '../launcher/follow.ts'
+import { enforcedBy, follow } from '../launcher/follow.ts'
 import { toJailPlan } from './jail-plan.ts'
 
 /**
@@ -59,8 +58,4 @@ async function spawn(binary: string, options: StartOptions): Promise<InsideProce
       fix: 'check that the native package was made for this system and processor',
     })
   }
-}
-
-function enforcedBy({ enforcements }: Receipt): ReadonlySet<Control> {
-  return new Set(enforcements.filter((line) => line.enforced).map((line) => line.control))
 }

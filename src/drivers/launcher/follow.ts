@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { GloveboxError } from '../../errors.ts'
 import type { JailStatus } from '../../protocol/jail-status.ts'
 import { readLines } from '../../system/line-reader.ts'
-import type { Exit, Receipt, StartOptions } from '../driver.ts'
+import type { Exit, Receipt, StartOptions, Wall } from '../driver.ts'
 import { parseStatus, toError } from './status.ts'
 
 /** Longest status line: an activity with a path and an address of 4096 bytes each, escaped, is well below it. */
@@ -72,6 +72,11 @@ export const killedFromOutside: Exit = {
   wallMs: 0,
   cpuMs: 0,
   peakMemoryBytes: null,
+}
+
+/** The controls that a receipt says are held. */
+export function enforcedBy({ enforcements }: Receipt): Wall['enforced'] {
+  return new Set(enforcements.filter((line) => line.enforced).map((line) => line.control))
 }
 
 function withoutEvent<T extends { readonly event: string }>({ event, ...rest }: T): Omit<T, 'event'> {

@@ -1,33 +1,38 @@
 import { readFileSync } from 'node:fs'
-import { GloveboxError } from '../../errors.ts'
 import { sha256 } from '../../packages/canonical.ts'
 import { findInside } from '../../system/native.ts'
 import { places, type Places } from '../../system/places.ts'
+import { ownArchitecture } from './architecture.ts'
 import { imageForStart } from './image/ensure.ts'
 import type { Image } from './image/record.ts'
 import { imageStore, type ImageStore } from './image/store.ts'
-import { fileStamp, openMemo, type Memo } from './memo.ts'
-import type { Architecture } from './qemu/command-line.ts'
+import { fileStamp, openMemo } from './memo.ts'
 import { findQemu, qemuAt, versionOf } from './qemu/find.ts'
 import { qemuVmm } from './qemu/machine.ts'
-import { processorName, readCpuinfo, tscKhz } from './qemu/processor.ts'
+import { processorName, readCpuinfo, steadyTscKhz } from './qemu/processor.ts'
 import type { Vmm } from './vmm/machine.ts'
 import { templateStore, type TemplateStore } from './vmm/template-store.ts'
 
 /** What of this host a machine is made from. */
 export interface MicrovmHost {
+  readonly env: NodeJS.ProcessEnv
   readonly places: Places
   readonly vmm: Vmm
   readonly image: Image
   readonly images: ImageStore
   readonly templates: TemplateStore
-  readonly memo: Memo
   /** Path of glovebox-inside, and SHA-256 of its contents. */
   readonly inside: { readonly path: string; readonly sha256: string }
 }
 
-/** @throws GloveboxError HOST_CANNOT naming what is missing and how to get it */
-export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHost> {
+/**
+ * @param asked `mayBuild`: an image that is missing is built where somebody waits for it
+ * @throws GloveboxError HOST_CANNOT naming what is missing and how to get it
+ */
+export async function findMicrovmHost(
+  env: NodeJS.ProcessEnv,
+  asked: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+): Promise<MicrovmHost> {
   const architecture = ownArchitecture()
   const inside = findInside(env)
   const at = places(env)
@@ -38,24 +43,19 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv): Promise<MicrovmHo
   const images = imageStore(at)
   const cpuinfo = readCpuinfo()
   return {
+    env,
     places: at,
     vmm: qemuVmm({
       inside,
       qemu: qemuAt(path, version),
       architecture,
       accelerator: 'tcg',
-      tscKhz: tscKhz(cpuinfo),
+      tscKhz: await steadyTscKhz(memo, cpuinfo),
       processor: processorName(cpuinfo),
     }),
-    image: await imageForStart(images, env),
+    image: await imageForStart(images, env, asked),
     images,
     templates: templateStore(at),
-    memo,
     inside: { path: inside, sha256: insideSha256 },
   }
-}
-
-function ownArchitecture(): Architecture {
-  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch
-  throw new GloveboxError('HOST_CANNOT', `virtual machines are made for x64 and arm64, and this is ${process.arch}`)
 }

@@ -130,7 +130,7 @@ async function giveTo(
       packages,
       directory,
       deny: plan.deny,
-      env: process.env,
+      env: host.env,
       signal,
     })
     return path

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { holding } from '../../../system/mutex.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
+import { ownArchitecture } from '../architecture.ts'
 import { asOneId, requireApart } from './apart.ts'
 import { fileDigest, imageDigest } from './digest.ts'
 import { damagedFiles } from './images.ts'
@@ -52,7 +53,6 @@ export async function buildImage(recipe: Recipe, options: BuildOptions): Promise
     progress({ step: 'packing', share: 0.85 })
     await packErofs(tree.root, join(image, imageFiles.root), {
       times: 'fixed',
-
       env,
       by: asOneId,
       signal,
@@ -112,12 +112,4 @@ export async function publishImage(
   const published = readImage(store, digest)
   if (published === undefined) throw new GloveboxError('INTERNAL', `the image ${digest} is not there after it was made`)
   return published
-}
-
-/** @throws GloveboxError HOST_CANNOT for a processor that no recipe is for */
-export function ownArchitecture(): 'x64' | 'arm64' {
-  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch
-  throw new GloveboxError('HOST_CANNOT', `there is no image for ${process.arch}`, {
-    fix: 'use a machine with an x86-64 or arm64 processor',
-  })
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { runTool } from '../../../system/run-tool.ts'
+import type { Architecture } from '../architecture.ts'
 import { asOneId } from './apart.ts'
 import { aptFiles } from './apt.ts'
 import { fixedTime } from './erofs.ts'
@@ -12,7 +13,7 @@ import { toolPath } from './tools.ts'
 
 export interface RootOptions {
   readonly recipe: Recipe
-  readonly architecture: 'x64' | 'arm64'
+  readonly architecture: Architecture
   /** An empty directory; the tree and all else is below it. */
   readonly directory: string
   readonly downloads: string
@@ -107,7 +108,7 @@ async function debootstrap(
   if (run.code !== 0) throw failure(run.stderr)
 }
 
-export function debianName(architecture: 'x64' | 'arm64'): string {
+export function debianName(architecture: Architecture): string {
   return architecture === 'x64' ? 'amd64' : 'arm64'
 }
 

@@ -26,9 +26,11 @@ export async function ensureImage(options: EnsureOptions): Promise<Image> {
   const current = currentImage(options.store, options.recipe)
   // Two first starts at once: the second one finds what the first one has built.
   if (current === undefined && options.mayBuild) {
-    return holding(options.store.mutexes, 'first', options, async () => upToDate(options))
+    return holding(options.store.mutexes, 'first', options, async () =>
+      upToDate(currentImage(options.store, options.recipe), options),
+    )
   }
-  return upToDate(options)
+  return upToDate(current, options)
 }
 
 function namedImage(store: ImageStore, name: string): Image {
@@ -39,10 +41,9 @@ function namedImage(store: ImageStore, name: string): Image {
   })
 }
 
-async function upToDate(options: EnsureOptions): Promise<Image> {
-  const { store, recipe: name, mayBuild, notice } = options
+async function upToDate(current: Image | undefined, options: EnsureOptions): Promise<Image> {
+  const { recipe: name, mayBuild, notice } = options
   const recipe = readRecipe(name)
-  const current = currentImage(store, name)
   if (current === undefined) {
     if (mayBuild) return build(recipe, options)
     throw new GloveboxError('HOST_CANNOT', 'there is no image yet to start a virtual machine from', {
@@ -78,7 +79,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<Image> {
 export async function imageForStart(
   store: ImageStore,
   env: NodeJS.ProcessEnv,
-  { image, signal }: { readonly image?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  { mayBuild, signal }: { readonly mayBuild: boolean; readonly signal: AbortSignal },
 ): Promise<Image> {
   const { stepsOf } = await import('../../../ui/progress.ts')
   const steps = stepsOf('image', process.stderr)
@@ -86,10 +87,9 @@ export async function imageForStart(
     return await ensureImage({
       store,
       recipe: defaultRecipe,
-      image,
       env,
       node: process.execPath,
-      mayBuild: process.stderr.isTTY,
+      mayBuild: mayBuild && process.stderr.isTTY,
       progress: steps.show,
       notice: (text) => void process.stderr.write(`glovebox: ${text}\n`),
       signal,

@@ -4,6 +4,7 @@ import { GloveboxError } from '../../../errors.ts'
 import { holding } from '../../../system/mutex.ts'
 import { runTool } from '../../../system/run-tool.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
+import type { Architecture } from '../architecture.ts'
 import { reachability } from './apt.ts'
 import { debianName } from './debootstrap.ts'
 import type { Recipe } from './recipe.ts'
@@ -57,7 +58,7 @@ type Apt = (file: string, args: readonly string[]) => Promise<string>
 
 async function aptFor(
   directory: string,
-  architecture: 'x64' | 'arm64',
+  architecture: Architecture,
   { store, env, signal }: { store: ImageStore; env: NodeJS.ProcessEnv; signal?: AbortSignal | undefined },
 ): Promise<Apt> {
   const config = join(directory, 'apt.conf')

@@ -4,6 +4,7 @@ import { GloveboxError } from '../../../errors.ts'
 import { packageRoot } from '../../../package-root.ts'
 import { namesIn } from '../../../packages/store/staging.ts'
 import { sha256 } from '../../../packages/canonical.ts'
+import type { Architecture } from '../architecture.ts'
 
 /** What an image is made of, `images/NAME.json`. */
 export interface Recipe {
@@ -11,7 +12,7 @@ export interface Recipe {
   /** Release of Debian. */
   readonly suite: string
   /** The package that depends on the kernel of the day, for each architecture. */
-  readonly kernel: Readonly<Record<'x64' | 'arm64', string>>
+  readonly kernel: Readonly<Record<Architecture, string>>
   readonly packages: readonly string[]
   /** Of everything that has a say in what comes out, but for packages and Node. */
   readonly sha256: string

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { readIfThere } from '../../../packages/store/record.ts'
+import type { Architecture } from '../architecture.ts'
 import type { ImageStore } from './store.ts'
 
 /** What is known of an image: `DIGEST/image.json`. */
@@ -9,7 +10,7 @@ export interface ImageRecord {
   readonly digest: string
   /** What it was made from. */
   readonly source: ImageSource
-  readonly architecture: 'x64' | 'arm64'
+  readonly architecture: Architecture
   readonly kernelVersion: string
   /** Where the kernel comes from; null where it was given. */
   readonly kernelPackage: ImagePackage | null

@@ -1,6 +1,6 @@
+import type { Architecture } from '../architecture.ts'
 import type { Shape } from '../vmm/shape.ts'
 
-export type Architecture = 'x64' | 'arm64'
 export type Accelerator = 'kvm' | 'hvf' | 'tcg'
 
 /** Everything that the command line of a guest depends on. Paths are those that QEMU sees in its jail. */

@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
 import { runCommand } from '../../../system/run-command.ts'
-import type { Architecture } from './command-line.ts'
+import type { Architecture } from '../architecture.ts'
 
 /** An installed QEMU, and what it needs of the host in order to start. */
 export interface Qemu {

@@ -107,3 +107,9 @@ test('what would have to be put into a directory of the image is refused, with w
     refused(/filesystem\.read: \/usr\/lib\/node_modules\/npm is in \/usr/),
   )
 })
+
+test('a relay that is to connect by itself is refused: a machine has no network', () => {
+  const egress = { socket: '/run/egress', tcpPorts: [443], addresses: [] }
+  assert.throws(() => dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'relay' } }), { code: 'INTERNAL' })
+  dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'host' } })
+})

@@ -6,6 +6,7 @@ import type { SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { StartOptions } from '../../driver.ts'
+import { requireHonoured } from '../../honour.ts'
 import { toJailEgress } from '../../launcher/egress.ts'
 
 /** Where the guest's second drive is mounted, with what is on it called by its number. */
@@ -29,35 +30,12 @@ export interface Division {
   readonly asked: readonly string[]
 }
 
-/** The keys of a plan that a machine honours, or that are not for a driver (`messageBytes`, `tools`: the guard's). */
-const known: ReadonlySet<string> = new Set<keyof Plan>([
-  'schema',
-  'server',
-  'driver',
-  'command',
-  'mounts',
-  'deny',
-  'exec',
-  'network',
-  'publish',
-  'secrets',
-  'workspace',
-  'limits',
-  'messageBytes',
-  'tools',
-  'mode',
-  'allowDegraded',
-])
-
 /**
  * What a plan needs besides the image, before anything is started.
- * @throws GloveboxError HOST_CANNOT for what a machine of its own cannot be given
+ * @throws GloveboxError HOST_CANNOT for what a machine of its own cannot be given, INTERNAL for a network that its relay is to open
  */
 export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 'socket' | 'egress'>): Division {
-  const unknown = Object.keys(plan).find((key) => !known.has(key))
-  if (unknown !== undefined) {
-    throw cannot(`the microVM does not know the key "${unknown}" of the plan, so it cannot honour it`)
-  }
+  requireHonoured(plan, { socket, egress }, 'the microVM')
   const written = plan.mounts.find(({ access }) => access === 'write')
   if (written !== undefined) {
     throw cannot(
@@ -65,20 +43,8 @@ export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 's
       `use --workspace ${written.source}:copy, which is copied back, or --driver jail`,
     )
   }
-  if (plan.network !== null && egress === undefined) {
-    throw cannot('network.allow: nobody decides about connections for this start', 'start it without a network list')
-  }
-  if (plan.publish.length > 0 && socket === undefined) {
-    throw cannot(
-      'network.publish: there is no way into this sandbox, so no port of it is reached',
-      'set XDG_RUNTIME_DIR to a directory of a short path that this user may write to',
-    )
-  }
-  if (plan.secrets.some(({ exposed }) => !exposed) && egress === undefined) {
-    throw cannot(
-      'secrets: nobody puts them into requests for this start',
-      'start it without secrets that are bound to hosts',
-    )
+  if (egress?.dials === 'relay') {
+    throw new GloveboxError('INTERNAL', 'a relay that is to connect, in a machine without a network')
   }
   const given = plan.mounts.filter(
     ({ owner, target, access }) => access !== 'copy' && (owner === 'user' || !isOfImage(target)),
@@ -216,6 +182,6 @@ function isOfSystem(path: string, { mounts }: Plan): boolean {
   return innermost?.owner === 'system'
 }
 
-function cannot(message: string, fix?: string): GloveboxError {
+function cannot(message: string, fix: string): GloveboxError {
   return new GloveboxError('HOST_CANNOT', message, { fix })
 }

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Inside } from '../../../inside/client.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
-import type { Exit, Receipt, StartOptions, Wall } from '../../driver.ts'
+import type { Exit, StartOptions, Wall } from '../../driver.ts'
 import { launcherCommands } from '../../launcher/commands.ts'
-import { follow, killedFromOutside } from '../../launcher/follow.ts'
+import { enforcedBy, follow, killedFromOutside } from '../../launcher/follow.ts'
 import { createClosing, type Closing } from './closing.ts'
 import { connectInGuest, openDoor, type Door } from './connect.ts'
 import { createDeadline } from './deadline.ts'
@@ -160,8 +160,4 @@ function connector(inside: Inside, { channel }: JailPlan): (() => Promise<Duplex
 async function openWayIn(inside: Inside, plan: JailPlan, { socket }: StartOptions): Promise<Door | undefined> {
   const connect = connector(inside, plan)
   return connect === undefined || socket === undefined ? undefined : openDoor(socket, connect)
-}
-
-function enforcedBy({ enforcements }: Receipt): Wall['enforced'] {
-  return new Set(enforcements.filter((line) => line.enforced).map((line) => line.control))
 }

@@ -2,9 +2,10 @@ import { existsSync, linkSync, lstatSync, mkdirSync, realpathSync } from 'node:f
 import { basename, join, resolve } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
+import { ownArchitecture, type Architecture } from '../../architecture.ts'
 import { requireApart } from '../apart.ts'
-import { ownArchitecture, publishImage, takingTurns, type BuildOptions } from '../build.ts'
-import { fetchKernel } from '../debootstrap.ts'
+import { publishImage, takingTurns, type BuildOptions } from '../build.ts'
+import { debianName, fetchKernel } from '../debootstrap.ts'
 import { fileDigest } from '../digest.ts'
 import { packErofs } from '../erofs.ts'
 import { gather, walk } from '../gather.ts'
@@ -114,7 +115,7 @@ async function fromDocker(path: string, { staged, root, signal }: Unpacking): Pr
   mkdirSync(outer, { mode: 0o700 })
   await fromTar(path, outer, signal)
   const image = readDockerImage(outer)
-  const own = ownArchitecture() === 'x64' ? 'amd64' : 'arm64'
+  const own = debianName(ownArchitecture())
   if (image.architecture !== own) {
     throw new GloveboxError('REFUSED', `the image is for ${image.architecture}, and this machine is ${own}`, {
       fix: `docker pull --platform linux/${own}, then docker save`,
@@ -148,7 +149,7 @@ async function isDockerArchive(path: string, signal: AbortSignal | undefined): P
   return names.has('manifest.json') && !names.has('usr') && !names.has('bin') && !names.has('etc')
 }
 
-type KernelOptions = FromOptions & { readonly staged: string; readonly architecture: 'x64' | 'arm64' }
+type KernelOptions = FromOptions & { readonly staged: string; readonly architecture: Architecture }
 
 /** That of the newest image by the recipe, or a new one. */
 async function kernelFor(
