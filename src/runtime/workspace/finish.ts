@@ -1,11 +1,12 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
 import type { Recorder } from '../../protocol/facts.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { places } from '../../system/places.ts'
 import { askPlainly } from '../../ui/ask.ts'
 import { amountOf } from '../../ui/progress.ts'
 import { renderSync } from '../../ui/workspace.ts'
 import { onEndingSignals } from '../signals.ts'
-import { emptyReport, type SyncReport } from './report.ts'
+import { emptyReport } from './report.ts'
 import type { Session } from './session.ts'
 import { syncBack, type SyncWord } from './sync.ts'
 

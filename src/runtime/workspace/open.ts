@@ -5,6 +5,7 @@ import { formatBytes } from '../../policy/sizes.ts'
 import type { Driver, SentWorkspace } from '../../drivers/driver.ts'
 import type { Plan, PlanWorkspace } from '../../policy/plan.ts'
 import type { Recorder } from '../../protocol/facts.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { openDirectory } from '../../system/directory.ts'
 import { places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
@@ -14,7 +15,6 @@ import { copyIn } from './copy-in.ts'
 import { finishSession } from './finish.ts'
 import { excludeBy } from './leave-out.ts'
 import type { TreePath } from './path.ts'
-import type { SyncReport } from './report.ts'
 import {
   isDeclined,
   isLost,

@@ -1,10 +1,11 @@
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { openDirectory } from '../../system/directory.ts'
 import type { Places } from '../../system/places.ts'
 import type { BackupFound } from './backup.ts'
 import type { Manifest, Original } from './manifest.ts'
 import { openMerge } from './merge.ts'
 import { bytesOf, type TreePath } from './path.ts'
-import { mergedReport, type SyncReport } from './report.ts'
+import { mergedReport } from './report.ts'
 import { requireSameDirectory } from './sync.ts'
 import type { Entry, Tree } from './tree.ts'
 
