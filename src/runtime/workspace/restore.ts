@@ -40,7 +40,7 @@ export async function restore(
     })
     try {
       const merged = await merge.apply({ ...options, about, all: true })
-      return mergedReport(about, merge.found, merged, source === undefined ? '' : backup.directory)
+      return mergedReport(about, merge.found, merged, backup.directory)
     } finally {
       merge.close()
     }
