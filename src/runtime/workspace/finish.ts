@@ -1,6 +1,7 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
 import type { Recorder } from '../../protocol/facts.ts'
 import type { SyncReport } from '../../protocol/workspace.ts'
+import { withoutDescriptors } from '../../system/directory.ts'
 import { places } from '../../system/places.ts'
 import { askPlainly } from '../../ui/ask.ts'
 import { amountOf } from '../../ui/progress.ts'
@@ -71,7 +72,7 @@ export async function finishSession(session: Session, options: Finishing): Promi
 
 function reasonOf(error: unknown): string {
   const fix = error instanceof GloveboxError && error.fix !== undefined ? `; ${error.fix}` : ''
-  return `${messageOf(error)}${fix}`.replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+  return withoutDescriptors(`${messageOf(error)}${fix}`)
 }
 
 function note(record: Recorder, report: SyncReport): void {

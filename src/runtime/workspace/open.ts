@@ -6,7 +6,7 @@ import type { Driver, SentWorkspace } from '../../drivers/driver.ts'
 import type { Plan, PlanWorkspace } from '../../policy/plan.ts'
 import type { Recorder } from '../../protocol/facts.ts'
 import type { SyncReport } from '../../protocol/workspace.ts'
-import { openDirectory } from '../../system/directory.ts'
+import { openDirectory, withoutDescriptors } from '../../system/directory.ts'
 import { places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { amountOf } from '../../ui/progress.ts'
@@ -183,7 +183,7 @@ function withCopy(plan: Plan, source: string): Plan {
 
 function ofThisHost(error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error
-  const message = messageOf(error).replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+  const message = withoutDescriptors(messageOf(error))
   return new GloveboxError('NOT_STARTED', `the workspace cannot be copied: ${message}`, {
     cause: error,
     fix: 'see that there is room where glovebox keeps its state',
