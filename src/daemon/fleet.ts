@@ -5,6 +5,7 @@ import { GloveboxError } from '../errors.ts'
 import { verifierFor } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import { wrongLaunchName, type LaunchReply, type ListReply, type StopReply } from '../protocol/daemon.ts'
+import { meansId } from '../protocol/sandbox-id.ts'
 import { serve, type Served } from '../runtime/served.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
@@ -115,8 +116,7 @@ export function createFleet({
     const exact = [...all].find((launched) => launched.id() === nameOrId)
     if (exact !== undefined) return exact
     const byName = named(nameOrId)
-    const meant =
-      byName.length > 0 ? byName : [...all].filter((one) => nameOrId.length >= 6 && one.id().startsWith(nameOrId))
+    const meant = byName.length > 0 ? byName : [...all].filter((one) => meansId(nameOrId, one.id()))
     const [only] = meant
     if (only !== undefined && meant.length === 1) return only
     if (only !== undefined) {

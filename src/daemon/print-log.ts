@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import { wrongLaunchName } from '../protocol/daemon.ts'
+import { meansId } from '../protocol/sandbox-id.ts'
 import { sinkTo } from '../system/output.ts'
 import { places } from '../system/places.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
@@ -18,9 +19,7 @@ export async function printLog(
 ): Promise<void> {
   const here = places(process.env)
   const daemon = await findOwnDaemon(here)
-  const isLaunched = (await daemon?.list())?.servers.some(
-    (server) => server.name === name || server.id.startsWith(name),
-  )
+  const isLaunched = (await daemon?.list())?.servers.some((server) => server.name === name || meansId(name, server.id))
   if (daemon !== undefined && isLaunched === true) {
     return print(await daemon.log(name, { follow, signal })).catch((error: unknown) => {
       // A stream that we ended ourselves says only that it is broken off.

@@ -1,5 +1,6 @@
 import type { Tool } from '../mcp/tools.ts'
 import type { CallReply } from '../protocol/daemon.ts'
+import { meansId } from '../protocol/sandbox-id.ts'
 import { placedStart, type PlacedFlags } from '../runtime/placed-start.ts'
 import { serve, type Served } from '../runtime/served.ts'
 import { untilSignalled } from '../runtime/signals.ts'
@@ -46,7 +47,7 @@ async function launchedAs(name: string, flags: PlacedFlags): Promise<DaemonClien
   const daemon = await findOwnDaemon(places(process.env))
   if (daemon === undefined) return undefined
   const { servers } = await daemon.list()
-  const isMeant = servers.some((server) => server.name === name || (name.length >= 6 && server.id.startsWith(name)))
+  const isMeant = servers.some((server) => server.name === name || meansId(name, server.id))
   return isMeant ? daemon : undefined
 }
 

@@ -1,5 +1,6 @@
 import type { Control, Enforcement } from './controls.ts'
 import type { Activity, JailExit, JailLimitHit } from './jail-status.ts'
+import type { SyncReport } from './workspace.ts'
 
 /**
  * What happened, as the rooms say it; `audit/` turns each into an OCSF event and chains it.
@@ -269,8 +270,7 @@ export interface WorkspaceOutFact {
   readonly workspace: string
   /** The sandbox that changed it. */
   readonly of: string
-  /** `lost`: the changes went with the sandbox; `kept`: nothing was taken over, the copy is still there; `partly`: it is still there for what failed. */
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
+  readonly state: SyncReport['state']
   readonly added: number
   readonly changed: number
   readonly deleted: number

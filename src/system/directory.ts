@@ -56,6 +56,11 @@ export interface Directory {
   close(): void
 }
 
+/** The words of a system's error, without how we reached the place: the rest is what its user knows it by. */
+export function withoutDescriptors(message: string): string {
+  return message.replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+}
+
 /** @throws the system's error. Links in `path` itself are followed: it is the user's own word. */
 export function openDirectory(path: string | Buffer): Directory {
   return directoryOf(fs.openSync(path, O_RDONLY | O_DIRECTORY))

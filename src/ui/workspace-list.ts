@@ -1,3 +1,4 @@
+import type { SyncReport } from '../protocol/workspace.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
 import { untrusted } from './untrusted.ts'
@@ -45,14 +46,8 @@ export function renderWorkspaces({ copies, backups }: Listed, now: number, style
   return blocks.length === 0 ? 'no copy waits, and there is no backup\n' : blocks.join('\n')
 }
 
-interface Diff {
-  readonly paths: readonly string[]
-  readonly held: readonly string[]
-  readonly conflicts: readonly string[]
-}
-
 /** `+ path`, `~ path`, `- path`; `! path: why` for what needs a yes, or is in conflict. All of it is safe to show. */
-export function renderDiff(report: Diff, json: boolean): string {
+export function renderDiff(report: SyncReport, json: boolean): string {
   if (json) return `${JSON.stringify({ schema: 'glovebox/workspace-diff/1', ...report })}\n`
   const lines = [...report.paths, ...[...report.held, ...report.conflicts].map((line) => `! ${line}`)]
   return lines.length === 0 ? 'no changes\n' : `${lines.join('\n')}\n`

@@ -1,24 +1,6 @@
+import type { SyncReport } from '../protocol/workspace.ts'
 import { sizeOf } from './progress.ts'
 import { untrusted } from './untrusted.ts'
-
-/** What is told of a sync: lists are texts that are safe to show already. */
-interface Told {
-  readonly workspace: string
-  readonly id: string
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
-  readonly added: number
-  readonly changed: number
-  readonly deleted: number
-  readonly paths: readonly string[]
-  readonly warnings: readonly string[]
-  readonly held: readonly string[]
-  readonly conflicts: readonly string[]
-  readonly failed: readonly string[]
-  readonly leftOut: readonly string[]
-  readonly backup: { readonly name: string; readonly directory: string } | null
-  readonly copy: string | null
-  readonly reason: string | null
-}
 
 /** What was copied in, where there is something to say about it. */
 export function renderCopiedIn(
@@ -38,7 +20,7 @@ const mostShown = 20
 
 /** What became of the changes, or before a question, what they are. */
 export function renderSync(
-  report: Told,
+  report: SyncReport,
   about: { readonly json: boolean; readonly earlier: boolean; readonly question: boolean; readonly server: string },
 ): string {
   if (about.json) return about.question ? '' : `${JSON.stringify({ schema: 'glovebox/workspace-sync/1', ...report })}\n`
@@ -81,7 +63,11 @@ export function renderSync(
   ].join('')
 }
 
-function whereLine({ state, id, held, conflicts }: Told, backup: Told['backup'], copy: string | null): string {
+function whereLine(
+  { state, id, held, conflicts }: SyncReport,
+  backup: SyncReport['backup'],
+  copy: string | null,
+): string {
   if (state === 'kept') {
     return line(`nothing is lost: ${copy}; glovebox workspace sync ${id}, or glovebox workspace discard ${id}`)
   }

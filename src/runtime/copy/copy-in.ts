@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import type { Connection } from '../../inside/connection.ts'
 import { statInside, tarIn, type TarIn } from '../../inside/files.ts'
-import { openDirectory } from '../../system/directory.ts'
+import { openDirectory, withoutDescriptors } from '../../system/directory.ts'
 import { untrusted } from '../../ui/untrusted.ts'
 import type { Copied, CopyOptions } from './copy-out.ts'
 import { formOf } from './endpoint.ts'
@@ -81,7 +81,7 @@ async function intoArchive(
 
 function ofThisHost(error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error
-  return new GloveboxError('FAILED', messageOf(error).replaceAll(/\/proc\/self\/fd\/\d+\//g, ''), { cause: error })
+  return new GloveboxError('FAILED', withoutDescriptors(messageOf(error)), { cause: error })
 }
 
 async function pack(from: string, name: string | undefined, packing: Packing): Promise<void> {

@@ -7,7 +7,7 @@ import type { Connection } from '../../inside/connection.ts'
 import { lost } from '../../inside/failure.ts'
 import { createTarReader } from '../../inside/tar/reader.ts'
 import type { FileInfo } from '../../protocol/inside/v1.ts'
-import { openDirectory, type Directory } from '../../system/directory.ts'
+import { openDirectory, withoutDescriptors, type Directory } from '../../system/directory.ts'
 import { processState } from '../../system/process-state.ts'
 import { untrusted } from '../../ui/untrusted.ts'
 import { formOf } from './endpoint.ts'
@@ -88,7 +88,7 @@ async function readArchive(chunks: AsyncIterable<Buffer>, sink: Parameters<typeo
 function refused(error: unknown): Error {
   if (error instanceof GloveboxError) return error
   if (error instanceof Error && 'syscall' in error) {
-    return new GloveboxError('FAILED', messageOf(error).replaceAll(/\/proc\/self\/fd\/\d+\//g, ''), { cause: error })
+    return new GloveboxError('FAILED', withoutDescriptors(messageOf(error)), { cause: error })
   }
   return lost(`it sent ${messageOf(error)}`, error)
 }

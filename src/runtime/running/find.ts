@@ -1,5 +1,6 @@
 import { nearest } from '../../config/schema/nearest.ts'
 import { GloveboxError } from '../../errors.ts'
+import { meansId } from '../../protocol/sandbox-id.ts'
 import type { Places } from '../../system/places.ts'
 import { listRunning } from './list.ts'
 import type { RunningRecord } from './record.ts'
@@ -13,7 +14,7 @@ export function findRunning(nameOrId: string, places: Places): RunningRecord {
   const exact = running.find(({ id }) => id === nameOrId)
   if (exact) return exact
   const named = running.filter(({ server, spare }) => server === nameOrId && spare !== true)
-  const meant = named.length > 0 ? named : running.filter(({ id }) => nameOrId.length >= 6 && id.startsWith(nameOrId))
+  const meant = named.length > 0 ? named : running.filter(({ id }) => meansId(nameOrId, id))
   const [only] = meant
   if (only !== undefined && meant.length === 1) return only
   if (meant.length > 1) {

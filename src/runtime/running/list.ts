@@ -1,7 +1,8 @@
-import { lstatSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { lstatSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import { processState } from '../../system/process-state.ts'
+import { namesIn } from '../../system/names-in.ts'
 import type { Places } from '../../system/places.ts'
 import { ownDirectory } from './own-directory.ts'
 import { fileName, parseRecord, type RunningRecord } from './record.ts'
@@ -37,15 +38,6 @@ export function reapRunning(places: Places): void {
     listRunning(places)
   } catch (error) {
     process.stderr.write(`glovebox: what is left of earlier sandboxes stays: ${messageOf(error)}\n`)
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, fchmodSync, fstatSync } from 'node:fs'
 import { messageOf } from '../../errors.ts'
-import type { Directory } from '../../system/directory.ts'
+import { withoutDescriptors, type Directory } from '../../system/directory.ts'
 import { errorCode, hasCode } from '../../system/error-code.ts'
 import type { Change } from './compare.ts'
 import { copyFile, type CopyTools } from './copy-file.ts'
@@ -47,12 +47,8 @@ export async function applyOne(change: Change, applying: Applying): Promise<Appl
     if (code === undefined || endings.has(code)) throw error
     // A directory on the way is none any more, or is not empty.
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EEXIST', 'ENOTEMPTY'].includes(code)) return { how: 'late' }
-    return { how: 'failed', why: withoutDescriptor(messageOf(error)) }
+    return { how: 'failed', why: shown(withoutDescriptors(messageOf(error))) }
   }
-}
-
-function withoutDescriptor(message: string): string {
-  return shown(message.replaceAll(/\/proc\/self\/fd\/\d+\//g, ''))
 }
 
 /** A directory that its owner has made read-only is made writable for as long as one change takes, as its owner would do it. */

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, fsyncSync, readFileSync, readdirSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
 import { openDirectory, type Directory } from '../../system/directory.ts'
+import { namesIn } from '../../system/names-in.ts'
 import type { Places } from '../../system/places.ts'
 import { writeWhole } from '../../system/write-whole.ts'
 import { hasCode } from '../../system/error-code.ts'
@@ -165,15 +166,6 @@ export function listBackups(places: Places): BackupFound[] {
       return about === undefined ? [] : [{ name, directory, about }]
     })
     .sort((a, b) => a.about.atMs - b.about.atMs)
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return []
-    throw error
-  }
 }
 
 /** Undefined for one that was not begun to be used. */

@@ -1,11 +1,14 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
 import type { Recorder } from '../../protocol/facts.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
+import { withoutDescriptors } from '../../system/directory.ts'
 import { places } from '../../system/places.ts'
 import { askPlainly } from '../../ui/ask.ts'
 import { amountOf } from '../../ui/progress.ts'
 import { renderSync } from '../../ui/workspace.ts'
 import { onEndingSignals } from '../signals.ts'
-import { emptyReport, type SyncReport } from './report.ts'
+import { outFact } from './out-fact.ts'
+import { emptyReport } from './report.ts'
 import type { Session } from './session.ts'
 import { syncBack, type SyncWord } from './sync.ts'
 
@@ -69,33 +72,12 @@ export async function finishSession(session: Session, options: Finishing): Promi
 
 function reasonOf(error: unknown): string {
   const fix = error instanceof GloveboxError && error.fix !== undefined ? `; ${error.fix}` : ''
-  return `${messageOf(error)}${fix}`.replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+  return withoutDescriptors(`${messageOf(error)}${fix}`)
 }
 
-/** In one event: what there is more of is in the backup. */
-const mostNoted = 50
-const mostCharacters = 256
-
 function note(record: Recorder, report: SyncReport): void {
-  const few = (lines: readonly string[]): string[] =>
-    lines.slice(0, mostNoted).map((line) => line.slice(0, mostCharacters))
-  const { workspace, id, state, added, changed, deleted, backup } = report
   try {
-    record({
-      fact: 'workspace-out',
-      workspace,
-      of: id,
-      state,
-      added,
-      changed,
-      deleted,
-      paths: few(report.paths),
-      conflicts: few(report.conflicts),
-      warnings: few(report.warnings),
-      held: few(report.held),
-      failed: few(report.failed),
-      backup: backup?.name ?? null,
-    })
+    record(outFact(report))
   } catch (error) {
     process.stderr.write(`glovebox: what came of the workspace is not in the record: ${messageOf(error)}\n`)
   }

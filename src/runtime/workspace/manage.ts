@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs'
 import { openAudit } from '../../audit/audit-log.ts'
 import { GloveboxError } from '../../errors.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { places, type Places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { newSandboxId } from '../sandbox.ts'
 import { listBackups, type BackupFound } from './backup.ts'
 import { clear } from './clear.ts'
 import { finishSession } from './finish.ts'
-import type { SyncReport } from './report.ts'
+import { outFact } from './out-fact.ts'
 import { restore } from './restore.ts'
 import { isDeclined, listSessions, removeSession, takeOver, type Session } from './session.ts'
 import { previewSync, type SyncWord } from './sync.ts'
@@ -107,13 +108,7 @@ export async function restoreWorkspace(
   const backup = backupOf(name, all)
   return recorded(backup.about.server, async (record) => {
     const report = await restore(backup, which, { places: all, onBytes, signal: undefined })
-    record({
-      fact: 'workspace-out',
-      ...report,
-      of: report.id,
-      paths: report.paths.slice(0, 50),
-      backup: report.backup?.name ?? null,
-    })
+    record(outFact(report))
     return report
   })
 }

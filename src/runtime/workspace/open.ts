@@ -5,7 +5,8 @@ import { formatBytes } from '../../policy/sizes.ts'
 import type { Driver, SentWorkspace } from '../../drivers/driver.ts'
 import type { Plan, PlanWorkspace } from '../../policy/plan.ts'
 import type { Recorder } from '../../protocol/facts.ts'
-import { openDirectory } from '../../system/directory.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
+import { openDirectory, withoutDescriptors } from '../../system/directory.ts'
 import { places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { amountOf } from '../../ui/progress.ts'
@@ -14,7 +15,6 @@ import { copyIn } from './copy-in.ts'
 import { finishSession } from './finish.ts'
 import { excludeBy } from './leave-out.ts'
 import type { TreePath } from './path.ts'
-import type { SyncReport } from './report.ts'
 import {
   isDeclined,
   isLost,
@@ -183,7 +183,7 @@ function withCopy(plan: Plan, source: string): Plan {
 
 function ofThisHost(error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error
-  const message = messageOf(error).replaceAll(/\/proc\/self\/fd\/\d+\//g, '')
+  const message = withoutDescriptors(messageOf(error))
   return new GloveboxError('NOT_STARTED', `the workspace cannot be copied: ${message}`, {
     cause: error,
     fix: 'see that there is room where glovebox keeps its state',

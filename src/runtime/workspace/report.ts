@@ -1,34 +1,8 @@
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { shown, type TreePath } from './path.ts'
 import type { Found } from './merge.ts'
 import type { Merged } from './take-over.ts'
 import type { Conflict } from './compare.ts'
-
-/** What became of a copy, in words that can be shown: paths are those of the sandbox, made safe. */
-export interface SyncReport {
-  readonly workspace: string
-  /** The sandbox's. */
-  readonly id: string
-  /** `lost`: it was sent to the sandbox, and did not come back. `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
-  readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
-  readonly added: number
-  readonly changed: number
-  readonly deleted: number
-  /** The first of them, `+ path`, `~ path`, `- path`. */
-  readonly paths: readonly string[]
-  /** Changes that deserve a look, with why: made, or held. */
-  readonly warnings: readonly string[]
-  readonly held: readonly string[]
-  readonly conflicts: readonly string[]
-  readonly failed: readonly string[]
-  /** What is no file, directory or link. */
-  readonly leftOut: readonly string[]
-  /** Where what was there before is, and what of the sandbox's was not taken over. */
-  readonly backup: { readonly name: string; readonly directory: string } | null
-  /** Where the copy still is. */
-  readonly copy: string | null
-  /** Why, of `failed`, and of `lost` where it is known. */
-  readonly reason: string | null
-}
 
 /** A sandbox can change a million files. */
 const mostPaths = 100

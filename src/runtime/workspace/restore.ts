@@ -1,10 +1,11 @@
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { openDirectory } from '../../system/directory.ts'
 import type { Places } from '../../system/places.ts'
 import type { BackupFound } from './backup.ts'
 import type { Manifest, Original } from './manifest.ts'
 import { openMerge } from './merge.ts'
 import { bytesOf, type TreePath } from './path.ts'
-import { mergedReport, type SyncReport } from './report.ts'
+import { mergedReport } from './report.ts'
 import { requireSameDirectory } from './sync.ts'
 import type { Entry, Tree } from './tree.ts'
 
@@ -39,7 +40,7 @@ export async function restore(
     })
     try {
       const merged = await merge.apply({ ...options, about, all: true })
-      return mergedReport(about, merge.found, merged, source === undefined ? '' : backup.directory)
+      return mergedReport(about, merge.found, merged, backup.directory)
     } finally {
       merge.close()
     }

@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { lstatSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
+import { namesIn } from '../../system/names-in.ts'
 import type { Places } from '../../system/places.ts'
 import { processState } from '../../system/process-state.ts'
 import { writeWhole } from '../../system/write-whole.ts'
@@ -162,15 +163,6 @@ export function removeSession({ directory, files }: Session): void {
   rmSync(join(directory, manifestName), { force: true })
   for (const each of [files, join(directory, 'back'), join(directory, 'returned')]) clearAway(each)
   rmSync(directory, { recursive: true, force: true })
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return []
-    throw error
-  }
 }
 
 function sessionAt(directory: string, name: string): Session | undefined {

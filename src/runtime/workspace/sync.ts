@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../errors.ts'
+import type { SyncReport } from '../../protocol/workspace.ts'
 import { openDirectory } from '../../system/directory.ts'
 import type { Places } from '../../system/places.ts'
 import { leaveOutOf } from './leave-out.ts'
 import type { Manifest } from './manifest.ts'
 import { openMerge, type Merge } from './merge.ts'
-import { emptyReport, foundReport, mergedReport, type SyncReport } from './report.ts'
+import { emptyReport, foundReport, mergedReport } from './report.ts'
 import { isLost, manifestOf, markDeclined, removeSession, takeReturned, type Session } from './session.ts'
 
 export type SyncWord = 'ask' | 'yes' | 'no'
