@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use glovebox_wire::{Access, Plan};
-use rustix::fs::{fstat, openat2, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{fstat, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 
 use crate::fault::{Fault, Outcome, Step};
@@ -108,11 +108,10 @@ pub fn make_ruleset(plan: &Plan, abi: u32, root: BorrowedFd<'_>) -> Outcome<Owne
     })
     .step(STAGE, || "create a ruleset".into())?;
     for rule in without_repetitions(rules(plan)) {
-        let object = openat2(
+        let object = glovebox_lookup::open(
             root,
             rule.path,
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
+            OFlags::PATH,
             // Links mean what they will mean inside.
             ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
         )

@@ -10,8 +10,11 @@ use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
-use common::sandbox::Sandbox;
+use common::sandbox::{Sandbox, TemporaryDirectory};
 use common::{errno_of, End};
 use glovebox_seccomp::{Access, ActivityKind, FilterOptions, Verdict};
 
@@ -75,6 +78,65 @@ fn a_program_outside_the_allowlist_is_refused_and_recorded() {
     assert!(outcome.has("exec denied exec.allow /bin/false"));
     assert!(outcome.has("exec recorded kernel /bin/true"));
     assert!(outcome.has("exec recorded kernel /not/there"));
+}
+
+/// Renames a file to and fro for as long as it lives.
+struct Renames {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    _place: TemporaryDirectory,
+}
+
+impl Renames {
+    fn begin() -> Self {
+        let place = TemporaryDirectory::new();
+        let (one, other) = (place.0.join("one"), place.0.join("other"));
+        File::create(&one).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                fs::rename(&one, &other).unwrap();
+                fs::rename(&other, &one).unwrap();
+            }
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+            _place: place,
+        }
+    }
+}
+
+impl Drop for Renames {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn renames_elsewhere_on_the_machine_hide_no_program_behind_a_parent_directory() {
+    let sandbox = Sandbox {
+        exec_allow: Some(vec![PathBuf::from("/usr/bin/../bin/true")]),
+        ..Sandbox::default()
+    };
+    let _renames = Renames::begin();
+    let outcome = sandbox.run(|_| {
+        let path = CString::new("/usr/bin/../bin/false").unwrap();
+        let none: [*const libc::c_char; 1] = [std::ptr::null()];
+        let lists = none.as_ptr() as usize;
+        // One that is not refused takes our place, and ends with 1.
+        let is_refused = |_| {
+            let call = [path.as_ptr() as usize, lists, lists, 0, 0, 0];
+            errno_of(libc::SYS_execve, call) == libc::EACCES
+        };
+        if !(0..2000).all(is_refused) {
+            return 2;
+        }
+        run("/bin/true")
+    });
+    assert_eq!(outcome.end, End::Code(0));
 }
 
 /// Makes a memory file with a program in it and executes it, by `execveat` or by its name in `/proc`.

@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use glovebox_lookup as lookup;
 use glovebox_wire::inside::FilePath;
-use rustix::fs::{openat2, Mode, OFlags, ResolveFlags};
+use rustix::fs::{OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::status::{Result, Status};
@@ -29,9 +30,9 @@ impl Base {
             None => (ResolveFlags::IN_ROOT, &b"."[..]),
             Some(start) => (ResolveFlags::BENEATH, &root[start..]),
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
         let in_root = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let directory = openat2(tree, relative, flags, Mode::empty(), in_root)
+        let directory = lookup::open(tree, relative, flags, in_root)
             .map_err(|errno| Status::of(&format!("root {}", shown(root)), errno))?;
         Ok(Base {
             directory,
@@ -49,13 +50,7 @@ impl Base {
 
     pub fn open(&self, path: &[u8], flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
         let path = if path.is_empty() { b"." } else { path };
-        openat2(
-            &self.directory,
-            path,
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-            self.resolve,
-        )
+        lookup::open(&self.directory, path, flags, self.resolve)
     }
 
     /// The directory that holds the last part of a path, and that part.

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{openat2, Mode, OFlags, ResolveFlags};
+use rustix::fs::{OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::target::Target;
@@ -13,12 +13,10 @@ use super::target::Target;
 /// The tree can change at once. Who decides looks at the descriptor, which does not.
 pub fn object(target: &Target, directory: i32, spelled: &[u8]) -> Result<OwnedFd, Errno> {
     let root = target.root()?;
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    openat2(
+    glovebox_lookup::open(
         &root,
         absolute(target, directory, spelled)?,
-        flags,
-        Mode::empty(),
+        OFlags::PATH,
         ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
     )
 }
