@@ -352,6 +352,25 @@ test('what a server says to an upgrade goes through the hook, its status line to
   }
 })
 
+test('an answer to an upgrade that the server breaks off does not look like a whole one', async (t) => {
+  for (const hooked of [false, true]) {
+    const answer = { headers: <T>(headers: T): T => headers, body: () => new PassThrough() }
+    const { open, port, server } = await setUp(
+      t,
+      hello,
+      hooked ? { onRequest: async (head) => ({ head, answer }) } : {},
+    )
+    server.on('upgrade', (_request, socket) => {
+      socket.write('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy())
+    })
+    const program = await open()
+    const head = `GET / HTTP/1.1\r\nHost: a.example:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+    const got = await exchange(program, head)
+    assert.doesNotMatch(got, /502/)
+    assert.equal(await program.over, 'reset')
+  }
+})
+
 test('one connection of a program’s does not get around the limit by asking for several', async (t) => {
   const waiting: ServerResponse[] = []
   const { port, bench } = await setUp(t, (_request, response) => void waiting.push(response), { connections: 1 })

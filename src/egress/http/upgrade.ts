@@ -1,5 +1,6 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { join } from '../connect/dial.ts'
 import { NotDialed, prepare, startRequest, type Agents, type HttpFlow, type Through } from './forward.ts'
 import { endToEnd, pairsOf, type Header } from './headers.ts'
@@ -29,9 +30,9 @@ export async function forwardUpgrade(
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
     })
-    const seen: Seen = (headers) => outcome.answer?.headers(headers) ?? headers
     if (!('outside' in found)) return await passAnswer(found, inside, outcome.answer)
     const { response, outside, head } = found
+    const seen = seenThrough(outcome.answer)
     inside.write(headOf(response, seen, [...hop, ...seen(endToEnd(pairsOf(response.rawHeaders)))]))
     if (head.length > 0) outside.unshift(head)
     await join(inside, outside)
@@ -75,21 +76,26 @@ function refusedBody(flow: HttpFlow): typeof withBody {
 
 const noAnswer = { kind: 'failed', rule: 'network', reason: 'the server did not answer' } as const
 
-/** The server does not agree: its answer ends with the connection. */
+/** The server does not agree: its answer ends with the connection, so that one that is broken off is a reset. */
 async function passAnswer(response: IncomingMessage, inside: Duplex, through: Through | undefined): Promise<void> {
   const all = endToEnd(pairsOf(response.rawHeaders)).filter(([name]) => name.toLowerCase() !== 'content-length')
-  const seen: Seen = (headers) => through?.headers(headers) ?? headers
-  const body = through === undefined ? response : response.pipe(through.body())
+  const seen = seenThrough(through)
   inside.resume()
   inside.write(headOf(response, seen, [...seen(all), ['Connection', 'close']]))
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    if (!inside.write(chunk)) await new Promise((resolve) => inside.once('drain', resolve).once('close', resolve))
+  try {
+    await (through === undefined ? pipeline(response, inside) : pipeline(response, through.body(), inside))
+  } catch {
+    // Whoever of the two has gone: the head is out already, so the reset is all that can be told.
+    inside.destroy()
   }
-  inside.end()
 }
 
 /** What of an answer the program gets to see; the phrase of the status line stands under no name. */
 type Seen = (headers: readonly Header[]) => readonly Header[]
+
+function seenThrough(through: Through | undefined): Seen {
+  return (headers) => through?.headers(headers) ?? headers
+}
 
 function headOf({ statusCode = 502, statusMessage }: IncomingMessage, seen: Seen, headers: readonly Header[]): string {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { runTool } from '../../system/run-tool.ts'
+import { GloveboxError } from '../../errors.ts'
+import { runTool, type ToolResult } from '../../system/run-tool.ts'
 import { extraHosts, pick, variablesIn } from '../installer/configured.ts'
 import { findNpm } from './find-npm.ts'
 
@@ -16,16 +17,19 @@ export interface NpmSettings {
   readonly hostEnv: NodeJS.ProcessEnv
 }
 
-/** Asks npm itself, which knows where it looks: that reaches nobody, and runs no code but npm's. */
+/**
+ * Asks npm itself, which knows where it looks: that reaches nobody, and runs no code but npm's.
+ * @throws GloveboxError FAILED when it does not say
+ */
 export async function readNpmSettings(
   node: string,
-  env: NodeJS.ProcessEnv,
+  hostEnv: NodeJS.ProcessEnv,
   signal: AbortSignal | undefined,
 ): Promise<NpmSettings> {
+  const env = withoutPreload(hostEnv)
   const { file, prefix } = findNpm(node, env)
   const words = [...prefix, 'config', 'ls', '--json', '--loglevel=error']
-  const { stdout } = await runTool({ file, args: words, cwd: '/', env, signal })
-  const values = JSON.parse(stdout) as Readonly<Record<string, unknown>>
+  const values = valuesIn(await runTool({ file, args: words, cwd: '/', env, signal }))
   const text = (key: string): string | undefined => {
     const value = values[key]
     return typeof value === 'string' && value !== '' ? value : undefined
@@ -46,6 +50,19 @@ export async function readNpmSettings(
     },
     hostEnv: { ...env, ...proxies(text) },
   }
+}
+
+/** NODE_OPTIONS could load code into npm, of which its own configuration knows nothing. */
+export function withoutPreload({ NODE_OPTIONS: _preload, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return env
+}
+
+function valuesIn({ code, stdout, stderr }: ToolResult): Readonly<Record<string, unknown>> {
+  if (code === 0) return JSON.parse(stdout) as Readonly<Record<string, unknown>>
+  const why = stderr.split('\n').findLast((line) => /\S/.test(line)) ?? 'without a word'
+  throw new GloveboxError('FAILED', `npm does not say how it is configured: ${why.trim().slice(0, 200)}`, {
+    fix: 'npm config ls shows what is wrong',
+  })
 }
 
 /** npm's own settings win over the environment, which is what the rest of us read. */

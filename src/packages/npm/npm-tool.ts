@@ -8,7 +8,7 @@ import { runInstaller } from '../installer/run-installer.ts'
 import { runTool, type ToolResult } from '../../system/run-tool.ts'
 import { offlineError, proxyFor, withoutCredentials, type Registry } from '../reachable.ts'
 import { findNpm } from './find-npm.ts'
-import { readNpmSettings, type NpmSettings } from './npm-settings.ts'
+import { readNpmSettings, withoutPreload, type NpmSettings } from './npm-settings.ts'
 
 /**
  * npm with one Node, the user's own configuration (registries, tokens, proxies), and no script of any package. What speaks
@@ -61,8 +61,7 @@ export function npmTool(options: {
   settings?: () => Promise<NpmSettings>
 }): NpmTool {
   const { node, offline, signal } = options
-  // NODE_OPTIONS could load code into npm, of which its own configuration knows nothing.
-  const { NODE_OPTIONS: _preload, ...env } = options.env
+  const env = withoutPreload(options.env)
   const program = findNpm(node, env)
   const quick = offline
     ? ['--offline=true']
