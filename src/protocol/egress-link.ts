@@ -17,8 +17,9 @@ export type FromRelay =
   /** A program's connection was taken, and nothing of it has been read. `address`: what the program connected to. */
   | { readonly id: FlowId; readonly opened: { readonly address: string; readonly port: number } }
   /**
-   * What the program sent first, base64, because `look` was asked for: everything since the connection began, again with
-   * each further line, until `pass`, `hand` or `refuse`. 16 KiB at most; `end`: the program will send no more.
+   * What the program sent first, base64: everything since the connection began, again with each further line, until
+   * `connect` without `look`, `pass`, `hand` or `refuse`. Nobody asks for it: most programs speak before it is decided about
+   * them. 16 KiB at most; `end`: the program will send no more.
    */
   | { readonly id: FlowId; readonly first: { readonly bytes: string; readonly end: boolean } }
   /** The connection to this address is made. Told before the first byte of it reaches the program. */
@@ -49,7 +50,7 @@ export type FromRelay =
 export type ToRelay =
   /** The first line: what holds for all of the sandbox's connections together. */
   | { readonly welcome: RelayLimits }
-  /** Connect to the first of these that answers, in order, and move bytes. With `look` nothing of the program's goes out before `pass`. */
+  /** Connect to the first of these that answers, in order, and move bytes. With `look` nothing of the program's goes out before `pass`; without it everything does. */
   | {
       readonly id: FlowId
       readonly connect: { readonly addresses: readonly string[]; readonly port: number; readonly look: boolean }

@@ -68,7 +68,8 @@ impl Flow {
             id,
             program,
             stage: Stage::Asked,
-            look: None,
+            // Not when the host asks for it: most programs speak at once, and what they say is then there when it decides.
+            look: Some(Look::default()),
             up: Pump::default(),
             down: Pump::default(),
             is_handed: false,
@@ -101,11 +102,15 @@ impl Flow {
                 port,
                 look,
             } if matches!(self.stage, Stage::Asked) => {
-                self.look = look.then(Look::default);
+                if !look {
+                    self.look = None;
+                }
                 let patience = Duration::from_millis(common.limits.connect_ms);
                 self.stage = Stage::Dialing(Dial::new(self.id, addresses, port, patience));
             }
-            Order::Pass if self.look.is_some() => self.look = None,
+            Order::Pass if self.look.is_some() && !matches!(self.stage, Stage::Asked) => {
+                self.look = None;
+            }
             Order::Hand if self.has_kept_all() => {
                 self.look = None;
                 self.is_handed = true;
