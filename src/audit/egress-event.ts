@@ -28,6 +28,7 @@ function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
     message: `${fact.process?.program ?? 'a program'}: ${messageOf(fact, host.includes(':') ? `[${host}]` : host)}`,
     code: fact.fact,
     fields: {
+      ...timesOf(fact),
       ...outcome(verdict),
       firewall_rule: { name: fact.rule },
       connection_info: {
@@ -80,6 +81,11 @@ function ofKind(fact: ConnectionFact): Record<string, unknown> {
     default:
       return {}
   }
+}
+
+/** OCSF's attributes of an event that stands for many. */
+function timesOf({ times }: ConnectionFact): Record<string, number> {
+  return times === undefined ? {} : { count: times.count, start_time: times.sinceMs, end_time: times.untilMs }
 }
 
 function droppedOf(fact: ConnectionFact): Record<string, number> {

@@ -154,6 +154,8 @@ interface EgressAbout {
   /** Absent: by a connection, TCP. */
   readonly protocol?: 'udp'
   readonly rule: string
+  /** Where this stands for the same attempt again and again: how often it was made, and when first and last. */
+  readonly times?: { readonly count: number; readonly sinceMs: number; readonly untilMs: number }
   /** Where this is the last of a flood: how many others were not made, since the one before, that have no fact of their own. */
   readonly unrecorded?: number
 }

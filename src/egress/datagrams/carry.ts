@@ -92,12 +92,13 @@ async function connectedTo(
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     try {
       await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject)
-        // Not a name: nothing is looked up.
-        socket.connect(port, address, () => {
+        // With a callback an error would come by that.
+        socket.once('error', reject).once('connect', () => {
           socket.off('error', reject)
           resolve()
         })
+        // No name: nothing is looked up.
+        socket.connect(port, address)
       })
       return { socket, address: socket.remoteAddress().address }
     } catch (error) {
