@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Duplex } from 'node:stream'
 import { bootTemplate, machineParts } from '../../../src/drivers/microvm/boot-template.ts'
-import type { MicrovmHost } from '../../../src/drivers/microvm/host.ts'
+import type { MicrovmHost } from '../../../src/drivers/microvm/microvm-host.ts'
 import { packGiven } from '../../../src/drivers/microvm/image/given.ts'
 import { stageImage, startStaging } from '../../../src/drivers/microvm/image/store.ts'
 import { clonePatience, enterGuest } from '../../../src/drivers/microvm/vmm/guest.ts'
@@ -62,9 +62,13 @@ export async function startGuest(
   const translate = (plan: JailPlan): JailPlan => ({
     ...plan,
     mounts: [
-      ...template.record.system.map(
-        ({ path: target, source, exec }): JailMount => ({ source, target, access: 'read', exec, owner: 'system' }),
-      ),
+      ...template.record.system.map(({ path: target, source, exec }): JailMount => ({
+        source,
+        target,
+        access: 'read',
+        exec,
+        owner: 'system',
+      })),
       ...plan.mounts.flatMap((mount): JailMount[] => {
         if (mount.owner === 'system') return []
         if (mount.source === workspace) return [{ ...mount, source: copyDirectory }]
@@ -107,7 +111,7 @@ export async function startGuest(
       await guest.outside('/bin/mkdir', '-p', ...paths.map((each) => dirname(each)))
       await send('/tmp', archiveOf(['--mode=a+rwX', '-C', '/tmp', ...names]))
     },
-    kill: machine.kill,
+    kill: async () => machine.kill(),
   }
   return guest
 }

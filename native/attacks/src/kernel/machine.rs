@@ -99,8 +99,6 @@ fn guest_memory(_: &Args, trace: &mut Trace) -> Outcome {
             "/dev/nvram",
             "/proc/kcore",
             "/proc/kpagecount",
-            "/proc/iomem",
-            "/proc/ioports",
             "/proc/vmallocinfo",
             "/sys/kernel/vmcoreinfo",
             "/sys/firmware/acpi/tables/DSDT",

@@ -41,14 +41,14 @@ export function qemuVmm(options: QemuOptions): Vmm {
       tscKhz,
       denySpawn: from.start === 'clone',
     })
-    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from })
+    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from, accelerator })
     return startQemu(options.inside, plan, from.start === 'clone' ? from.state : undefined, signal)
   }
   return {
     identity: [
       `qemu ${qemu.version}`,
       accelerator,
-      cpuModel(accelerator),
+      cpuModel({ architecture, accelerator }),
       accelerator === 'tcg' ? String(tscKhz) : processor,
     ],
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
@@ -188,10 +188,13 @@ function isFinal(status: unknown): status is string {
 async function lastOfConsole(qmp: Qmp): Promise<string> {
   try {
     const text = await qmp.execute('ringbuf-read', { device: consoleName, size: consoleBytes })
-    return typeof text === 'string' ? untrusted(text.split('\n').slice(-lastLines).join('\n')) : ''
+    if (typeof text !== 'string') return ''
+    const lines = text.split('\n').slice(-lastLines)
+    return lines.map((line) => untrusted(line.trimEnd())).join('\n')
   } catch {
     return '' // it is gone already, and `ended` says so
   }
 }
 
-const lastLines = 20
+/** A panic says why before it shows where. */
+const lastLines = 40
