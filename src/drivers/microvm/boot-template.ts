@@ -3,7 +3,7 @@ import { emptyGiven } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
 import { makeInitrd } from './image/initrd.ts'
 import type { MicrovmHost } from './microvm-host.ts'
-import { bootPatience, enterGuest } from './vmm/guest.ts'
+import { bootPatience, enterGuest, hearGuest } from './vmm/guest.ts'
 import { inspectGuestSystem } from './vmm/guest-system.ts'
 import { killOn } from './vmm/kill-on.ts'
 import type { MachineParts } from './vmm/machine.ts'
@@ -81,13 +81,13 @@ async function bootInto(host: MicrovmHost, shape: Shape, directory: string, sign
 
 const trialShape: Shape = { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }
 
-/** Boots a machine until its inside answers, and keeps nothing of it. @throws GloveboxError, or the reason of the abort */
+/** Boots a machine until its inside answers for the first time, and keeps nothing of it. @throws GloveboxError, or the reason of the abort */
 export async function bootAndLeave(host: BootHost, signal: AbortSignal): Promise<void> {
   await using own = stageImage(startStaging(host.places))
   const machine = await host.vmm.boot(machineParts(host, trialShape), own.directory, signal)
   const unheard = killOn(signal, machine)
   try {
-    await leave(await enterGuest(machine, bootPatience))
+    await hearGuest(machine, bootPatience)
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { askedAccelerator } from '../../config/machine-settings.ts'
 import { sha256 } from '../../packages/canonical.ts'
 import { findInside } from '../../system/native.ts'
@@ -48,23 +49,20 @@ export async function findMicrovmHost(
     inside: { path: inside, sha256: insideSha256 },
   }
   const on = (accelerator: Accelerated['accelerator']): Vmm =>
-    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor })
-  const accelerated = await chooseAccelerator(
-    wanted,
-    kvmTrial({
-      places: at,
-      about: [
-        fileStamp(path),
-        processor,
-        image.record.files.kernel.sha256,
-        image.record.files.root.sha256,
-        insideSha256,
-      ],
-      boot: async (signal) => bootAndLeave({ ...rest, vmm: on('kvm') }, signal),
-      signal: asked.signal,
-      onLong: () =>
-        void process.stderr.write('glovebox: trying whether a virtual machine runs on KVM; once on this host\n'),
-    }),
-  )
+    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor, hostKernel: release() })
+  const { kernel, root } = image.record.files
+  const about = [fileStamp(path), processor, kernel.sha256, root.sha256, insideSha256]
+  const trial = kvmTrial({
+    places: at,
+    about,
+    boot: async (signal) => bootAndLeave({ ...rest, vmm: on('kvm') }, signal),
+    signal: asked.signal,
+    onLong: tellOfTrial,
+  })
+  const accelerated = await chooseAccelerator(wanted, trial)
   return { ...rest, vmm: on(accelerated.accelerator), accelerated }
+}
+
+function tellOfTrial(): void {
+  process.stderr.write('glovebox: trying whether a virtual machine runs on KVM; once on this host\n')
 }
