@@ -6,7 +6,8 @@
  *
  * The relay's first line on a connection says which it is: `{"link":1}` for this conversation, once, or
  * `{"carry":ID}` for the bytes of one connection that the host took over by `hand`. After that line a carried connection
- * is the program's bytes, from its first one on.
+ * is the program's bytes, from its first one on; where they are datagrams, each with its length before it, two bytes, the
+ * more significant one first.
  */
 
 /** A connection or a question of a program's, numbered by the relay from 1, never used twice. */
@@ -38,6 +39,11 @@ export type FromRelay =
         readonly reason: 'end' | 'reset' | 'idle' | 'limit' | 'refused' | 'handed' | 'failed'
       }
     }
+  /**
+   * A program's first datagram from one socket to this address was taken, and waits for what becomes of those that go there:
+   * `hand` or `refuse`, in whose place nothing else is legal. Its last line is `closed`, without counts: who carries counts.
+   */
+  | { readonly id: FlowId; readonly datagrams: { readonly address: string; readonly port: number } }
   /** A datagram to the resolver's address, base64, 4096 bytes at most. Answered within 10 s by `answer`, or dropped. */
   | { readonly id: FlowId; readonly query: string }
 
@@ -60,8 +66,9 @@ export type ToRelay =
 
 export interface RelayLimits {
   /**
-   * Connections at once; what comes beyond is reset by the relay without asking. Fewer, where the relay may not have six
-   * descriptors for each (RLIMIT_NOFILE, the hard one).
+   * Connections at once; what comes beyond is reset by the relay without asking. Fewer, where the relay may not have seven
+   * descriptors for each (RLIMIT_NOFILE, the hard one). As many conversations by datagrams beside them; for one more the
+   * one that was longest silent ends.
    */
   readonly connections: number
   /** Both directions of all connections together, a second; `null`: as fast as it goes. */

@@ -89,6 +89,7 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
     dials,
     onTooMany: (place) => engine.refuseTooMany(place),
     onIncoming: (incoming) => engine.serve(dials === 'host' ? dialedHere(incoming, dial) : incoming),
+    onDatagrams: (incoming) => engine.serveDatagrams(incoming),
     answer: (query) => engine.answer(query),
   })
   const relay = await fakeRelay(socket)

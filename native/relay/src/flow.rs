@@ -275,7 +275,7 @@ impl Flow {
 }
 
 /// A connection to the host's socket, on which the bytes will be this one's.
-fn carry(id: FlowId, common: &Common) -> Result<Sock> {
+pub fn carry(id: FlowId, common: &Common) -> Result<Sock> {
     let socket: OwnedFd = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
