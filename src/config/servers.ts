@@ -44,8 +44,6 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
-  /** For a verb that cannot give a server more than one. */
-  readonly hasOneSandbox?: boolean
   /** Variables stay as they are written: a policy that is only shown needs none. */
   readonly copiesNothing?: boolean
 }
@@ -135,7 +133,7 @@ export async function configureServer(
     ...flags,
   ]
   const merged = mergeLayers(layers)
-  const policy = policyOf(merged, options)
+  const policy = policyOf(merged)
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,

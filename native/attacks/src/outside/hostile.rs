@@ -28,6 +28,7 @@ pub fn act(how: &str) -> i32 {
         "noise" => noise(),
         "old" => old(),
         "gap" => gap(),
+        "lies" => lies(),
         "half" => half(),
         "welcome" => welcome(),
         "early" | "silence" => silence(),
@@ -145,6 +146,16 @@ fn old() -> Res<()> {
     let session = session(port)?;
     let one = frame(3, &session, 0, &[0u8; 16]);
     let many = one.repeat(1000);
+    loop {
+        put(port, &many)?;
+    }
+}
+
+/// Heads of frames behind each other, each of which has the next 64 KiB summed up in vain.
+fn lies() -> Res<()> {
+    let port = port()?;
+    let whole = frame(3, &[7u8; 16], 0, &vec![7u8; 65536]);
+    let many = whole[..HEADER].repeat(1000);
     loop {
         put(port, &many)?;
     }

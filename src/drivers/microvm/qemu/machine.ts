@@ -188,10 +188,13 @@ function isFinal(status: unknown): status is string {
 async function lastOfConsole(qmp: Qmp): Promise<string> {
   try {
     const text = await qmp.execute('ringbuf-read', { device: consoleName, size: consoleBytes })
-    return typeof text === 'string' ? untrusted(text.split('\n').slice(-lastLines).join('\n')) : ''
+    if (typeof text !== 'string') return ''
+    const lines = text.split('\n').slice(-lastLines)
+    return lines.map((line) => untrusted(line.trimEnd())).join('\n')
   } catch {
     return '' // it is gone already, and `ended` says so
   }
 }
 
-const lastLines = 20
+/** A panic says why before it shows where. */
+const lastLines = 40
