@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
+import { waitedBy, type Waited } from '../../../system/patience.ts'
 import { spawnOnSockets, type SocketsProcess } from '../../../system/spawn-inside.ts'
 import { follow } from '../../launcher/follow.ts'
 import type { Architecture } from '../architecture.ts'
@@ -130,14 +131,16 @@ async function startQemu(
   const migrated = Promise.withResolvers<string>()
   let asked = false
   let console = ''
-  const qmp = openQmp(monitor, (event, data) => {
+  let waited: Waited | undefined
+  const onEvent = (event: string, data: Readonly<Record<string, unknown>>): void => {
     if (event === 'MIGRATION' && isFinal(data['status'])) migrated.resolve(data['status'])
     // It stands still now, so that its console can be read.
     if (event === 'SHUTDOWN' && !asked)
       void lastOfConsole(qmp)
         .then((text) => (console = text))
         .finally(abort)
-  })
+  }
+  const qmp = openQmp(monitor, onEvent, () => waited?.() ?? 0)
   const ended = follower.exit
     .then(
       () => undefined,
@@ -156,6 +159,7 @@ async function startQemu(
   try {
     inside.plan.write(`${JSON.stringify(plan)}\n`)
     const { pid, receipt } = await follower.started
+    waited = waitedBy(pid)
     signal.throwIfAborted()
     return { transport, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
   } catch (error) {
