@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
+import { waitedBy, type Waited } from '../../../system/patience.ts'
 import { spawnOnSockets, type SocketsProcess } from '../../../system/spawn-inside.ts'
 import { follow } from '../../launcher/follow.ts'
 import type { Architecture } from '../architecture.ts'
@@ -151,14 +152,16 @@ async function startQemu(
   const migrated = Promise.withResolvers<string>()
   let asked = false
   let console = ''
-  const qmp = openQmp(monitor, (event, data) => {
+  let waited: Waited | undefined
+  const onEvent = (event: string, data: Readonly<Record<string, unknown>>): void => {
     if (event === 'MIGRATION' && isFinal(data['status'])) migrated.resolve(data['status'])
     // It stands still now, so that its console can be read.
     if (event === 'SHUTDOWN' && !asked)
       void lastOfConsole(qmp)
         .then((text) => (console = text))
         .finally(abort)
-  })
+  }
+  const qmp = openQmp(monitor, onEvent, () => waited?.() ?? 0)
   const ended = follower.exit
     .then(
       () => undefined,
@@ -177,6 +180,7 @@ async function startQemu(
   try {
     inside.plan.write(`${JSON.stringify(plan)}\n`)
     const { pid, receipt } = await follower.started
+    waited = waitedBy(pid)
     signal.throwIfAborted()
     return { transport, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
   } catch (error) {
