@@ -345,7 +345,11 @@ fn a_file_is_changed_where_it_stands() {
             assert_eq!(read(&client, at("", "tmp/f")).await.expect("read"), b"");
             assert_eq!(code(update(&client, create("usr/f"), &[]).await), 7);
             assert_eq!(code(update(&client, create("tmp"), &[]).await), 3);
-            shell(&client, "mkfifo /tmp/pipe; ln -s /tmp/f /tmp/l; mkdir /tmp/d").await;
+            shell(
+                &client,
+                "mkfifo /tmp/pipe; ln -s /tmp/f /tmp/l; mkdir /tmp/d",
+            )
+            .await;
             // ENXIO: nobody reads it; and with a reader it would still be no regular file.
             assert!(update(&client, start("tmp/pipe"), &[]).await.is_err());
             let change = |path| ChangeRequest {
@@ -359,8 +363,8 @@ fn a_file_is_changed_where_it_stands() {
                 }),
                 ..change(path)
             };
-            let changed: FileInfo = one(client.unary("Files/Change", &change("tmp/l")).await)
-                .expect("through a link");
+            let changed: FileInfo =
+                one(client.unary("Files/Change", &change("tmp/l")).await).expect("through a link");
             assert_eq!((changed.size, changed.modified_ms), (5, 1_500));
             let changed: FileInfo =
                 one(client.unary("Files/Change", &mode_only("tmp/d")).await).expect("a directory");
@@ -378,7 +382,11 @@ fn names_are_changed_and_links_made_and_neither_leads_out_of_a_root() {
     let room = Room::new(Starter::User, SLEEPS);
     run(async {
         let client = room.greet().await;
-        shell(&client, "mkdir /tmp/r /tmp/o; echo a >/tmp/r/a; echo b >/tmp/r/b; ln -s /tmp/o /tmp/r/out").await;
+        shell(
+            &client,
+            "mkdir /tmp/r /tmp/o; echo a >/tmp/r/a; echo b >/tmp/r/b; ln -s /tmp/o /tmp/r/out",
+        )
+        .await;
         let rename = |from, to, keep| RenameRequest {
             from: Some(at("/tmp/r", from)),
             to: Some(at("/tmp/r", to)),
