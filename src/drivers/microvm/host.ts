@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { sha256 } from '../../packages/canonical.ts'
+import type { OwnMachine } from '../../policy/plan.ts'
 import { findInside } from '../../system/native.ts'
 import { places, type Places } from '../../system/places.ts'
 import { ownArchitecture } from './architecture.ts'
@@ -31,7 +32,7 @@ export interface MicrovmHost {
  */
 export async function findMicrovmHost(
   env: NodeJS.ProcessEnv,
-  asked: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+  asked: { readonly mayBuild: boolean; readonly machine?: OwnMachine | undefined; readonly signal: AbortSignal },
 ): Promise<MicrovmHost> {
   const architecture = ownArchitecture()
   const inside = findInside(env)
@@ -53,7 +54,10 @@ export async function findMicrovmHost(
       tscKhz: await steadyTscKhz(memo, cpuinfo),
       processor: processorName(cpuinfo),
     }),
-    image: await imageForStart(images, env, asked),
+    image: await imageForStart(images, env, {
+      ...asked,
+      ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
+    }),
     images,
     templates: templateStore(at),
     inside: { path: inside, sha256: insideSha256 },
