@@ -22,7 +22,7 @@ export type FromRelay =
    * them. 16 KiB at most; `end`: the program will send no more.
    */
   | { readonly id: FlowId; readonly first: { readonly bytes: string; readonly end: boolean } }
-  /** The connection to this address is made. Told before the first byte of it reaches the program. */
+  /** The connection to this address is made. Told with the next line, whatever that is about, or within 10 ms. */
   | { readonly id: FlowId; readonly connected: { readonly address: string } }
   /** None of the addresses could be connected to: the errno of the last. The program's connection has been reset. */
   | { readonly id: FlowId; readonly failed: { readonly errno: number } }

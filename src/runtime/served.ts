@@ -2,6 +2,7 @@ import { GloveboxError } from '../errors.ts'
 import { createMcpConnection, type Answer, type JsonObject, type RequestOptions } from '../mcp/connection.ts'
 import { shakeHands, type ServerSelf } from '../mcp/handshake.ts'
 import { callTool, listTools, type Tool } from '../mcp/tools.ts'
+import { waitedBy } from '../system/patience.ts'
 import { attend, type Attended, type AttendOptions } from './attended.ts'
 
 /** A server behind the wall and the guard, whose client we are ourselves. */
@@ -42,6 +43,8 @@ export async function serve(options: AttendOptions): Promise<Served> {
     onGone: (why) => connection.end(why),
   })
   const { sandbox, sandboxMs, startedMs, lastDenial, ended, published } = attended
+  // Of what is started for somebody, not of a call: whoever calls has said how long they wait.
+  const waited = waitedBy(sandbox.wall.pid)
   let calls = 0
   let count: number | undefined
   try {
@@ -55,7 +58,8 @@ export async function serve(options: AttendOptions): Promise<Served> {
       calls: () => calls,
       lastDenial,
       tools: async (asked) => listTools(connection, self, asked),
-      countTools: async (asked) => (count ??= (await listTools(connection, self, { timeMs: listMs, ...asked })).length),
+      countTools: async (asked) =>
+        (count ??= (await listTools(connection, self, { timeMs: listMs, waited, ...asked })).length),
       call: async (name, args, asked) => {
         calls++
         return callTool(connection, self, { name, args }, asked)
@@ -77,7 +81,7 @@ export async function serve(options: AttendOptions): Promise<Served> {
     const noteEnd = (): void => void (hasEnded = true)
     sandbox.wall.exit.then(noteEnd, noteEnd)
     try {
-      return await shakeHands(connection, { timeMs: handshakeMs, signal })
+      return await shakeHands(connection, { timeMs: handshakeMs, waited, signal })
     } catch (error) {
       // Its requests were answered for it when it had ended.
       if (!hasEnded || signal.aborted) throw error

@@ -170,14 +170,14 @@ impl Relay {
         for id in self.timers.due(self.common.now) {
             self.go_on(id, |_| {});
         }
-        if self.common.link.flush()? {
+        if self.common.link.flush(self.common.now)? {
             // Before anything else is said, and each once.
             for _ in 0..self.unheard.len() {
                 if let Some(id) = self.unheard.next() {
                     self.go_on(id, |_| {});
                 }
             }
-            self.common.link.flush()?;
+            self.common.link.flush(self.common.now)?;
         }
         self.is_still_needed()
     }
@@ -195,7 +195,14 @@ impl Relay {
             return Some(Duration::ZERO);
         }
         let refill = (!self.throttled.is_empty()).then(|| self.common.now + REFILL);
-        let moments = [self.timers.next(), refill, self.until, self.door.until];
+        let late = self.common.link.next();
+        let moments = [
+            self.timers.next(),
+            refill,
+            late,
+            self.until,
+            self.door.until,
+        ];
         let first = moments.into_iter().flatten().min()?;
         Some(first.saturating_duration_since(Instant::now()))
     }
@@ -349,7 +356,7 @@ impl Relay {
         for (id, reason) in done {
             self.close(id, reason);
         }
-        let is_said = self.common.link.flush()?;
+        let is_said = self.common.link.flush(self.common.now)?;
         let is_done = self.flows.is_empty() && self.datagrams.is_done() && is_said;
         Ok(!is_over && !is_done)
     }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { askedAccelerator } from '../../config/machine-settings.ts'
 import { sha256 } from '../../packages/canonical.ts'
+import type { OwnMachine } from '../../policy/plan.ts'
 import { findInside } from '../../system/native.ts'
 import { places } from '../../system/places.ts'
 import { chooseAccelerator, type Accelerated } from './accelerator.ts'
@@ -23,7 +25,7 @@ import { templateStore } from './vmm/template-store.ts'
  */
 export async function findMicrovmHost(
   env: NodeJS.ProcessEnv,
-  asked: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+  asked: { readonly mayBuild: boolean; readonly machine?: OwnMachine | undefined; readonly signal: AbortSignal },
 ): Promise<MicrovmHost> {
   const architecture = ownArchitecture()
   const wanted = await askedAccelerator(env)
@@ -38,7 +40,10 @@ export async function findMicrovmHost(
   const tscKhz = await steadyTscKhz(memo, cpuinfo)
   const processor = processorName(cpuinfo)
   const qemu = qemuAt(path, version)
-  const image = await imageForStart(images, env, asked)
+  const image = await imageForStart(images, env, {
+    ...asked,
+    ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
+  })
   const rest = {
     env,
     places: at,
@@ -48,23 +53,20 @@ export async function findMicrovmHost(
     inside: { path: inside, sha256: insideSha256 },
   }
   const on = (accelerator: Accelerated['accelerator']): Vmm =>
-    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor })
-  const accelerated = await chooseAccelerator(
-    wanted,
-    kvmTrial({
-      places: at,
-      about: [
-        fileStamp(path),
-        processor,
-        image.record.files.kernel.sha256,
-        image.record.files.root.sha256,
-        insideSha256,
-      ],
-      boot: async (signal) => bootAndLeave({ ...rest, vmm: on('kvm') }, signal),
-      signal: asked.signal,
-      onLong: () =>
-        void process.stderr.write('glovebox: trying whether a virtual machine runs on KVM; once on this host\n'),
-    }),
-  )
+    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor, hostKernel: release() })
+  const { kernel, root } = image.record.files
+  const about = [fileStamp(path), processor, kernel.sha256, root.sha256, insideSha256]
+  const trial = kvmTrial({
+    places: at,
+    about,
+    boot: async (signal) => bootAndLeave({ ...rest, vmm: on('kvm') }, signal),
+    signal: asked.signal,
+    onLong: tellOfTrial,
+  })
+  const accelerated = await chooseAccelerator(wanted, trial)
   return { ...rest, vmm: on(accelerated.accelerator), accelerated }
+}
+
+function tellOfTrial(): void {
+  process.stderr.write('glovebox: trying whether a virtual machine runs on KVM; once on this host\n')
 }

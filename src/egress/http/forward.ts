@@ -262,7 +262,7 @@ async function answer(from: IncomingMessage, response: ServerResponse, through: 
   else await pipeline(from, through.body(), response)
 }
 
-/** What pipeline() does between two streams, without the AbortController and its error, made for each answer, that it costs. */
+/** As pipeline() does it, without what that makes for each answer: an AbortController, and an error to end it with. */
 async function send(from: IncomingMessage, response: ServerResponse): Promise<void> {
   from.pipe(response)
   try {
