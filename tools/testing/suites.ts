@@ -37,7 +37,7 @@ const below = (directory: string): string[] => globSync(`test/${directory}/**/*.
 const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|images)/.test(file)
 
 /** Machines in machines, for minutes, each with all processors of its own. */
-const isNested = (file: string): boolean => /^test\/e2e\/nested-/.test(file)
+const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const
