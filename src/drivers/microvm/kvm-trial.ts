@@ -17,6 +17,7 @@ export interface TrialOptions {
   /** It takes longer than a second. */
   readonly onLong?: (() => void) | undefined
   readonly limitMs?: number
+  readonly device?: string
 }
 
 /**
@@ -27,8 +28,16 @@ const trialMs = 120_000
 
 const memoName = 'kvm'
 
-export function kvmTrial({ places, about, boot, signal, onLong, limitMs = trialMs }: TrialOptions): KvmTrial {
-  const conditions = (): readonly unknown[] => [...about, ...ofThisHost()]
+export function kvmTrial({
+  places,
+  about,
+  boot,
+  signal,
+  onLong,
+  limitMs = trialMs,
+  device = kvmDevice,
+}: TrialOptions): KvmTrial {
+  const conditions = (): readonly unknown[] => [...about, ...ofThisHost(device)]
   const known = (): Tried | undefined => openMemo(places).known(memoName, conditions()) as Tried | undefined
   const run = async (): Promise<Tried> => {
     const before = known()
@@ -46,8 +55,8 @@ export function kvmTrial({ places, about, boot, signal, onLong, limitMs = trialM
 }
 
 /** Switches of the firmware and options of modules are others after a boot only; groups and the device's owner at any time. */
-function ofThisHost(): readonly unknown[] {
-  const { mode, uid, gid, rdev } = statSync(kvmDevice)
+function ofThisHost(device: string): readonly unknown[] {
+  const { mode, uid, gid, rdev } = statSync(device)
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   return [release(), boot, mode, uid, gid, rdev, process.getuid?.(), process.getgroups?.()]
 }
