@@ -22,8 +22,6 @@ export interface Differences {
   readonly brokenPipe: string | false
   /** The programs of a sandbox are among this host's processes. */
   readonly seen: string | false
-  /** So many of a program's connections are open at once. */
-  readonly connections: number
   /** A program of the host's system directories is there, with what belongs to it. */
   readonly hostSystem: string | false
 }
@@ -32,7 +30,6 @@ const noDifferences: Differences = {
   write: false,
   brokenPipe: false,
   seen: false,
-  connections: 1000,
   hostSystem: false,
 }
 
