@@ -54,10 +54,7 @@ export async function findMicrovmHost(
       tscKhz: await steadyTscKhz(memo, cpuinfo),
       processor: processorName(cpuinfo),
     }),
-    image: await imageForStart(images, env, {
-      ...asked,
-      ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
-    }),
+    image: await imageForStart(images, env, { ...asked, memo }),
     images,
     templates: templateStore(at),
     inside: { path: inside, sha256: insideSha256 },
