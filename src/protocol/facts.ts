@@ -104,7 +104,7 @@ export interface ServerLogFact {
  */
 export interface EntryFact {
   readonly fact: 'entry'
-  readonly kind: 'exec' | 'shell' | 'copy-in' | 'copy-out'
+  readonly kind: 'exec' | 'shell' | 'ssh' | 'copy-in' | 'copy-out'
   /** The id of the sandbox. */
   readonly into: string
   readonly command: readonly string[]

@@ -1,3 +1,4 @@
+import { GloveboxError } from '../../errors.ts'
 import type { Inside } from '../../inside/client.ts'
 import { emptyGiven } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
@@ -72,7 +73,7 @@ async function bootInto(host: MicrovmHost, shape: Shape, directory: string, sign
     await machine.freeze()
     return { level: 'boot', vmm: host.vmm.name, image: host.image.record.digest, shape, system }
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    throw signal.aborted ? signal.reason : ofOwnKernel(error, host)
   } finally {
     unheard()
     await machine.kill()
@@ -94,6 +95,15 @@ export async function bootAndLeave(host: BootHost, signal: AbortSignal): Promise
     unheard()
     await machine.kill()
   }
+}
+
+/** A kernel of the user's own may lack what a guest of ours is reached by; its console has said so, if it has one. */
+function ofOwnKernel(error: unknown, { image }: MicrovmHost): unknown {
+  if (!(error instanceof GloveboxError) || image.record.kernelPackage !== null) return error
+  return new GloveboxError(error.code, `${error.message} (a kernel of your own: ${image.record.kernelVersion})`, {
+    cause: error,
+    fix: 'use a kernel with virtio over MMIO, virtio-blk, virtio-console, erofs, overlay, initrd and the serial console, built in or as modules in /lib/modules',
+  })
 }
 
 /** No connection is under way in a template. */

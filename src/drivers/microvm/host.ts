@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { askedAccelerator } from '../../config/machine-settings.ts'
 import { sha256 } from '../../packages/canonical.ts'
+import type { OwnMachine } from '../../policy/plan.ts'
 import { findInside } from '../../system/native.ts'
 import { places } from '../../system/places.ts'
 import { chooseAccelerator, type Accelerated } from './accelerator.ts'
@@ -24,7 +25,7 @@ import { templateStore } from './vmm/template-store.ts'
  */
 export async function findMicrovmHost(
   env: NodeJS.ProcessEnv,
-  asked: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+  asked: { readonly mayBuild: boolean; readonly machine?: OwnMachine | undefined; readonly signal: AbortSignal },
 ): Promise<MicrovmHost> {
   const architecture = ownArchitecture()
   const wanted = await askedAccelerator(env)
@@ -39,7 +40,10 @@ export async function findMicrovmHost(
   const tscKhz = await steadyTscKhz(memo, cpuinfo)
   const processor = processorName(cpuinfo)
   const qemu = qemuAt(path, version)
-  const image = await imageForStart(images, env, asked)
+  const image = await imageForStart(images, env, {
+    ...asked,
+    ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
+  })
   const rest = {
     env,
     places: at,
