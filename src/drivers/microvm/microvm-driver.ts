@@ -17,7 +17,12 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     // The first machine on a host is booted for seconds.
     tryOut: undefined,
     start: async (plan, options, signal) =>
-      startMicrovm(await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, signal }), plan, options, signal),
+      startMicrovm(
+        await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, signal }),
+        plan,
+        options,
+        signal,
+      ),
   }
 }
 

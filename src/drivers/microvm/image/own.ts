@@ -55,14 +55,19 @@ function stampOf(key: keyof OwnMachine, path: string | null): readonly unknown[]
     throw wrong(
       key,
       `${path} is no file`,
-      key === 'rootfs' ? `make one of it: tar -C ${path} -cf rootfs.tar .` : 'name a kernel: a bzImage, on arm64 an Image',
+      key === 'rootfs'
+        ? `make one of it: tar -C ${path} -cf rootfs.tar .`
+        : 'name a kernel: a bzImage, on arm64 an Image',
     )
   }
   return fileStamp(path)
 }
 
 /** "HdrS" in the header of a bzImage (Documentation/arch/x86/boot.rst), "ARM\x64" in that of an Image (arch/arm64/booting.rst). */
-const marks = { x64: { at: 0x202, text: 'HdrS', kind: 'bzImage' }, arm64: { at: 0x38, text: 'ARMd', kind: 'Image' } } as const
+const marks = {
+  x64: { at: 0x202, text: 'HdrS', kind: 'bzImage' },
+  arm64: { at: 0x38, text: 'ARMd', kind: 'Image' },
+} as const
 
 function requireKernel(path: string): void {
   const { at, text, kind } = marks[ownArchitecture()]
@@ -78,7 +83,11 @@ function requireKernel(path: string): void {
     throw wrong('kernel', `${path}: ${messageOf(cause)}`, 'see that you may read it')
   }
   if (head.toString('latin1') === text) return
-  throw wrong('kernel', `${path} is no kernel for this processor`, `name the ${kind} of a Linux kernel, not its vmlinux`)
+  throw wrong(
+    'kernel',
+    `${path} is no kernel for this processor`,
+    `name the ${kind} of a Linux kernel, not its vmlinux`,
+  )
 }
 
 /**
