@@ -82,7 +82,7 @@ suite('a hostile guest', { skip: missing }, () => {
     // Each round takes a while, in which the guest does what it does.
     for (let round = 0; round < 20; round++) await ask()
     if (outcome === 'goes on') {
-      assert.equal(end, undefined, `it ended by itself: ${String(end)}`)
+      assert.equal(end, undefined, `it ended by itself: ${JSON.stringify(end)}`)
       await wall.stop(500).catch(() => undefined) // its exit is looked at
     }
     await ended
