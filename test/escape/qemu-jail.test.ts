@@ -56,6 +56,7 @@ function planIn(place: Place, attacks: readonly Attack[], changes: Partial<JailP
       mounts: [...qemu.mounts, ...programs],
       executables: [place.attacks, ...qemu.executables],
     },
+    accelerator: 'tcg',
     // It has no workspace: what is tried with one is tried where it can write.
     args: wordsOf(attacks, sceneOf({ ...place, ws: '/tmp', readOnly: filesInside.root }, 'jail')),
     parts: { shape: { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }, kernel: '', initrd: '', root, given },
