@@ -40,10 +40,7 @@ export async function findMicrovmHost(
   const tscKhz = await steadyTscKhz(memo, cpuinfo)
   const processor = processorName(cpuinfo)
   const qemu = qemuAt(path, version)
-  const image = await imageForStart(images, env, {
-    ...asked,
-    ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
-  })
+  const image = await imageForStart(images, env, { ...asked, memo })
   const rest = {
     env,
     places: at,

@@ -31,7 +31,7 @@ export async function startMicrovm(
 ): Promise<Wall> {
   signal.throwIfAborted()
   // First: what it refuses must not have started anything.
-  const division = dividePlan(plan, options)
+  const division = dividePlan(plan, options, host.image.record.programs)
   const shape = shapeFor(plan.limits, workspaceOf(division, options)?.size)
   const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
   // Gone when the machine runs: it has open what it needs.
