@@ -50,8 +50,10 @@ export async function startMicrovm(
       stopped()
     }
   } catch (error) {
-    await machine?.kill()
-    throw signal.aborted ? signal.reason : error
+    const end = await machine?.kill()
+    if (signal.aborted) throw signal.reason
+    if (end === undefined || end.asked || end.lastWords === '') throw error
+    throw new GloveboxError('NOT_STARTED', `the virtual machine ended by itself: ${end.lastWords}`, { cause: error })
   }
 }
 
