@@ -16,6 +16,9 @@ const inside: MachineFiles & { readonly template: string } = {
 export const filesInside: MachineFiles = inside
 /** Where a template's state is written, as QEMU sees it. */
 export const stateInside = '/template/state'
+/** Beside it, and there when all of it is. */
+export const writtenName = 'written'
+export const writtenInside: string = `/template/${writtenName}`
 
 /** Room for QEMU itself, its libraries' data, and an emulator's translations, besides the guest's memory. */
 const qemuBytes = 256 * 1024 ** 2

@@ -12,8 +12,30 @@ test('a state that is never written is not waited for, since others wait for its
   }
   const never = new Promise<string>(() => undefined)
   const machine = { qmp: { execute: async () => ({}) }, migrated: never, ended: ended.promise, kill }
-  await assert.rejects(freeze(machine, 1), /the state was not written \(it took too long\)/)
+  await assert.rejects(
+    freeze(machine, () => true, 1),
+    /the state was not written \(it took too long\)/,
+  )
   assert.ok((await ended.promise).asked, 'nothing of it is left')
+})
+
+test('a machine is not ended before its state is whole: QEMU says it is complete when a pipe has it', async () => {
+  const ended = Promise.withResolvers<MachineEnd>()
+  let [asked, killedAfter] = [0, -1]
+  const kill = async (): Promise<MachineEnd> => {
+    killedAfter = asked
+    ended.resolve({ asked: true, lastWords: '' })
+    return ended.promise
+  }
+  const migrated = Promise.resolve('completed')
+  const machine = { qmp: { execute: async () => ({}) }, migrated, ended: ended.promise, kill }
+  await freeze(machine, () => ++asked === 3)
+  assert.equal(killedAfter, 3)
+  const never = { ...machine, ended: new Promise<MachineEnd>(() => undefined) }
+  await assert.rejects(
+    freeze(never, () => false, 20),
+    /the state was not written \(it took too long\)/,
+  )
 })
 
 test('whoever gives up ends the machine, also one that boots', () => {

@@ -1,5 +1,6 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
@@ -12,7 +13,7 @@ import type { Accelerator } from './command-line.ts'
 import { commandLine, consoleBytes, consoleName, cpuModel } from './command-line.ts'
 import type { Qemu } from './find.ts'
 import { memoryOf } from './memory.ts'
-import { filesInside, qemuJailPlan, stateInside, type QemuStart } from './jail-plan.ts'
+import { filesInside, qemuJailPlan, stateInside, writtenInside, writtenName, type QemuStart } from './jail-plan.ts'
 import { untrusted } from '../../../ui/untrusted.ts'
 import { openQmp, type Qmp } from './qmp.ts'
 
@@ -54,7 +55,11 @@ export function qemuVmm(options: QemuOptions): Vmm {
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
     async boot(parts, directory, signal) {
       const booted = await machine({ start: 'boot', directory }, parts, signal)
-      return { ...booted, freeze: async () => freeze(booted) }
+      const mark = join(directory, writtenName)
+      return {
+        ...booted,
+        freeze: async () => freeze(booted, () => existsSync(mark)).finally(() => rmSync(mark, { force: true })),
+      }
     },
     async clone(parts, { template, own }, signal) {
       const { path: memory, isShared } = memoryOf(qemu, join(template, memoryName), own)
@@ -88,7 +93,7 @@ const freezeMs = 60_000
 type Freezing = Pick<QemuMachine, 'migrated' | 'ended' | 'kill'> & { readonly qmp: Pick<Qmp, 'execute'> }
 
 /** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
-export async function freeze(machine: Freezing, limitMs: number = freezeMs): Promise<void> {
+export async function freeze(machine: Freezing, isWritten: () => boolean, limitMs: number = freezeMs): Promise<void> {
   const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
@@ -97,11 +102,22 @@ export async function freeze(machine: Freezing, limitMs: number = freezeMs): Pro
   await Promise.all([
     qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
     qmp.execute('migrate-set-capabilities', capability('events')),
-    qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
+    qmp.execute('migrate', { uri: `exec:cat > ${stateInside} && : > ${writtenInside}` }),
   ])
   const late = Promise.withResolvers<string>()
   const timer = setTimeout(() => late.resolve('it took too long'), limitMs)
-  const status = await Promise.race([migrated, gone, late.promise]).finally(() => clearTimeout(timer))
+  // "completed" is when QEMU has handed all of it to the pipe. On a busy host the other end has written none of it by then.
+  const over = new AbortController()
+  const written = async (): Promise<string> => {
+    const status = await migrated
+    if (status !== 'completed') return status
+    while (!over.signal.aborted && !isWritten()) await pause(5)
+    return status
+  }
+  const status = await Promise.race([written(), gone, late.promise]).finally(() => {
+    over.abort()
+    clearTimeout(timer)
+  })
   await machine.kill()
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
 }

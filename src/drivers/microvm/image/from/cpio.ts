@@ -4,7 +4,7 @@ import type { TarReader, TarSink } from '../../../../inside/tar/reader.ts'
 import { readUnpacked } from './compressed.ts'
 
 /** "New ASCII", with and without checksums (cpio(5)): what the kernel unpacks (buffer-format.rst). */
-const magics: readonly string[] = ['070701', '070702']
+const magics: ReadonlySet<string> = new Set(['070701', '070702'])
 const headerBytes = 110
 const maxName = 4096
 const maxLink = 4096
@@ -35,7 +35,7 @@ export async function isCpio(path: string, signal: AbortSignal | undefined): Pro
     signal?.throwIfAborted()
     if (!seen.signal.aborted) throw error
   }
-  return magics.includes(head.toString('latin1', 0, 6))
+  return magics.has(head.toString('latin1', 0, 6))
 }
 
 /**
@@ -137,7 +137,7 @@ export function createCpioReader(sink: TarSink<ForeignEntry>): TarReader {
 
 function headerOf(bytes: Buffer): Header {
   const text = bytes.toString('latin1')
-  if (!magics.includes(text.slice(0, 6)))
+  if (!magics.has(text.slice(0, 6)))
     throw new Error('no cpio archive of the kernel’s format here; one that is compressed in itself is not read')
   if (!/^[0-9a-fA-F]+$/.test(text)) throw new Error('a header that is no number')
   const field = (index: number): string => text.slice(6 + 8 * index, 14 + 8 * index)
