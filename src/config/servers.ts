@@ -44,8 +44,6 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
-  /** For a verb that cannot give a server more than one. */
-  readonly hasOneSandbox?: boolean
   /** Variables stay as they are written: a policy that is only shown needs none. */
   readonly copiesNothing?: boolean
 }
@@ -136,7 +134,7 @@ export async function configureServer(
   ]
   const merged = mergeLayers(layers)
   const machine = machineOf(owner, scopes)
-  const policy = { ...policyOf(merged, options), ...(machine !== undefined && { machine }) }
+  const policy = { ...policyOf(merged), ...(machine !== undefined && { machine }) }
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
