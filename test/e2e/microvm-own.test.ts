@@ -51,10 +51,10 @@ suite('a kernel and a root filesystem of the user’s own', { skip: missing }, (
   after(() => {
     // Of the images that this made, none stays in the store of the suite.
     const { images } = JSON.parse(glovebox('image', 'list', '--json').stdout) as {
-      images: { digest: string; source: { name: string } }[]
+      images: { digest: string; name: string }[]
     }
-    for (const { digest, source } of images) {
-      if (source.name.startsWith('own-image-')) assert.equal(glovebox('image', 'purge', digest).status, 0)
+    for (const { digest, name } of images) {
+      if (name.startsWith('own-image-')) assert.equal(glovebox('image', 'purge', digest).status, 0)
     }
   })
 
