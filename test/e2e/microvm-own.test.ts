@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, suite, test } from 'node:test'
+import { cpioOf } from '../../src/drivers/microvm/image/cpio.ts'
 import { currentImage } from '../../src/drivers/microvm/image/images.ts'
 import { defaultRecipe } from '../../src/drivers/microvm/image/recipe.ts'
+import { findInside } from '../../src/system/native.ts'
 import { testImageStore } from '../support/image.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
 import { projectRoot } from '../support/readable-tree.ts'
@@ -30,8 +32,11 @@ function glovebox(...words: readonly string[]): Ran {
 }
 
 /** Starts a machine by a configuration with these parts; its program says what kernel it has. */
-function startWith(microvm: Readonly<Record<string, string | null>>): Ran {
-  const server = { command: 'sh', args: ['-c', 'uname -r >&2; cat'], sandbox: { driver: 'microvm' } }
+function startWith(
+  microvm: Readonly<Record<string, string | null>>,
+  args: readonly string[] = ['-c', 'uname -r >&2; cat'],
+): Ran {
+  const server = { command: 'sh', args, sandbox: { driver: 'microvm' } }
   const file = path.join(directory, 'glovebox.json')
   writeFileSync(file, JSON.stringify({ mcpServers: { own: server }, microvm }))
   return glovebox('run', '--config', file, 'own')
@@ -46,10 +51,10 @@ suite('a kernel and a root filesystem of the user’s own', { skip: missing }, (
   after(() => {
     // Of the images that this made, none stays in the store of the suite.
     const { images } = JSON.parse(glovebox('image', 'list', '--json').stdout) as {
-      images: { digest: string; source: { name: string } }[]
+      images: { digest: string; name: string }[]
     }
-    for (const { digest, source } of images) {
-      if (source.name.startsWith('own-image-')) assert.equal(glovebox('image', 'purge', digest).status, 0)
+    for (const { digest, name } of images) {
+      if (name.startsWith('own-image-')) assert.equal(glovebox('image', 'purge', digest).status, 0)
     }
   })
 
@@ -90,6 +95,20 @@ suite('a kernel and a root filesystem of the user’s own', { skip: missing }, (
       assert.match(stderr, /fix: use a kernel with .*virtio-blk, virtio-console, erofs/)
     },
   )
+
+  test('an initramfs made by hand is a root filesystem, too', { timeout: 300_000 }, () => {
+    // Its only program is a static one: what it is called is all that a start asks for.
+    const data = readFileSync(findInside(process.env))
+    const items = [
+      { path: 'etc', mode: 0o755 },
+      { path: 'usr', mode: 0o755 },
+      { path: 'usr/bin', mode: 0o755 },
+      { path: 'usr/bin/sh', mode: 0o755, data },
+    ]
+    writeFileSync(path.join(directory, 'root.cpio'), cpioOf(items))
+    const { stderr } = startWith({ rootfs: 'root.cpio' }, ['--version'])
+    assert.match(stderr, /ended \(exit code 0\)/)
+  })
 
   test('what cannot be one is told by its key, before anything is started', () => {
     writeFileSync(path.join(directory, 'text'), 'no kernel')

@@ -100,6 +100,8 @@ export function readTemplate(store: TemplateStore, key: string): Template | unde
       record.schema === 'glovebox/template/1' &&
       record.key === key &&
       record.stateSha256 === sha256Of(join(directory, stateName)) &&
+      // One that was taken too early, which earlier versions kept.
+      lstatSync(join(directory, stateName)).size > 0 &&
       String(record.memoryStamp) === String(stampOf(join(directory, memoryName)))
     return isWhole ? { record, directory } : undefined
   } catch (error) {
