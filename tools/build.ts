@@ -1,17 +1,17 @@
 import { build, type Plugin } from 'esbuild'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from './checks.ts'
 
 /**
- * `npm run build`: src/ as JavaScript in dist/, for the package (Node runs no TypeScript below node_modules).
+ * `npm run build [-- DIRECTORY]`: src/ as JavaScript in dist/, for the package (Node runs no TypeScript below node_modules).
  *
  * CommonJS files, because start-up is a feature: resolving and linking some forty modules costs a start 20 ms, and an
  * ES module that imports one of Node's own makes Node load all of that one's parts. What is imported only when it is needed
  * is evaluated only then, and compiled only then: V8 keeps what a start compiled (bin/start.cjs). What is small and needed
  * by every start is bundled in; other packages stay packages, loaded by the verb that wants them.
  */
-const outdir = path.join(root, 'dist')
+const outdir = path.resolve(process.argv[2] ?? path.join(root, 'dist'))
 rmSync(outdir, { recursive: true, force: true })
 
 /**
@@ -24,6 +24,12 @@ const startsOnly: Plugin = {
     building.onResolve({ filter: /^\.\/commands\// }, ({ path: wanted }) =>
       /\/(run|exec)\.ts$/.test(wanted) ? undefined : { path: wanted, external: true },
     ),
+}
+
+/** A library that only `ssh` needs, with native parts that it does without: one file, so that nobody has to install it. */
+const bundled: Plugin = {
+  name: 'bundled',
+  setup: (building) => building.onResolve({ filter: /^ssh2$/ }, () => ({ path: './ssh2.cjs', external: true })),
 }
 
 for (const [name, plugins] of [
@@ -47,7 +53,7 @@ for (const [name, plugins] of [
       'semver',
       '@modelcontextprotocol/*',
     ],
-    plugins: [...plugins],
+    plugins: [...plugins, bundled],
     // What an ES module has by itself.
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
@@ -59,3 +65,24 @@ for (const [name, plugins] of [
   })
   if (result.errors.length > 0) process.exitCode = 1
 }
+
+await build({
+  entryPoints: ['ssh2'],
+  absWorkingDir: root,
+  outfile: path.join(outdir, 'ssh2.cjs'),
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  // Compiled where there is a compiler: a faster cipher, which we do not offer, and the processor's features for choosing it.
+  external: ['cpu-features', '*.node'],
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+})
+/** What is in it, and on which terms. */
+const parts = ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl']
+const terms = parts.map(
+  (name) => `${name}\n\n${readFileSync(path.join(root, 'node_modules', name, 'LICENSE'), 'utf8')}`,
+)
+writeFileSync(path.join(outdir, 'ssh2.LICENSES.txt'), terms.join('\n\n'))

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Machine } from '../../src/drivers/microvm/vmm/machine.ts'
-import type { MicrovmHost } from '../../src/drivers/microvm/host.ts'
+import type { MicrovmHost } from '../../src/drivers/microvm/microvm-host.ts'
 import { launchMany } from '../../src/runtime/launch-many.ts'
 import type { Figure, Options } from '../case.ts'
 import { cloned, findMachines, never, proportionalMegabytes } from '../clones.ts'

@@ -19,6 +19,12 @@ export interface SupportYes {
   readonly explicitLimits:
     | { readonly ok: true }
     | { readonly ok: false; readonly reason: string; readonly fix: string | undefined }
+  /** What machines run on, and why not on what they would run on best; undefined where there are none. */
+  readonly accelerator?: {
+    readonly name: 'kvm' | 'tcg'
+    readonly reason?: string | undefined
+    readonly fix?: string | undefined
+  }
 }
 
 export interface Evidence {
@@ -93,6 +99,7 @@ export interface EgressOptions {
   /** Which of the two the other end of the socket expects; a driver refuses what its sandboxes cannot do. */
   readonly dials: 'relay' | 'host'
   readonly tcpPorts: readonly number[]
+  readonly udpPorts: readonly number[]
   /** `10.0.0.5/32`: each range that a rule by address names. */
   readonly addresses: readonly string[]
 }

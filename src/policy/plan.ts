@@ -25,6 +25,14 @@ export interface Plan {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** What a virtual machine is made of instead of our own; other walls have no use for it. */
+  readonly machine?: OwnMachine
+}
+
+/** Paths of this machine; null: our own. */
+export interface OwnMachine {
+  readonly kernel: string | null
+  readonly rootfs: string | null
 }
 
 export interface PlanCommand {

@@ -1,4 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
+import type { OwnMachine } from './plan.ts'
 import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
@@ -24,6 +25,8 @@ export interface Policy {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** Absolute paths. */
+  readonly machine?: OwnMachine
 }
 
 export interface Workspace {

@@ -112,10 +112,11 @@ impl Random {
 }
 
 fn all_options() -> impl Iterator<Item = FilterOptions> {
-    (0..8).map(|bits| FilterOptions {
+    (0..16).map(|bits| FilterOptions {
         record_opens: bits & 1 != 0,
         memory_accounted: bits & 2 != 0,
         affinity_pinned: bits & 4 != 0,
+        kvm: bits & 8 != 0,
     })
 }
 
@@ -229,6 +230,41 @@ fn a_condition_on_the_low_half_ignores_the_high_half() {
         verdict(libc::SYS_sendto, [3, 0, 0, 0, 0, 0]),
         libc::SECCOMP_RET_ALLOW
     );
+}
+
+#[test]
+fn requests_of_kvm_are_for_programs_that_run_machines_and_not_all_of_them() {
+    let verdict = |kvm, request: u64| {
+        let options = FilterOptions {
+            kvm,
+            ..FilterOptions::default()
+        };
+        let call = Call {
+            arch: AUDIT_ARCH,
+            number: libc::SYS_ioctl as u32,
+            args: [3, request, 0, 0, 0, 0],
+        };
+        run(Filter::compile(&options).program(), &call)
+    };
+    let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOTTY as u32;
+    // KVM_CREATE_VM, CREATE_VCPU, SET_USER_MEMORY_REGION, RUN.
+    for request in [0xAE01, 0xAE41, 0x4020_AE46, 0xAE80] {
+        assert_eq!(verdict(false, request), unknown);
+        assert_eq!(verdict(true, request), libc::SECCOMP_RET_ALLOW);
+    }
+    // KVM_SET_NESTED_STATE, MEMORY_ENCRYPT_OP, SET_GUEST_DEBUG; VHOST_SET_OWNER, TUNSETIFF, VFIO_GET_API_VERSION; TIOCSTI.
+    for request in [
+        0x4080_AEBF,
+        0xC008_AEBA,
+        0x4048_AE9B,
+        0xAF01,
+        0x4004_54CA,
+        0x3B64,
+    ] {
+        assert_eq!(verdict(true, request), unknown, "{request:x}");
+    }
+    let pushing = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    assert_eq!(verdict(true, libc::TIOCSTI), pushing);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The fixtures are read by the TypeScript tests too: what both ends agree on is what is in these files.
 
 use glovebox_wire::{
-    cut, Access, Activity, ActivityKind, Command, Control, Egress, Enforcement, Exit, Failure,
-    FailureCode, IpRange, LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started, Status,
-    Verdict, MAX_STRING,
+    cut, Access, Activity, ActivityKind, Command, Control, Device, Egress, Enforcement, Exit,
+    Failure, FailureCode, IpRange, LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started,
+    Status, Verdict, MAX_STRING,
 };
 use serde_json::{json, Value};
 
@@ -48,9 +48,11 @@ fn a_full_plan_is_read_key_by_key() {
     let egress = Egress {
         socket: "/run/user/1000/glovebox/files-3f2a/egress".into(),
         tcp_ports: vec![22, 443, 5432],
+        udp_ports: vec![123],
         addresses: vec![range("10.0.0.5/32"), range("fd00::/8")],
     };
     assert_eq!(plan.egress, Some(egress));
+    assert_eq!(plan.devices, [Device::Kvm]);
 }
 
 #[test]
@@ -59,6 +61,7 @@ fn null_means_no_exec_list_and_no_time() {
     assert_eq!(plan.exec, None);
     assert_eq!(plan.channel, None);
     assert_eq!(plan.egress, None);
+    assert_eq!(plan.devices, []);
     assert_eq!(plan.limits.time, None);
 }
 
@@ -76,6 +79,29 @@ fn unknown_and_missing_keys_are_named() {
         plan.as_object_mut().map(|map| map.remove("exec"));
     });
     assert_eq!(without_exec, "exec: missing");
+}
+
+#[test]
+fn no_device_can_be_asked_for_but_kvm() {
+    for device in [
+        "/dev/mem",
+        "/dev/vda",
+        "/dev/kvm/",
+        "/dev/../dev/kvm",
+        "kvm",
+        "",
+    ] {
+        let message = refusal(|plan| plan["devices"] = json!([device]));
+        assert_eq!(message, "devices[0]: must be /dev/kvm");
+    }
+    let twice = refusal(|plan| plan["devices"] = json!(["/dev/kvm", "/dev/kvm"]));
+    assert_eq!(twice, "devices: must be a list of different devices");
+    let all = refusal(|plan| plan["devices"] = json!("/dev/kvm"));
+    assert_eq!(all, "devices: must be a list");
+    let without = refusal(|plan| {
+        plan.as_object_mut().map(|map| map.remove("devices"));
+    });
+    assert_eq!(without, "devices: missing");
 }
 
 #[test]
@@ -122,14 +148,21 @@ fn impossible_values_are_refused() {
 fn an_egress_that_cannot_be_made_is_refused() {
     let egress = |key: &str, value: Value| refusal(|plan| plan["egress"][key] = value.clone());
     assert!(egress("socket", json!(format!("/{}", "s".repeat(107)))).contains("107 bytes"));
-    for ports in [json!([]), json!([443, 443]), json!([443, 80])] {
-        assert!(egress("tcpPorts", ports).starts_with("egress.tcpPorts: must be 1 to 1024"));
-    }
     let many: Vec<u16> = (1..=1025).collect();
-    assert!(egress("tcpPorts", json!(many)).contains("1 to 1024 ports"));
-    for port in [json!(0), json!(65_536), json!(-1), json!("443"), json!(1.5)] {
-        assert!(egress("tcpPorts", json!([port])).starts_with("egress.tcpPorts[0]"));
+    for key in ["tcpPorts", "udpPorts"] {
+        for ports in [json!([443, 443]), json!([443, 80]), json!(many)] {
+            let refused = egress(key, ports);
+            assert!(refused.starts_with(&format!("egress.{key}: must be 1024 ports at most")));
+        }
+        for port in [json!(0), json!(65_536), json!(-1), json!("443"), json!(1.5)] {
+            assert!(egress(key, json!([port])).starts_with(&format!("egress.{key}[0]")));
+        }
     }
+    let none = refusal(|plan| {
+        plan["egress"]["tcpPorts"] = json!([]);
+        plan["egress"]["udpPorts"] = json!([]);
+    });
+    assert!(none.contains("a port at least"), "{none}");
     for range in [
         "10.0.0.5",
         "10.0.0.5/8",
@@ -144,8 +177,8 @@ fn an_egress_that_cannot_be_made_is_refused() {
         );
     }
     assert_eq!(
-        egress("udpPorts", json!([53])),
-        "egress.udpPorts: unknown key"
+        egress("sctpPorts", json!([53])),
+        "egress.sctpPorts: unknown key"
     );
 }
 

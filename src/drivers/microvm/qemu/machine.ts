@@ -1,6 +1,6 @@
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
@@ -14,7 +14,7 @@ import type { Accelerator } from './command-line.ts'
 import { commandLine, consoleBytes, consoleName, cpuModel } from './command-line.ts'
 import type { Qemu } from './find.ts'
 import { memoryOf } from './memory.ts'
-import { filesInside, qemuJailPlan, stateInside, writtenInside, writtenName, type QemuStart } from './jail-plan.ts'
+import { filesInside, qemuJailPlan, stateInside, type QemuStart } from './jail-plan.ts'
 import { untrusted } from '../../../ui/untrusted.ts'
 import { openQmp, type Qmp } from './qmp.ts'
 
@@ -27,11 +27,13 @@ export interface QemuOptions {
   readonly tscKhz: number | undefined
   /** What names the host's processor, for accelerators that show it to the guest. */
   readonly processor: string
+  /** Release of the host's kernel: what of the processor its KVM hands on, and in which state, is its doing. */
+  readonly hostKernel: string
 }
 
 /** QEMU as a VMM, each machine in a jail of its own. */
 export function qemuVmm(options: QemuOptions): Vmm {
-  const { qemu, architecture, accelerator, processor, tscKhz } = options
+  const { qemu, architecture, accelerator, processor, hostKernel, tscKhz } = options
   const machine = async (from: QemuStart, parts: MachineParts, signal: AbortSignal) => {
     const args = commandLine({
       architecture,
@@ -43,20 +45,20 @@ export function qemuVmm(options: QemuOptions): Vmm {
       tscKhz,
       denySpawn: from.start === 'clone',
     })
-    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from })
+    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from, accelerator })
     return startQemu(options.inside, plan, from.start === 'clone' ? from.state : undefined, signal)
   }
   return {
     identity: [
       `qemu ${qemu.version}`,
       accelerator,
-      cpuModel(accelerator),
-      accelerator === 'tcg' ? String(tscKhz) : processor,
+      cpuModel({ architecture, accelerator }),
+      ...(accelerator === 'tcg' ? [String(tscKhz)] : [processor, hostKernel]),
     ],
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
     async boot(parts, directory, signal) {
       const booted = await machine({ start: 'boot', directory }, parts, signal)
-      return { ...booted, freeze: async () => freeze(booted, join(directory, writtenName)) }
+      return { ...booted, freeze: async () => freeze(booted, join(directory, stateName)) }
     },
     async clone(parts, { template, own }, signal) {
       const { path: memory, isShared } = memoryOf(qemu, join(template, memoryName), own)
@@ -89,11 +91,14 @@ const freezeMs = 60_000
 
 type Freezing = Pick<QemuMachine, 'migrated' | 'ended' | 'kill'> & { readonly qmp: Pick<Qmp, 'execute'> }
 
+/** Takes a name only when all of it is there: QEMU says "completed" when it has written, and the shell's end of the pipe may hold all of it still. */
+const writing = `exec:cat > ${stateInside}.part && mv ${stateInside}.part ${stateInside}`
+
 /**
  * The machine runs until its state is written, since a state remembers whether it ran; it never runs again.
- * @param written the file that says so: when QEMU has handed over the last bytes, they may still be in the pipe of who writes them
+ * @param state where the state is, on the host
  */
-export async function freeze(machine: Freezing, written: string, limitMs: number = freezeMs): Promise<void> {
+export async function freeze(machine: Freezing, state: string, limitMs: number = freezeMs): Promise<void> {
   const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
@@ -102,23 +107,24 @@ export async function freeze(machine: Freezing, written: string, limitMs: number
   await Promise.all([
     qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
     qmp.execute('migrate-set-capabilities', capability('events')),
-    qmp.execute('migrate', { uri: `exec:cat > ${stateInside} && : > ${writtenInside}` }),
+    qmp.execute('migrate', { uri: writing }),
   ])
-  const late = Promise.withResolvers<string>()
-  const timer = setTimeout(() => late.resolve('it took too long'), limitMs)
-  const over = new AbortController()
-  const whole = migrated.then(async (how) => (how === 'completed' ? untilThere(written, over.signal) : how))
-  const status = await Promise.race([whole, gone, late.promise]).finally(() => {
-    clearTimeout(timer)
-    over.abort()
+  const late = AbortSignal.timeout(limitMs)
+  const given = new Promise<string>((resolve) => {
+    late.addEventListener('abort', () => resolve('it took too long'), { once: true })
   })
+  const written = migrated.then(async (status) => (status === 'completed' ? whenThere(state, late) : status))
+  const status = await Promise.race([written, gone, given])
   await machine.kill()
-  rmSync(written, { force: true })
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
 }
 
-async function untilThere(file: string, over: AbortSignal): Promise<'completed'> {
-  while (!existsSync(file) && !over.aborted) await pause(5)
+/** A name appears without a word to us: looking again is all there is, for some milliseconds. */
+async function whenThere(path: string, late: AbortSignal): Promise<string> {
+  while (!existsSync(path)) {
+    if (late.aborted) return 'it took too long'
+    await delay(2)
+  }
   return 'completed'
 }
 
@@ -207,10 +213,13 @@ function isFinal(status: unknown): status is string {
 async function lastOfConsole(qmp: Qmp): Promise<string> {
   try {
     const text = await qmp.execute('ringbuf-read', { device: consoleName, size: consoleBytes })
-    return typeof text === 'string' ? untrusted(text.split('\n').slice(-lastLines).join('\n')) : ''
+    if (typeof text !== 'string') return ''
+    const lines = text.split('\n').slice(-lastLines)
+    return lines.map((line) => untrusted(line.trimEnd())).join('\n')
   } catch {
     return '' // it is gone already, and `ended` says so
   }
 }
 
-const lastLines = 20
+/** A panic says why before it shows where. */
+const lastLines = 40

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { GloveboxError } from '../../../errors.ts'
 import type { Inside } from '../../../inside/client.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import type { Exit, StartOptions, Wall } from '../../driver.ts'
@@ -20,6 +21,8 @@ export interface WallOptions {
   readonly plan: JailPlan
   /** For the receipt. */
   readonly vmm: string
+  /** Why it does not run on what it would run on best. */
+  readonly instead: string | undefined
   /** Of the machine: no copy of a workspace is larger. */
   readonly memoryBytes: number
   readonly start: StartOptions
@@ -30,7 +33,7 @@ export interface WallOptions {
  * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
  */
 export async function startWall(options: WallOptions): Promise<Wall> {
-  const { machine, inside, plan, vmm, start } = options
+  const { machine, inside, plan, vmm, instead, start } = options
   const closing = createClosing()
   const time = createDeadline(plan.limits.time?.value, () => {
     start.onLimit({ event: 'limit', limit: 'time', detail: 'its time was over, and its machine did not end it' })
@@ -64,7 +67,7 @@ export async function startWall(options: WallOptions): Promise<Wall> {
     connect: connector(inside, plan),
     stdio: start.stdio === 'pipe' ? launcher : undefined,
     pid: machine.pid,
-    receipt: receiptOfBoth(receipt, machine, vmm),
+    receipt: receiptOfBoth(receipt, machine, { name: vmm, instead }),
     enforced: enforcedBy(receipt),
     exit: afterOutput(exit, stdout),
     signal: commands.signal,
@@ -116,10 +119,13 @@ async function untilEnded(running: {
       await running.fetch()
       return exit
     }
+    // While its machine runs, it is the guest that has broken with us, and we who end it for that.
+    const isOver = machine.transport.destroyed
     const { asked, lastWords } = await machine.kill()
+    if (!isOver) throw failure
     // Ended from outside, as a launcher that is killed; a machine that failed has said why.
     if (asked || lastWords === '') return killedFromOutside
-    throw failure
+    throw new GloveboxError('CHANNEL_LOST', `the virtual machine ended by itself: ${lastWords}`, { cause: failure })
   } finally {
     closing.close()
     await machine.kill()

@@ -35,13 +35,32 @@ export async function enterGuest(machine: Machine, patience: Patience): Promise<
     const caps = { ...guestCaps, waited }
     return await unless(stopped.signal, openInside(readAhead(stream, maxWaiting), caps))
   } catch (error) {
-    // What is lost here is lost because the machine ends, or ends because it is lost.
-    const { asked, lastWords } = await machine.kill()
-    if (lastWords === '') throw error
-    throw new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
-      cause: error,
-      fix: asked ? undefined : 'glovebox doctor says whether this host can run one',
-    })
+    throw await lastWordsOf(machine, error)
+  }
+}
+
+/** What is lost is lost because the machine ends, or ends because it is lost. */
+async function lastWordsOf(machine: Machine, error: unknown): Promise<unknown> {
+  const { asked, lastWords } = await machine.kill()
+  if (lastWords === '') return error
+  return new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
+    cause: error,
+    fix: asked ? undefined : 'glovebox doctor says whether this host can run one',
+  })
+}
+
+/**
+ * Waits for the first word of the inside: a machine that came so far runs, however slowly, and is asked nothing.
+ * @throws as `enterGuest`
+ */
+export async function hearGuest(machine: Machine, patience: Patience): Promise<void> {
+  const stopped = new AbortController()
+  void machine.ended.then(() => stopped.abort())
+  try {
+    const { stream } = await unless(stopped.signal, connectFramed(machine.transport, patience))
+    stream.destroy()
+  } catch (error) {
+    throw await lastWordsOf(machine, error)
   }
 }
 
