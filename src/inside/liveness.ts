@@ -1,4 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import { mostTimes } from '../system/patience.ts'
 import type { Caps } from './caps.ts'
 
 export interface Liveness {
@@ -23,6 +24,7 @@ export function watchLiveness(
   let open = 0
   let heard = true
   let silent = 0
+  let unheard = 0
   let asked = false
   let keptBefore = waited()
   let timer: NodeJS.Timeout | undefined
@@ -33,9 +35,12 @@ export function watchLiveness(
   const look = (): void => {
     const keptMs = waited() - keptBefore
     keptBefore += keptMs
-    if (heard) silent = 0
-    // One that had no processor for most of that time could not have answered.
-    else if (keptMs < silenceMs / looks / 2 && ++silent >= looks) return onSilence()
+    if (heard) silent = unheard = 0
+    else {
+      // One that had no processor for most of that time could not have answered; one that keeps all of them busy is not waited for.
+      if (keptMs < silenceMs / looks / 2) silent++
+      if (silent >= looks || ++unheard >= looks * mostTimes) return onSilence()
+    }
     heard = false
     if (asked || session.destroyed) return
     asked = true
@@ -52,7 +57,7 @@ export function watchLiveness(
     }
     if (timer !== undefined) return
     heard = true
-    silent = 0
+    silent = unheard = 0
     timer = setInterval(look, silenceMs / looks)
   }
   return {

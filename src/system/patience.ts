@@ -16,7 +16,7 @@ export function waitedBy(pid: number): Waited {
 }
 
 /** On a machine that is busy for good, somebody who makes no progress at all is given up in the end. */
-const mostTimes = 10
+export const mostTimes = 10
 
 /**
  * A time limit for somebody who shares the processors with others: `onOver` is called when they have had so much time and were not kept

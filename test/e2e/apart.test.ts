@@ -220,7 +220,11 @@ function speak(t: TestContext, here: Place): Talk {
   child.stdin?.on('error', () => undefined)
   const send = (message: object): void => void child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
   const answer = async (id: unknown): Promise<Message> =>
-    eventually(() => all.find((message) => message.id === id && message.method === undefined))
+    eventually(() => {
+      const found = all.find((message) => message.id === id && message.method === undefined)
+      assert.ok(found !== undefined || child.exitCode === null, `it ended: ${stderr}`)
+      return found
+    })
   const request = async (method: string, params: object): Promise<Message> => {
     const id = `r${++count}`
     send({ id, method, params })
