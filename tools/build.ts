@@ -4,14 +4,14 @@ import path from 'node:path'
 import { root } from './checks.ts'
 
 /**
- * `npm run build`: src/ as JavaScript in dist/, for the package (Node runs no TypeScript below node_modules).
+ * `npm run build [-- DIRECTORY]`: src/ as JavaScript in dist/, for the package (Node runs no TypeScript below node_modules).
  *
  * CommonJS files, because start-up is a feature: resolving and linking some forty modules costs a start 20 ms, and an
  * ES module that imports one of Node's own makes Node load all of that one's parts. What is imported only when it is needed
  * is evaluated only then, and compiled only then: V8 keeps what a start compiled (bin/start.cjs). What is small and needed
  * by every start is bundled in; other packages stay packages, loaded by the verb that wants them.
  */
-const outdir = path.join(root, 'dist')
+const outdir = path.resolve(process.argv[2] ?? path.join(root, 'dist'))
 rmSync(outdir, { recursive: true, force: true })
 
 /**

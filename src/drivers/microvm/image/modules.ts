@@ -19,13 +19,21 @@ export interface LoadedModule {
 export const neededModules: readonly string[] = ['virtio_mmio', 'virtio_blk', 'virtio_console', 'erofs', 'overlay']
 export const wantedModules: readonly string[] = ['vmw_vsock_virtio_transport']
 
+interface Choice {
+  readonly needed: readonly string[]
+  readonly wanted: readonly string[]
+}
+
 /**
  * The modules in the order in which they can be loaded: each behind those that it depends on. What a module depends on is
  * in the module itself, where the kernel's build put it (`depends=` in the section `.modinfo`): `modules.dep` is made from
  * symbols by depmod(8) when a package is installed, and ours never is.
  * @throws GloveboxError FAILED for one that is needed, and neither there nor built in
  */
-export function modulesInOrder(tree: ModuleTree): LoadedModule[] {
+export function modulesInOrder(
+  tree: ModuleTree,
+  { needed, wanted }: Choice = { needed: neededModules, wanted: wantedModules },
+): LoadedModule[] {
   const begun = new Set<string>()
   const order: LoadedModule[] = []
   const visit = (name: string, wantedBy: string | undefined): void => {
@@ -45,8 +53,8 @@ export function modulesInOrder(tree: ModuleTree): LoadedModule[] {
     for (const each of dependenciesOf(data)) visit(each, name)
     order.push({ name, data })
   }
-  for (const name of neededModules) visit(name, undefined)
-  for (const name of wantedModules) if (tree.files.has(name)) visit(name, undefined)
+  for (const name of needed) visit(name, undefined)
+  for (const name of wanted) if (tree.files.has(name)) visit(name, undefined)
   return order
 }
 

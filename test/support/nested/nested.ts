@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { findQemu } from '../../../src/drivers/microvm/qemu/find.ts'
+import { readCpuinfo, steadyTscKhz } from '../../../src/drivers/microvm/qemu/processor.ts'
+import { whyNoMachines } from '../machines.ts'
+import { isLong } from '../requirement.ts'
+import { imageDrive, outerInitrd, projectDrive } from './drives.ts'
+import { outerImage } from './outer-image.ts'
+import { startScript } from './start-script.ts'
+
+/**
+ * A machine with a KVM that runs: QEMU's emulator offers its guest an AMD processor with nested paging, on which Linux' own KVM
+ * works, slowly. In it is this project as it is installed, QEMU, and an image, so that what needs hardware virtualization is tried
+ * on hosts without.
+ */
+export interface NestedRun {
+  /** For /bin/sh, as root, with `set -eu`. In /root/home is what GLOVEBOX_HOME names, with the image in it. */
+  readonly script: string
+  /** Files and directories of this host, by the name that they get below /opt/brought. */
+  readonly bring?: Readonly<Record<string, string>>
+  /** The machine is ended after it. Everything in it takes ten to fifty times as long. */
+  readonly limitMs?: number
+  /** Default 3 GiB: what the machine writes is in its memory. */
+  readonly memoryMiB?: number
+}
+
+export interface NestedResult {
+  /** Of the script; undefined when the machine ended before it. */
+  readonly code: number | undefined
+  /** What it printed, on stdout and stderr. */
+  readonly output: string
+  /** For a failed assertion: both, and what the kernel said. */
+  readonly told: string
+}
+
+const defaultLimitMs = 10 * 60_000
+
+/** Why no test can have such a machine here and now; undefined when it can. For `unlessPresent('QEMU', whyNotNested())`. */
+export function whyNotNested(): string | undefined {
+  if (process.arch !== 'x64') return 'the machine with a KVM is an emulated x86-64 one'
+  if (!isLong()) return 'a machine in a machine takes minutes: GLOVEBOX_LONG=1 has it run'
+  return whyNoMachines()
+}
+
+export async function runNested(run: NestedRun): Promise<NestedResult> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-nested-'))
+  try {
+    const image = await outerImage()
+    const drives = [
+      image.root,
+      await imageDrive(),
+      await projectDrive(directory, startScript(run.script), run.bring ?? {}),
+    ]
+    const files = ['console', 'output', 'status'].map((name) => path.join(directory, name))
+    const initrd = outerInitrd(directory, image.modules)
+    await runQemu([...(await machine(image.kernel, initrd, run)), ...drives.flatMap(drive), ...ports(directory)], run)
+    const [console, output, status] = files.map((file) => readFileSync(file, 'utf8')) as [string, string, string]
+    const [, code] = /^exit (\d+)$/m.exec(status) ?? []
+    return { code: code === undefined ? undefined : Number(code), output, told: `${output}\n--- console\n${console}` }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function machine(kernel: string, initrd: string, { memoryMiB = 3072 }: NestedRun): Promise<string[]> {
+  const kHz = await steadyTscKhz({ of: async (_name, _conditions, find) => find() }, readCpuinfo())
+  const clock = kHz === undefined ? [] : [`tsc_early_khz=${kHz}`, `lpj=${kHz * 4}`, 'tsc=reliable', 'no_timer_check']
+  const words = ['console=ttyS0', 'panic=-1', 'reboot=t', 'quiet', 'mitigations=off', ...clock]
+  const options = [
+    ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ['-machine', 'microvm,rtc=on,x-option-roms=off,isa-serial=on,acpi=on,pcie=off'],
+    ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,la57=off', '-smp', '2', '-m', `${memoryMiB}M`],
+    ['-kernel', kernel, '-initrd', initrd, '-append', words.join(' ')],
+  ]
+  return options.flat()
+}
+
+function drive(file: string, index: number): string[] {
+  const node = `driver=raw,node-name=d${index},read-only=on,file.driver=file,file.filename=${file}`
+  return ['-blockdev', node, '-device', `virtio-blk-device,drive=d${index}`]
+}
+
+/** Into files, by the names by which the machine's script finds them. */
+function ports(directory: string): string[] {
+  const file = (name: string): string[] => ['-chardev', `file,id=${name},path=${path.join(directory, name)}`]
+  const port = (name: string): string[] =>
+    [file(name), ['-device', `virtserialport,chardev=${name},name=nested.${name}`]].flat()
+  const console = [file('console'), '-serial', 'chardev:console'].flat()
+  return [console, '-device', 'virtio-serial-device', port('output'), port('status')].flat()
+}
+
+async function runQemu(args: readonly string[], { limitMs = defaultLimitMs }: NestedRun): Promise<void> {
+  const child = spawn(findQemu(process.env, 'x64'), args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', () => resolve())
+    })
+  } finally {
+    clearTimeout(timer)
+    process.off('exit', kill)
+  }
+}
