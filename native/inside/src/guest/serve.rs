@@ -58,9 +58,10 @@ async fn over_port(port: Rc<Port>, offer: &Rc<Offer>) -> io::Result<Infallible> 
 
 async fn over_connections(listener: Listener, offer: &Rc<Offer>) -> io::Result<Infallible> {
     loop {
-        let stream = listener.accept().await?;
+        // One that is reset when its clone goes on says so by an error alone, without a hang-up: what waits for a port sees that too.
+        let connection = Port::new(listener.accept().await?)?;
         // One that breaks off is an end like any other.
-        let _ended = session(stream, offer).await;
+        let _ended = session(Stream(connection), offer).await;
     }
 }
 

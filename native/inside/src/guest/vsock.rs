@@ -3,15 +3,13 @@
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::pin::Pin;
-use std::task::{ready, Context, Poll};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{listen, socket_with, AddressFamily, SocketFlags, SocketType};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::Interest;
 
 use crate::kernel::checked;
 
@@ -80,12 +78,13 @@ impl Listener {
         AsyncFd::with_interest(socket, Interest::READABLE).map(Listener)
     }
 
-    /// The next connection of the host's. Whoever else knocks, a program of this machine's for instance, is sent away.
-    pub async fn accept(&self) -> io::Result<Stream> {
+    /// The next connection of the host's, which does not block. Whoever else knocks, a program of this machine's for instance, is
+    /// sent away.
+    pub async fn accept(&self) -> io::Result<OwnedFd> {
         loop {
             let mut guard = self.0.readable().await?;
             match accept(self.0.get_ref()) {
-                Ok((socket, libc::VMADDR_CID_HOST)) => return Stream::new(socket),
+                Ok((socket, libc::VMADDR_CID_HOST)) => return Ok(socket),
                 Ok(_) | Err(Errno::INTR | Errno::CONNABORTED | Errno::CONNRESET) => {}
                 Err(Errno::AGAIN) => guard.clear_ready(),
                 Err(errno) => return Err(errno.into()),
@@ -114,72 +113,9 @@ fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, u32)> {
     Ok((socket, peer.svm_cid))
 }
 
-/// The bytes of one connection.
-pub struct Stream(AsyncFd<OwnedFd>);
-
-impl Stream {
-    /// Takes a descriptor that does not block.
-    pub fn new(socket: OwnedFd) -> io::Result<Stream> {
-        AsyncFd::new(socket).map(Stream)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            let mut guard = ready!(self.0.poll_read_ready(context))?;
-            match rustix::io::read(self.0.get_ref(), buffer.initialize_unfilled()) {
-                Ok(length) => {
-                    buffer.advance(length);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(Errno::AGAIN) => guard.clear_ready(),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Poll::Ready(Err(errno.into())),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.0.poll_write_ready(context))?;
-            // Init must not be told of a peer that is gone by SIGPIPE.
-            match rustix::net::send(
-                self.0.get_ref().as_fd(),
-                bytes,
-                rustix::net::SendFlags::NOSIGNAL,
-            ) {
-                Err(Errno::AGAIN) => guard.clear_ready(),
-                Err(Errno::INTR) => {}
-                done => return Poll::Ready(done.map_err(io::Error::from)),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::net::socketpair;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn only_the_address_of_a_guest_is_a_device() {
@@ -187,75 +123,5 @@ mod tests {
         assert!(of_guests.into_iter().all(is_of_a_guest));
         let of_others = [0, 1, 2, libc::VMADDR_CID_ANY];
         assert!(!of_others.into_iter().any(is_of_a_guest));
-    }
-
-    #[test]
-    fn a_connection_carries_more_than_it_holds_and_its_end_is_an_end() {
-        const BYTES: usize = 4 << 20;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let mut ours = Stream::new(ours).expect("registered");
-            let mut theirs = Stream::new(theirs).expect("registered");
-            let sent = vec![7; BYTES];
-            let mut heard = Vec::new();
-            let sending = async {
-                ours.write_all(&sent).await.expect("written");
-                drop(ours);
-            };
-            // On one thread, both at once.
-            let hearing = theirs.read_to_end(&mut heard);
-            let (_, heard_bytes) = both(sending, hearing).await;
-            assert_eq!(heard_bytes.expect("its end"), BYTES);
-            assert!(heard.iter().all(|byte| *byte == 7));
-        });
-    }
-
-    #[test]
-    fn who_is_gone_is_an_error_and_no_signal() {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
-        drop(theirs);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let mut ours = Stream::new(ours).expect("registered");
-            let failed = ours.write_all(b"nobody").await.expect_err("nobody hears");
-            assert_eq!(failed.kind(), io::ErrorKind::BrokenPipe);
-        });
-    }
-
-    async fn both<A: std::future::Future, B: std::future::Future>(
-        one: A,
-        other: B,
-    ) -> (A::Output, B::Output) {
-        let (mut one, mut other) = (Box::pin(one), Box::pin(other));
-        let (mut first, mut second) = (None, None);
-        std::future::poll_fn(move |context| {
-            if first.is_none() {
-                if let Poll::Ready(value) = one.as_mut().poll(context) {
-                    first = Some(value);
-                }
-            }
-            if second.is_none() {
-                if let Poll::Ready(value) = other.as_mut().poll(context) {
-                    second = Some(value);
-                }
-            }
-            match (first.is_some(), second.is_some()) {
-                (true, true) => Poll::Ready(()),
-                _ => Poll::Pending,
-            }
-            .map(|()| (first.take().expect("done"), second.take().expect("done")))
-        })
-        .await
     }
 }
