@@ -19,6 +19,12 @@ export interface SupportYes {
   readonly explicitLimits:
     | { readonly ok: true }
     | { readonly ok: false; readonly reason: string; readonly fix: string | undefined }
+  /** What machines run on, and why not on what they would run on best; undefined where there are none. */
+  readonly accelerator?: {
+    readonly name: 'kvm' | 'tcg'
+    readonly reason?: string | undefined
+    readonly fix?: string | undefined
+  }
 }
 
 export interface Evidence {

@@ -26,7 +26,14 @@ export interface JailPlan {
   readonly hold: boolean
   /** What the sandbox may connect to, as far as its network namespace goes; `null`: nobody, and nothing is paid for it. */
   readonly egress: JailEgress | null
+  /**
+   * What of the host's devices the program gets, besides those that hold no state: for a VMM's own jail. A policy has no words for it,
+   * and the launcher knows no other device.
+   */
+  readonly devices: readonly JailDevice[]
 }
+
+export type JailDevice = '/dev/kvm'
 
 export interface JailEgress {
   /** Absolute path, at most 107 bytes, of the socket on which the host listens (`egress-link.ts`) before the start. */

@@ -11,12 +11,15 @@ export interface Examination {
   readonly whole: boolean
 }
 
+/** The first machine of a host is booted for seconds, and before it perhaps one on a KVM on which it stands still. */
+const probeMs = 300_000
+
 /** Probes every driver there is, by doing. */
 export async function examine(): Promise<Examination> {
   const drivers = []
   for (const driver of driverNames.filter(hasDriver)) {
     const from = performance.now()
-    const support = await (await loadDriver(driver)).probe(AbortSignal.timeout(60_000))
+    const support = await (await loadDriver(driver)).probe(AbortSignal.timeout(probeMs))
     drivers.push({ driver, support, ms: performance.now() - from })
   }
   const whole = drivers.some(

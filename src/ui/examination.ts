@@ -38,7 +38,14 @@ function renderSupport(support: SupportYes, style: Style): string {
   const fixes = support.receipt.enforcements.flatMap((line) =>
     line.enforced || line.fix === undefined ? [] : [`     ${line.control}: ${line.fix}\n`],
   )
-  return `${table(rows)}\n${limits}${fixes.join('')}`
+  return `${table(rows)}\n${limits}${fixes.join('')}${accelerator(support, style)}`
+}
+
+function accelerator({ accelerator: found }: SupportYes, style: Style): string {
+  if (found === undefined) return ''
+  if (found.name === 'kvm') return `${style.good('yes')}  machines run on KVM: one was booted on it\n`
+  const fix = found.fix === undefined ? '' : `     fix: ${found.fix}\n`
+  return `${style.warn('no ')}  machines are emulated: ${untrusted(found.reason ?? 'asked for (microvm.accel)')}\n${fix}`
 }
 
 function toJson({ drivers, absent, whole }: Examination): object {

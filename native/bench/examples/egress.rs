@@ -174,5 +174,6 @@ fn plan(socket: &Path) -> Outcome<Value> {
         "allowDegraded": [],
         "channel": null,
         "egress": { "socket": socket, "tcpPorts": PORTS, "addresses": [] },
+        "devices": [],
     }))
 }

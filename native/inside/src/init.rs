@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use glovebox_wire::Plan;
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fs::Mode;
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
@@ -82,7 +83,7 @@ fn start<'a>(
     title::forget_environment();
     kernel::leave_session_keyring();
     link.wait_for(Go::Build)?;
-    take_identity(who)?;
+    take_identity(who, plan)?;
     // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
     // seen at the next wait on the link.
     set_parent_process_death_signal(Some(Signal::KILL))
@@ -160,10 +161,11 @@ fn start<'a>(
 
 /// Leaves the launcher's ids behind. The capabilities in the new user namespace stay, since none of
 /// the ids is its root (capabilities(7), "Effect of user ID changes").
-fn take_identity(who: &Who) -> Outcome<()> {
+fn take_identity(who: &Who, plan: &Plan) -> Outcome<()> {
     let change = || {
         let (uid, gid) = (Uid::from_raw(who.inside_uid), Gid::from_raw(who.inside_gid));
-        if who.by_root {
+        // With a device there is one group at most, that of the device (jail.rs).
+        if who.by_root && plan.devices.is_empty() {
             set_thread_groups(&[])?;
         }
         set_thread_res_gid(gid, gid, gid)?;

@@ -19,7 +19,7 @@ use crate::owner::Owner;
 use crate::program::Prepared;
 use crate::report::Report;
 use crate::sandbox::{Sandbox, Terms};
-use crate::tree::TopLink;
+use crate::tree::{devices, TopLink};
 use crate::who::{Files, Who};
 use crate::{landlock, layout, rlimits, source, terminal};
 
@@ -83,6 +83,9 @@ fn launch(owner: &mut Owner, report: &Arc<Report>, files: Files) -> Outcome<i32>
         streams_are_files,
         plan,
     };
+    if terms.who.by_root {
+        devices::join_groups(&terms.plan.devices)?;
+    }
     // Before anything is started; it goes when all of it has ended.
     let (_door, listener) = match terms.plan.channel.as_deref() {
         Some(path) => {

@@ -13,6 +13,7 @@ use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::checked;
 use crate::layout::OWN_DIRECTORIES;
 use crate::mounts::is_at_or_below;
+use crate::tree::devices;
 
 const STAGE: &str = "landlock";
 
@@ -208,6 +209,12 @@ fn rules(plan: &Plan) -> Vec<Rule<'_>> {
             access: READ | change | execute,
         });
     }
+    for device in &plan.devices {
+        rules.push(Rule {
+            path: devices::path_of(*device),
+            access: READ_FILE | WRITE_FILE | IOCTL_DEV,
+        });
+    }
     for path in plan.exec.iter().flatten() {
         rules.push(Rule {
             path,
@@ -319,6 +326,16 @@ mod tests {
         assert_eq!(access(&plan, "/usr"), READ | EXECUTE);
         assert_eq!(access(&plan, "/etc/ssl/certs"), READ);
         assert_eq!(access(&plan, "/workspace"), READ | CHANGE);
+    }
+
+    #[test]
+    fn a_device_can_be_spoken_to_where_the_plan_has_it_and_no_other() {
+        let mut plan = plan();
+        let all = READ_FILE | WRITE_FILE | IOCTL_DEV;
+        assert_eq!(access(&plan, "/dev/kvm"), all);
+        plan.devices.clear();
+        assert_eq!(access(&plan, "/dev/kvm"), 0);
+        assert_eq!(access(&plan, "/dev") & IOCTL_DEV, 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use glovebox_seccomp::{Filter, FilterOptions};
-use glovebox_wire::Plan;
+use glovebox_wire::{Device, Plan};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::Pid;
 
@@ -120,6 +120,7 @@ impl<'a> Sandbox<'a> {
                     record_opens: terms.plan.mode.records_opens(),
                     memory_accounted: true,
                     affinity_pinned: false,
+                    kvm: terms.plan.devices.contains(&Device::Kvm),
                 };
                 let mut filter = Filter::compile(&expected);
                 // By then the two inside are past what takes the kernel longest. Making the limits at the same time would take a

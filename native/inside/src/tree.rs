@@ -27,7 +27,7 @@ use crate::source::Source;
 use crate::who::Who;
 
 mod deny;
-mod devices;
+pub mod devices;
 mod files;
 mod process_files;
 
@@ -54,6 +54,7 @@ pub fn build(plan: &Plan, who: &Who, sources: Vec<Source>, links: &[TopLink]) ->
     tree.make_top_links(&plan.mounts, links)?;
     files::write_etc(&tree, plan, who)?;
     devices::attach(&tree)?;
+    devices::attach_asked(&tree, &plan.devices)?;
     process_files::attach(&tree)?;
     deny::mask_all(&tree, plan)?;
     Ok(tree)

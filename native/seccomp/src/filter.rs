@@ -18,6 +18,8 @@ pub struct FilterOptions {
     pub memory_accounted: bool,
     /// The CPU limit is an affinity, which the sandbox must not change.
     pub affinity_pinned: bool,
+    /// The program runs machines with `/dev/kvm`, which its tree has then.
+    pub kvm: bool,
 }
 
 /// Bytes of an instruction (`struct sock_filter`).

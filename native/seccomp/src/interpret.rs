@@ -112,10 +112,11 @@ impl Random {
 }
 
 fn all_options() -> impl Iterator<Item = FilterOptions> {
-    (0..8).map(|bits| FilterOptions {
+    (0..16).map(|bits| FilterOptions {
         record_opens: bits & 1 != 0,
         memory_accounted: bits & 2 != 0,
         affinity_pinned: bits & 4 != 0,
+        kvm: bits & 8 != 0,
     })
 }
 

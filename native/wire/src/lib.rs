@@ -16,7 +16,7 @@ mod status;
 pub use control::{Control, Enforcement};
 pub use fields::WireError;
 pub use plan::{
-    Access, Command, Egress, Limit, Limits, Mode, Mount, Owner, Plan, Program, PLAN_SCHEMA,
+    Access, Command, Device, Egress, Limit, Limits, Mode, Mount, Owner, Plan, Program, PLAN_SCHEMA,
 };
 pub use range::IpRange;
 pub use status::{

@@ -28,6 +28,16 @@ pub struct Plan {
     pub hold: bool,
     /// What the network namespace gets for a sandbox that may talk to somebody.
     pub egress: Option<Egress>,
+    /// What of the host's devices a program of ours gets besides those that hold no state.
+    pub devices: Vec<Device>,
+}
+
+/// A device of the host's that a plan may ask for: for a program of ours which runs machines, and never for a sandboxed one, since
+/// no policy has words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// `/dev/kvm`.
+    Kvm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +156,11 @@ impl Plan {
             channel: fields.nullable("channel", channel)?,
             hold: fields.bool("hold")?,
             egress: fields.nullable("egress", Egress::read)?,
+            devices: fields.list("devices", device)?,
         };
+        if plan.devices.len() > 1 {
+            return wrong("devices", "a list of different devices");
+        }
         fields.finish()?;
         Ok(plan)
     }
@@ -308,6 +322,13 @@ impl Egress {
         }
         fields.finish()?;
         Ok(egress)
+    }
+}
+
+fn device(path: &str, value: Value) -> Result<Device> {
+    match string(path, value)?.as_str() {
+        "/dev/kvm" => Ok(Device::Kvm),
+        _ => wrong(path, "/dev/kvm"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The fixtures are read by the TypeScript tests too: what both ends agree on is what is in these files.
 
 use glovebox_wire::{
-    cut, Access, Activity, ActivityKind, Command, Control, Egress, Enforcement, Exit, Failure,
-    FailureCode, IpRange, LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started, Status,
-    Verdict, MAX_STRING,
+    cut, Access, Activity, ActivityKind, Command, Control, Device, Egress, Enforcement, Exit,
+    Failure, FailureCode, IpRange, LimitHit, LimitKind, Mode, Owner, Plan, Receipt, Started,
+    Status, Verdict, MAX_STRING,
 };
 use serde_json::{json, Value};
 
@@ -51,6 +51,7 @@ fn a_full_plan_is_read_key_by_key() {
         addresses: vec![range("10.0.0.5/32"), range("fd00::/8")],
     };
     assert_eq!(plan.egress, Some(egress));
+    assert_eq!(plan.devices, [Device::Kvm]);
 }
 
 #[test]
@@ -59,6 +60,7 @@ fn null_means_no_exec_list_and_no_time() {
     assert_eq!(plan.exec, None);
     assert_eq!(plan.channel, None);
     assert_eq!(plan.egress, None);
+    assert_eq!(plan.devices, []);
     assert_eq!(plan.limits.time, None);
 }
 
@@ -76,6 +78,29 @@ fn unknown_and_missing_keys_are_named() {
         plan.as_object_mut().map(|map| map.remove("exec"));
     });
     assert_eq!(without_exec, "exec: missing");
+}
+
+#[test]
+fn no_device_can_be_asked_for_but_kvm() {
+    for device in [
+        "/dev/mem",
+        "/dev/vda",
+        "/dev/kvm/",
+        "/dev/../dev/kvm",
+        "kvm",
+        "",
+    ] {
+        let message = refusal(|plan| plan["devices"] = json!([device]));
+        assert_eq!(message, "devices[0]: must be /dev/kvm");
+    }
+    let twice = refusal(|plan| plan["devices"] = json!(["/dev/kvm", "/dev/kvm"]));
+    assert_eq!(twice, "devices: must be a list of different devices");
+    let all = refusal(|plan| plan["devices"] = json!("/dev/kvm"));
+    assert_eq!(all, "devices: must be a list");
+    let without = refusal(|plan| {
+        plan.as_object_mut().map(|map| map.remove("devices"));
+    });
+    assert_eq!(without, "devices: missing");
 }
 
 #[test]

@@ -33,6 +33,7 @@ export interface MicrovmConfig {
   readonly cpus?: number
   readonly kernel?: string | null
   readonly rootfs?: string | null
+  readonly accel?: 'auto' | 'kvm' | 'tcg'
 }
 
 const argument = text({ what: 'a text', check: unexpanded })
@@ -143,6 +144,15 @@ export const configShape: Shape<Config> = table<Config>({
       cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a guest.', 1),
       kernel: field(nullable(hostPath()), 'The kernel of a guest; null: our own.', null),
       rootfs: field(nullable(hostPath()), 'The root file system of a guest; null: our own.', null),
+      accel: field(
+        choice(['auto', 'kvm', 'tcg'], {
+          auto: 'KVM where a guest really boots on it, else emulation',
+          kvm: 'KVM or nothing',
+          tcg: 'software emulation',
+        }),
+        'What machines run on. Of your own configuration: a project says nothing about your machine.',
+        'auto',
+      ),
     }),
     'Guests of the microvm driver.',
   ),

@@ -28,6 +28,7 @@ export function toJailPlan(
     channel: socket === undefined ? null : { socket },
     hold: beforeProgram !== undefined,
     egress: egress === undefined ? null : toJailEgress(egress),
+    devices: [],
   }
 }
 

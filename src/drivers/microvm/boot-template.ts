@@ -1,7 +1,8 @@
 import type { Inside } from '../../inside/client.ts'
 import { emptyGiven } from './image/given.ts'
+import { stageImage, startStaging } from './image/store.ts'
 import { makeInitrd } from './image/initrd.ts'
-import type { MicrovmHost } from './host.ts'
+import type { MicrovmHost } from './microvm-host.ts'
 import { bootPatience, enterGuest } from './vmm/guest.ts'
 import { inspectGuestSystem } from './vmm/guest-system.ts'
 import { killOn } from './vmm/kill-on.ts'
@@ -46,8 +47,11 @@ export async function bootTemplate(
   )
 }
 
+/** What a machine is booted with, whatever it runs on. */
+type BootHost = Pick<MicrovmHost, 'vmm' | 'image' | 'images' | 'inside' | 'places'>
+
 /** What a machine of this host and shape is made of; `given` is the template's own, which nothing is on. */
-export function machineParts(host: MicrovmHost, shape: Shape): MachineParts {
+export function machineParts(host: Omit<BootHost, 'vmm'>, shape: Shape): MachineParts {
   const { image, images, inside } = host
   return {
     shape,
@@ -67,6 +71,23 @@ async function bootInto(host: MicrovmHost, shape: Shape, directory: string, sign
     await leave(inside)
     await machine.freeze()
     return { level: 'boot', vmm: host.vmm.name, image: host.image.record.digest, shape, system }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    unheard()
+    await machine.kill()
+  }
+}
+
+const trialShape: Shape = { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }
+
+/** Boots a machine until its inside answers, and keeps nothing of it. @throws GloveboxError, or the reason of the abort */
+export async function bootAndLeave(host: BootHost, signal: AbortSignal): Promise<void> {
+  await using own = stageImage(startStaging(host.places))
+  const machine = await host.vmm.boot(machineParts(host, trialShape), own.directory, signal)
+  const unheard = killOn(signal, machine)
+  try {
+    await leave(await enterGuest(machine, bootPatience))
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {

@@ -10,6 +10,9 @@ import { writeWhole } from '../../system/write-whole.ts'
 export interface Memo {
   /** What was found under exactly these conditions, or what `find` finds now. */
   of<T>(name: string, conditions: readonly unknown[], find: () => Promise<T> | T): Promise<T>
+  /** Undefined where nothing is known under these conditions. */
+  known(name: string, conditions: readonly unknown[]): unknown
+  remember(name: string, conditions: readonly unknown[], value: unknown): void
 }
 
 type Entries = Record<string, { readonly conditions: string; readonly value: unknown }>
@@ -17,15 +20,24 @@ type Entries = Record<string, { readonly conditions: string; readonly value: unk
 export function openMemo({ cache }: Pick<Places, 'cache'>): Memo {
   const path = join(cache, 'microvm-host.json')
   let entries = read(path)
+  const known = (name: string, conditions: readonly unknown[]): unknown => {
+    const entry = entries[name]
+    return entry?.conditions === JSON.stringify(conditions) ? entry.value : undefined
+  }
+  const remember = (name: string, conditions: readonly unknown[], value: unknown): void => {
+    // Another process may have found out something else meanwhile.
+    entries = { ...read(path), [name]: { conditions: JSON.stringify(conditions), value } }
+    writeWhole(path, `${JSON.stringify(entries)}\n`)
+  }
   return {
+    known,
+    remember,
     async of<T>(name: string, conditions: readonly unknown[], find: () => Promise<T> | T) {
-      const under = JSON.stringify(conditions)
-      const known = entries[name]
-      if (known?.conditions === under) return known.value as T
+      const entry = entries[name]
+      // Also that nothing was found (JSON has no word for it) is known.
+      if (entry?.conditions === JSON.stringify(conditions)) return entry.value as T
       const value = await find()
-      // Another process may have found out something else meanwhile.
-      entries = { ...read(path), [name]: { conditions: under, value } }
-      writeWhole(path, `${JSON.stringify(entries)}\n`)
+      remember(name, conditions, value)
       return value
     },
   }

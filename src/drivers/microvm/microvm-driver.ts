@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
 import type { Driver, Support } from '../driver.ts'
 import { probeDriver } from '../launcher/probe.ts'
-import { findMicrovmHost, type MicrovmHost } from './host.ts'
+import { findMicrovmHost } from './host.ts'
+import type { MicrovmHost } from './microvm-host.ts'
 import { startMicrovm } from './start.ts'
 import { mostWorkspaceBytes } from './vmm/shape.ts'
 
@@ -33,5 +34,7 @@ async function probe(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Suppo
     return { ok: false, reason: error.message, fix: error.fix }
   }
   const start: Driver['start'] = async (plan, options, end) => startMicrovm(host, plan, options, end)
-  return probeDriver({ name: 'microvm', start, binary: host.inside.path, memoryBytes }, signal)
+  const support = await probeDriver({ name: 'microvm', start, binary: host.inside.path, memoryBytes }, signal)
+  const { accelerator, instead } = host.accelerated
+  return support.ok ? { ...support, accelerator: { name: accelerator, ...instead } } : support
 }

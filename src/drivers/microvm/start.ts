@@ -7,7 +7,7 @@ import { storeIn } from '../../packages/store/store.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import type { SentWorkspace, StartOptions, Wall } from '../driver.ts'
 import { bootTemplate, machineParts } from './boot-template.ts'
-import type { MicrovmHost } from './host.ts'
+import type { MicrovmHost } from './microvm-host.ts'
 import { packGiven } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
 import { clonePatience, enterGuest } from './vmm/guest.ts'
@@ -88,6 +88,7 @@ async function enter(
     inside,
     plan: guestPlan,
     vmm: host.vmm.name,
+    instead: host.accelerated.instead?.reason,
     memoryBytes: template.record.shape.memoryBytes,
     start,
   })

@@ -66,6 +66,7 @@ export function planFor(place: Place, words: readonly string[], changes: Partial
     channel: null,
     hold: false,
     egress: null,
+    devices: [],
     ...changes,
   }
 }

@@ -117,7 +117,8 @@ pub fn plan_for(script: &str) -> Value {
         "allowDegraded": [],
         "channel": null,
         "hold": false,
-        "egress": null
+        "egress": null,
+        "devices": []
     })
 }
 

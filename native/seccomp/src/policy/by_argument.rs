@@ -9,12 +9,14 @@ use crate::FilterOptions;
 #[rustfmt::skip] // tables, several names to a line
 mod ioctl;
 #[rustfmt::skip]
+mod kvm;
+#[rustfmt::skip]
 mod prctl;
 mod sockets;
 
 pub fn add(table: &mut Table, options: &FilterOptions) {
     sockets::add(table);
-    table.rule(SYS_ioctl, ioctl::rule());
+    table.rule(SYS_ioctl, ioctl::rule(options));
     table.rule(SYS_prctl, prctl::rule());
     #[cfg(target_arch = "x86_64")]
     table.rule(SYS_arch_prctl, prctl::arch_rule());

@@ -71,6 +71,9 @@ test('each processor has its machine', () => {
     valuesOf({ ...clone, architecture: 'arm64' }, '-machine')[0],
     'virt,gic-version=max,memory-backend=memory',
   )
-  assert.equal(valuesOf({ ...clone, accelerator: 'kvm' }, '-cpu')[0], 'host')
+  // The host's own, without what would let it run guests.
+  assert.equal(valuesOf({ ...clone, accelerator: 'kvm' }, '-cpu')[0], 'host,vmx=off,svm=off')
+  assert.equal(valuesOf({ ...clone, accelerator: 'kvm', architecture: 'arm64' }, '-cpu')[0], 'host')
+  assert.equal(valuesOf({ ...clone, accelerator: 'kvm' }, '-accel')[0], 'kvm')
   assert.equal(valuesOf({ ...clone, accelerator: 'hvf', architecture: 'arm64' }, '-accel')[0], 'hvf')
 })

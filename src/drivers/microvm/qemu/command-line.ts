@@ -53,7 +53,7 @@ export function commandLine(options: CommandLine): string[] {
       ['-action', 'reboot=shutdown,shutdown=pause,panic=shutdown'],
       ['-machine', `${machineType(options)},memory-backend=memory`],
       ['-accel', accelerator(options)],
-      ['-cpu', cpuModel(options.accelerator)],
+      ['-cpu', cpuModel(options)],
       ['-smp', String(shape.vcpus)],
       ['-m', `${shape.memoryBytes / 1024 ** 2}M`],
       ['-object', memory(options)],
@@ -91,9 +91,11 @@ function accelerator({ accelerator }: CommandLine): string {
 }
 
 /** Part of a template's key: a state is only taken up by the CPU that it was made on. */
-export function cpuModel(accelerator: Accelerator): string {
+export function cpuModel({ architecture, accelerator }: Pick<CommandLine, 'architecture' | 'accelerator'>): string {
   // A fifth level of page tables only makes each emulated walk longer.
-  return accelerator === 'tcg' ? 'max,la57=off' : 'host'
+  if (accelerator === 'tcg') return 'max,la57=off'
+  // A guest runs no guests of its own: what a host's kernel does for those is a large part of what a guest can reach of it.
+  return accelerator === 'kvm' && architecture === 'x64' ? 'host,vmx=off,svm=off' : 'host'
 }
 
 function memory({ files, shape, start, readOnlyMemory }: CommandLine): string {

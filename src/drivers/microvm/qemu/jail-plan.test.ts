@@ -9,7 +9,8 @@ const shape = { memoryBytes: 384 * 1024 ** 2, vcpus: 1 }
 const parts = { shape, kernel: '/image/kernel', initrd: '/image/initrd', root: '/image/root', given: '/own/given' }
 
 function mountsOf(from: QemuStart, readOnlyMemory: boolean): readonly JailMount[] {
-  return qemuJailPlan({ id: 'vm-1', qemu: { ...qemu, readOnlyMemory }, args: [], parts, from }).mounts
+  return qemuJailPlan({ id: 'vm-1', qemu: { ...qemu, readOnlyMemory }, args: [], parts, from, accelerator: 'tcg' })
+    .mounts
 }
 
 const clone: QemuStart = { start: 'clone', memory: '/own/memory', state: '/templates/key/machine/state' }
@@ -34,4 +35,12 @@ test('a template is made in a directory of its own', () => {
     mounts.flatMap(({ source, access }) => (access === 'write' ? [source] : [])),
     ['/staging/machine'],
   )
+})
+
+test('QEMU gets the device of KVM where it runs on it, and no device otherwise', () => {
+  const devicesOf = (accelerator: 'kvm' | 'tcg' | 'hvf'): readonly string[] =>
+    qemuJailPlan({ id: 'vm-1', qemu, args: [], parts, from: clone, accelerator }).devices
+  assert.deepEqual(devicesOf('kvm'), ['/dev/kvm'])
+  assert.deepEqual(devicesOf('tcg'), [])
+  assert.deepEqual(devicesOf('hvf'), [])
 })

@@ -1,6 +1,6 @@
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { MachineParts } from '../vmm/machine.ts'
-import type { MachineFiles } from './command-line.ts'
+import type { Accelerator, MachineFiles } from './command-line.ts'
 import type { Qemu } from './find.ts'
 
 /** Where QEMU sees its files. Two directories, since a template's own is writable while it is made; of a clone's it sees the memory. */
@@ -36,8 +36,9 @@ export function qemuJailPlan(options: {
   readonly args: readonly string[]
   readonly parts: MachineParts
   readonly from: QemuStart
+  readonly accelerator: Accelerator
 }): JailPlan {
-  const { id, qemu, args, parts, from } = options
+  const { id, qemu, args, parts, from, accelerator } = options
   const { shape } = parts
   const limit = (value: number): { value: number; explicit: boolean } => ({ value, explicit: false })
   const files = from.start === 'boot' ? bootFiles(parts) : []
@@ -71,6 +72,7 @@ export function qemuJailPlan(options: {
     channel: null,
     hold: false,
     egress: null,
+    devices: accelerator === 'kvm' ? ['/dev/kvm'] : [],
   }
 }
 

@@ -40,14 +40,14 @@ export function qemuVmm(options: QemuOptions): Vmm {
       tscKhz,
       denySpawn: from.start === 'clone',
     })
-    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from })
+    const plan = qemuJailPlan({ id: `vm-${randomHex(6)}`, qemu, args, parts, from, accelerator })
     return startQemu(options.inside, plan, from.start === 'clone' ? from.state : undefined, signal)
   }
   return {
     identity: [
       `qemu ${qemu.version}`,
       accelerator,
-      cpuModel(accelerator),
+      cpuModel({ architecture, accelerator }),
       accelerator === 'tcg' ? String(tscKhz) : processor,
     ],
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,

@@ -17,7 +17,7 @@ function tscKhz(cpuinfo: string): number | undefined {
  * of a processor without one in its name (AMD's) is the one that it happens to run at: each start would boot a template of its own.
  */
 export async function steadyTscKhz(
-  memo: Memo,
+  memo: Pick<Memo, 'of'>,
   cpuinfo: string,
   boot: string = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'),
 ): Promise<number | undefined> {

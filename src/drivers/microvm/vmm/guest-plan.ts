@@ -99,6 +99,7 @@ export function toGuestPlan(
     channel: channel ? { socket: sockets.channel } : null,
     hold,
     egress: egress === undefined ? null : toJailEgress({ ...egress, socket: sockets.egress }),
+    devices: [],
   }
 }
 

@@ -20,6 +20,8 @@ export interface WallOptions {
   readonly plan: JailPlan
   /** For the receipt. */
   readonly vmm: string
+  /** Why it does not run on what it would run on best. */
+  readonly instead: string | undefined
   /** Of the machine: no copy of a workspace is larger. */
   readonly memoryBytes: number
   readonly start: StartOptions
@@ -30,7 +32,7 @@ export interface WallOptions {
  * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
  */
 export async function startWall(options: WallOptions): Promise<Wall> {
-  const { machine, inside, plan, vmm, start } = options
+  const { machine, inside, plan, vmm, instead, start } = options
   const closing = createClosing()
   const time = createDeadline(plan.limits.time?.value, () => {
     start.onLimit({ event: 'limit', limit: 'time', detail: 'its time was over, and its machine did not end it' })
@@ -64,7 +66,7 @@ export async function startWall(options: WallOptions): Promise<Wall> {
     connect: connector(inside, plan),
     stdio: start.stdio === 'pipe' ? launcher : undefined,
     pid: machine.pid,
-    receipt: receiptOfBoth(receipt, machine, vmm),
+    receipt: receiptOfBoth(receipt, machine, { name: vmm, instead }),
     enforced: enforcedBy(receipt),
     exit: afterOutput(exit, stdout),
     signal: commands.signal,

@@ -19,12 +19,24 @@ const receipt: Receipt = {
 
 test('what cannot be promised of the virtual machine monitor is in the receipt, at the control that it is about', () => {
   const unchecked = 'machines share their memory file'
-  const lines = receiptOfBoth(receipt, { receipt, unchecked }, 'QEMU 7.2.22').enforcements
+  const lines = receiptOfBoth(receipt, { receipt, unchecked }, { name: 'QEMU 7.2.22', instead: undefined }).enforcements
   assert.deepEqual(
     lines.map((line) => [line.control, line.unchecked]),
     [
       ['kernel', unchecked],
       ['net', undefined],
+    ],
+  )
+})
+
+test('why a machine is emulated is in the receipt, once', () => {
+  const vmm = { name: 'QEMU 7.2.22, software emulation', instead: 'there is no /dev/kvm' }
+  const lines = receiptOfBoth(receipt, { receipt }, vmm).enforcements
+  assert.deepEqual(
+    lines.map((line) => [line.control, line.layers.includes('no KVM: there is no /dev/kvm')]),
+    [
+      ['kernel', true],
+      ['net', false],
     ],
   )
 })

@@ -2,13 +2,19 @@ import type { Control, Enforcement } from '../../../protocol/controls.ts'
 import type { Receipt } from '../../driver.ts'
 import type { Machine } from './machine.ts'
 
+/** `QEMU 7.2.22, software emulation`, and where that was not the first choice, why. */
+export interface NamedVmm {
+  readonly name: string
+  readonly instead: string | undefined
+}
+
 type OuterWall = Pick<Machine, 'receipt' | 'unchecked'>
 
 /**
  * What holds a sandbox in a machine of its own: the jail in the guest, control by control, and around it the machine, whose
  * VMM is in a jail on the host.
  */
-export function receiptOfBoth(guest: Receipt, machine: OuterWall, vmm: string): Receipt {
+export function receiptOfBoth(guest: Receipt, machine: OuterWall, vmm: NamedVmm): Receipt {
   const { receipt: outer, unchecked } = machine
   return {
     ...guest,
@@ -31,9 +37,10 @@ const ofMachine: Readonly<Partial<Record<Control, string>>> = {
   memory: 'as much memory as the machine has',
 }
 
-function around({ control }: Enforcement, outer: Receipt, vmm: string): string[] {
+function around({ control }: Enforcement, outer: Receipt, { name, instead }: NamedVmm): string[] {
   const own = ofMachine[control]
   const held = outer.enforcements.find((line) => line.control === control)
   const jail = held?.enforced === true ? [`vmm in a jail: ${held.mechanism}`] : []
-  return [`microvm: ${vmm}${own === undefined ? '' : `; ${own}`}`, ...jail]
+  const reason = control === 'kernel' && instead !== undefined ? [`no KVM: ${instead}`] : []
+  return [`microvm: ${name}${own === undefined ? '' : `; ${own}`}`, ...reason, ...jail]
 }

@@ -2,13 +2,18 @@
 
 use libc::*;
 
+use super::kvm;
 use crate::rule::{on, Rule};
+use crate::FilterOptions;
 
 /// The kernel looks at the low 32 bits of the request only, and so does the rule (CVE-2019-10063).
-pub fn rule() -> Rule {
+pub fn rule(options: &FilterOptions) -> Rule {
     let mut allowed = Vec::new();
     for group in [ANY_FILE, TERMINAL, INTERFACES, FILE_SYSTEM] {
         allowed.extend_from_slice(group);
+    }
+    if options.kvm {
+        allowed.extend(kvm::REQUESTS.concat());
     }
     on(1).case(PUSHING_INPUT, Rule::Errno(EPERM)).case(allowed, Rule::Allow).otherwise(Rule::Errno(ENOTTY))
 }

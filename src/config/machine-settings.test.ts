@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { places } from '../system/places.ts'
+import { askedAccelerator } from './machine-settings.ts'
+
+test('the accelerator is the variable’s, else the user’s own configuration’s, else to be found out', async (context) => {
+  const home = mkdtempSync(join(tmpdir(), 'glovebox-accel-'))
+  context.after(() => rmSync(home, { recursive: true }))
+  const env = { GLOVEBOX_HOME: home }
+  assert.equal(await askedAccelerator(env), 'auto')
+  const { config } = places(env)
+  mkdirSync(config, { recursive: true })
+  const write = (accel: string): void => writeFileSync(join(config, 'glovebox.toml'), `[microvm]\naccel = "${accel}"\n`)
+  write('tcg')
+  assert.equal(await askedAccelerator(env), 'tcg')
+  assert.equal(await askedAccelerator({ ...env, GLOVEBOX_ACCEL: 'kvm' }), 'kvm')
+  assert.equal(await askedAccelerator({ ...env, GLOVEBOX_ACCEL: '' }), 'tcg')
+  await assert.rejects(askedAccelerator({ ...env, GLOVEBOX_ACCEL: 'xen' }), /GLOVEBOX_ACCEL is "xen"/)
+  write('hyperv')
+  await assert.rejects(askedAccelerator(env), /accel/)
+})
