@@ -1,35 +1,81 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { before, suite, test } from 'node:test'
 import { runNested, whyNotNested } from '../support/nested/nested.ts'
 import { unlessPresent } from '../support/requirement.ts'
 
-/** What the machine's script prints before each of its answers. */
-function answers(output: string): Map<string, string> {
+/** What the machine's script printed, by the names that it gives to its steps. */
+function steps(output: string): ReadonlyMap<string, string> {
   const parts = output.split(/^=== (.*)\n/m).slice(1)
-  return new Map(parts.flatMap((name, index) => (index % 2 === 0 ? [[name, (parts[index + 1] ?? '').trim()]] : [])))
+  return new Map(parts.flatMap((name, at) => (at % 2 === 0 ? [[name, (parts[at + 1] ?? '').trim()]] : [])))
 }
 
+/** One machine for all of it, since it is up only after a while. What fails says so in the step's output. */
 const script = `
 step() { echo "=== $1"; }
-step kernel; uname -r
-step first; as_user node /opt/glovebox/bin/glovebox.cjs exec --driver microvm -- sh -c 'uname -r; ls /dev; grep -cE " (svm|vmx) " /proc/cpuinfo || :' 2> /tmp/first.err || { cat /tmp/first.err; exit 1; }
-step told; cat /tmp/first.err
-step remembered; cat /home/alice/home/cache/microvm-host.json
-step templates; as_user node /opt/glovebox/bin/glovebox.cjs template list --json
-step second; as_user node /opt/glovebox/bin/glovebox.cjs exec --driver microvm -- cat /proc/uptime
-step receipt; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: QEMU[^"]*"' | sort | uniq -c
-step root; glovebox exec --driver microvm -- echo from root
-step jail; as_user node /opt/glovebox/bin/glovebox.cjs exec -- sh -c 'ls /dev; echo x > /dev/kvm' 2>&1 || :
-step outsider; setpriv --reuid=2000 --regid=2000 --clear-groups env HOME=/tmp GLOVEBOX_HOME=/tmp/outsider GLOVEBOX_ACCEL=kvm node /opt/glovebox/bin/glovebox.cjs exec --driver microvm -- true 2>&1 || echo "exit $?"
+ended() { "$@" 2>&1 || echo "exit $?"; }
+alice() { as_user "$@"; }
+bob() { setpriv --reuid=2000 --regid=2000 --clear-groups env HOME=/tmp/bob GLOVEBOX_HOME=/tmp/bob "$@"; }
+program="node /opt/glovebox/bin/glovebox.cjs"
+
+step boot; ended alice $program exec --driver microvm -- sh -c 'ls /dev; uname -r; grep -cE " (svm|vmx)( |$)" /proc/cpuinfo || :'
+step memo; cat /home/alice/home/cache/microvm-host.json
+step clone; ended alice $program exec --driver microvm -- cat /proc/uptime
+step templates; ended alice $program template list --json
+step receipts; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: QEMU[^",;]*' | sort -u
+step root; ended glovebox exec --driver microvm -- echo from a machine of root
+step jail; ended alice $program exec -- sh -c 'ls /dev; exec 3<> /dev/kvm'
+mkdir -m 700 /tmp/bob /tmp/bob/data && cp -r /root/home/data/images /tmp/bob/data/ && chown -R 2000:2000 /tmp/bob
+step named; GLOVEBOX_ACCEL=kvm ended bob $program exec --driver microvm -- true
 step end
 `
 
-suite('machines on KVM', { skip: unlessPresent('QEMU', whyNotNested()) }, () => {
-  test('a machine is booted on it, cloned, and answers', { timeout: 15 * 60_000 }, async () => {
-    const { code, output, told } = await runNested({ script })
-    process.stderr.write(told)
-    assert.equal(code, 0, told)
-    const by = answers(output)
-    assert.ok(by.has('end'), told)
+suite('machines on KVM', { skip: unlessPresent('QEMU', whyNotNested()), timeout: 20 * 60_000 }, () => {
+  let said: ReadonlyMap<string, string> = new Map()
+  let told = ''
+  const step = (name: string): string => said.get(name) ?? assert.fail(`no step ${name}:\n${told}`)
+
+  before(async () => {
+    const run = await runNested({ script })
+    said = steps(run.output)
+    told = run.told
+    assert.equal(run.code, 0, told)
+  })
+
+  test('where a guest boots on it, machines run on KVM, and that is found out once', () => {
+    const { kvm } = JSON.parse(step('memo')) as { readonly kvm: { readonly value: { readonly ok: boolean } } }
+    assert.equal(kvm.value.ok, true, told)
+    assert.match(step('boot'), /trying whether a virtual machine runs on KVM; once on this host/)
+    assert.doesNotMatch(step('clone'), /trying whether/)
+  })
+
+  test('a guest has no KVM of its own, neither the device nor the processor for it', () => {
+    const words = step('boot').split('\n')
+    assert.ok(words.includes('urandom') && !words.includes('kvm'), told)
+    assert.equal(words.at(-1), '0', told)
+  })
+
+  test('a template is made on KVM, and a clone of it answers', () => {
+    assert.match(step('templates'), /"QEMU [\d.]+, KVM"/)
+    assert.match(step('clone'), /^\d+\.\d+ \d+\.\d+$/, told)
+  })
+
+  test('the receipt says KVM, and nothing else', () => {
+    assert.match(step('receipts'), /^"microvm: QEMU [\d.]+, KVM$/)
+  })
+
+  test('root’s machines run on it too, as an id of nobody’s that has the group of the device', () => {
+    assert.match(step('root'), /^from a machine of root$/m)
+  })
+
+  test('a sandbox that runs no machines has no such device', () => {
+    const words = step('jail').split('\n')
+    assert.ok(words.includes('urandom') && !words.includes('kvm'), told)
+    assert.match(step('jail'), /cannot create \/dev\/kvm/)
+  })
+
+  test('KVM by name is never replaced: whom the device is not for hears how to change that', () => {
+    assert.match(step('named'), /KVM is asked for by name, and \/dev\/kvm is not for this user/)
+    assert.match(step('named'), /fix: sudo usermod -aG kvm/)
+    assert.match(step('named'), /^exit 3$/m)
   })
 })

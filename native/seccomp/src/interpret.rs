@@ -233,6 +233,41 @@ fn a_condition_on_the_low_half_ignores_the_high_half() {
 }
 
 #[test]
+fn requests_of_kvm_are_for_programs_that_run_machines_and_not_all_of_them() {
+    let verdict = |kvm, request: u64| {
+        let options = FilterOptions {
+            kvm,
+            ..FilterOptions::default()
+        };
+        let call = Call {
+            arch: AUDIT_ARCH,
+            number: libc::SYS_ioctl as u32,
+            args: [3, request, 0, 0, 0, 0],
+        };
+        run(Filter::compile(&options).program(), &call)
+    };
+    let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOTTY as u32;
+    // KVM_CREATE_VM, CREATE_VCPU, SET_USER_MEMORY_REGION, RUN.
+    for request in [0xAE01, 0xAE41, 0x4020_AE46, 0xAE80] {
+        assert_eq!(verdict(false, request), unknown);
+        assert_eq!(verdict(true, request), libc::SECCOMP_RET_ALLOW);
+    }
+    // KVM_SET_NESTED_STATE, MEMORY_ENCRYPT_OP, SET_GUEST_DEBUG; VHOST_SET_OWNER, TUNSETIFF, VFIO_GET_API_VERSION; TIOCSTI.
+    for request in [
+        0x4080_AEBF,
+        0xC008_AEBA,
+        0x4048_AE9B,
+        0xAF01,
+        0x4004_54CA,
+        0x3B64,
+    ] {
+        assert_eq!(verdict(true, request), unknown, "{request:x}");
+    }
+    let pushing = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    assert_eq!(verdict(true, libc::TIOCSTI), pushing);
+}
+
+#[test]
 fn the_program_fits_the_kernel_and_every_jump_stays_inside() {
     for options in all_options() {
         let filter = Filter::compile(&options);

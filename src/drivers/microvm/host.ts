@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { askedAccelerator } from '../../config/machine-settings.ts'
 import { sha256 } from '../../packages/canonical.ts'
 import { findInside } from '../../system/native.ts'
@@ -48,7 +49,7 @@ export async function findMicrovmHost(
     inside: { path: inside, sha256: insideSha256 },
   }
   const on = (accelerator: Accelerated['accelerator']): Vmm =>
-    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor })
+    qemuVmm({ inside, qemu, architecture, accelerator, tscKhz, processor, hostKernel: release() })
   const accelerated = await chooseAccelerator(
     wanted,
     kvmTrial({

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { findQemu } from '../../../src/drivers/microvm/qemu/find.ts'
@@ -22,7 +22,7 @@ export interface NestedRun {
   readonly bring?: Readonly<Record<string, string>>
   /** The machine is ended after it. Everything in it takes ten to fifty times as long. */
   readonly limitMs?: number
-  /** Default 3 GiB: what the machine writes is in its memory. */
+  /** Default 3 GiB. */
   readonly memoryMiB?: number
 }
 
@@ -35,7 +35,10 @@ export interface NestedResult {
   readonly told: string
 }
 
-const defaultLimitMs = 10 * 60_000
+const defaultLimitMs = 15 * 60_000
+
+/** A file with nothing in it, which takes on this host what the machine writes. */
+const diskBytes = 4 * 1024 ** 3
 
 /** Why no test can have such a machine here and now; undefined when it can. For `unlessPresent('QEMU', whyNotNested())`. */
 export function whyNotNested(): string | undefined {
@@ -53,9 +56,20 @@ export async function runNested(run: NestedRun): Promise<NestedResult> {
       await imageDrive(),
       await projectDrive(directory, startScript(run.script), run.bring ?? {}),
     ]
+    const disk = path.join(directory, 'disk')
+    writeFileSync(disk, '')
+    truncateSync(disk, diskBytes)
     const files = ['console', 'output', 'status'].map((name) => path.join(directory, name))
     const initrd = outerInitrd(directory, image.modules)
-    await runQemu([...(await machine(image.kernel, initrd, run)), ...drives.flatMap(drive), ...ports(directory)], run)
+    await runQemu(
+      [
+        ...(await machine(image.kernel, initrd, run)),
+        ...drives.flatMap((file, index) => drive(file, index, 'on')),
+        ...drive(disk, drives.length, 'off'),
+        ...ports(directory),
+      ],
+      run,
+    )
     const [console, output, status] = files.map((file) => readFileSync(file, 'utf8')) as [string, string, string]
     const [, code] = /^exit (\d+)$/m.exec(status) ?? []
     return { code: code === undefined ? undefined : Number(code), output, told: `${output}\n--- console\n${console}` }
@@ -77,8 +91,8 @@ async function machine(kernel: string, initrd: string, { memoryMiB = 3072 }: Nes
   return options.flat()
 }
 
-function drive(file: string, index: number): string[] {
-  const node = `driver=raw,node-name=d${index},read-only=on,file.driver=file,file.filename=${file}`
+function drive(file: string, index: number, readOnly: 'on' | 'off'): string[] {
+  const node = `driver=raw,node-name=d${index},read-only=${readOnly},file.driver=file,file.filename=${file}`
   return ['-blockdev', node, '-device', `virtio-blk-device,drive=d${index}`]
 }
 

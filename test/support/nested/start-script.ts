@@ -4,7 +4,7 @@ export const nestedUser = { name: 'alice', uid: 1000, kvmGroup: 108 } as const
 const { name, uid, kvmGroup } = nestedUser
 
 /**
- * What init becomes: the rest of a machine, then the test's script. Drives are read-only, so that what is written lies in memory.
+ * What init becomes: the rest of a machine, then the test's script. Drives are read-only but for the last, which is empty.
  */
 export function startScript(script: string): string {
   return `set -eu
@@ -14,8 +14,16 @@ fail() { echo "nested: $1" > /dev/ttyS0; echo b > /proc/sysrq-trigger; sleep 60;
 trap 'fail "the machine could not be made ready"' EXIT
 exec > /dev/ttyS0 2>&1
 
-for each in /run /tmp /var/tmp /root /home /mnt; do mount -t tmpfs -o mode=755,size=100% none $each; done
+for each in /run /tmp /var/tmp /mnt; do mount -t tmpfs -o mode=755,size=100% none $each; done
 chmod 1777 /tmp /var/tmp
+# A disk for homes: what lies in memory cannot be id-mapped by this kernel.
+mkfs.ext4 -q -O ^has_journal -E lazy_itable_init=1,nodiscard /dev/vdd
+mkdir /mnt/disk
+mount /dev/vdd /mnt/disk
+mkdir -m 700 /mnt/disk/root
+mkdir /mnt/disk/home
+mount --bind /mnt/disk/root /root
+mount --bind /mnt/disk/home /home
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=0620,ptmxmode=0666 none /dev/pts
 mount -t tmpfs -o mode=1777 none /dev/shm
@@ -42,7 +50,7 @@ for home in /root /home/${name}; do
     mount --bind $image $home/home/data/images/\${image##*/}
   done
 done
-chown -R -h ${uid}:${uid} /home/${name}/home 2> /dev/null || :
+chown -h ${uid}:${uid} /home/${name}/home /home/${name}/home/data /home/${name}/home/cache /home/${name}/home/data/images
 export GLOVEBOX_HOME=/root/home HOME=/root
 
 port() {

@@ -24,11 +24,13 @@ export interface QemuOptions {
   readonly tscKhz: number | undefined
   /** What names the host's processor, for accelerators that show it to the guest. */
   readonly processor: string
+  /** Release of the host's kernel: what of the processor its KVM hands on, and in which state, is its doing. */
+  readonly hostKernel: string
 }
 
 /** QEMU as a VMM, each machine in a jail of its own. */
 export function qemuVmm(options: QemuOptions): Vmm {
-  const { qemu, architecture, accelerator, processor, tscKhz } = options
+  const { qemu, architecture, accelerator, processor, hostKernel, tscKhz } = options
   const machine = async (from: QemuStart, parts: MachineParts, signal: AbortSignal) => {
     const args = commandLine({
       architecture,
@@ -48,7 +50,7 @@ export function qemuVmm(options: QemuOptions): Vmm {
       `qemu ${qemu.version}`,
       accelerator,
       cpuModel({ architecture, accelerator }),
-      accelerator === 'tcg' ? String(tscKhz) : processor,
+      ...(accelerator === 'tcg' ? [String(tscKhz)] : [processor, hostKernel]),
     ],
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
     async boot(parts, directory, signal) {
