@@ -2,6 +2,7 @@ import type { Control } from '../protocol/controls.ts'
 import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
 import type { Secret } from './secrets.ts'
 import type { Network, PublishedPort } from './network.ts'
+import type { VmmName } from './policy.ts'
 
 /** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
 export interface Plan {
@@ -25,6 +26,8 @@ export interface Plan {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** The program that runs machines, of a driver that has some; undefined: the driver sees what there is. */
+  readonly vmm?: VmmName
 }
 
 export interface PlanCommand {

@@ -24,7 +24,11 @@ export interface Policy {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** The program that runs machines, asked for by name for this start; undefined: the driver sees what there is. */
+  readonly vmm?: VmmName
 }
+
+export type VmmName = 'firecracker' | 'qemu'
 
 export interface Workspace {
   readonly path: string

@@ -13,7 +13,7 @@ const skip = unlessPresent('KVM', existsSync('/dev/kvm') ? undefined : 'there is
 
 function trialOf(home: string, boot: TrialOptions['boot'], more: Partial<TrialOptions> = {}) {
   const at = places({ GLOVEBOX_HOME: home })
-  return kvmTrial({ places: at, about: ['QEMU 7.2'], boot, signal: AbortSignal.timeout(60_000), ...more })
+  return kvmTrial({ vmm: 'qemu', places: at, about: ['QEMU 7.2'], boot, signal: AbortSignal.timeout(60_000), ...more })
 }
 
 function home(context: TestContext): string {
