@@ -33,7 +33,7 @@ export async function chooseVmm(
     })
   }
   if (vmm === 'qemu' || accel === 'tcg' || firecracker === undefined) return qemu()
-  const accelerated = await chooseAccelerator(isAsked ? 'kvm' : 'auto', firecracker.trial, device)
+  const accelerated = await chooseAccelerator(isAsked ? 'kvm' : 'auto', firecracker.trial, device, 'Firecracker')
   if (accelerated.accelerator === 'kvm') return { vmm: firecracker.vmm, accelerated }
   const chosen = await qemu()
   return accelerated.instead === undefined ? chosen : { ...chosen, notFirecracker: accelerated.instead }
