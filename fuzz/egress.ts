@@ -43,7 +43,15 @@ function run(): void {
   for (const verdict of [...verdicts.keys()].toSorted())
     process.stdout.write(`  ${verdict}: ${verdicts.get(verdict)}\n`)
   // A run that never gets through, or never is refused, shows nothing.
-  const wanted = ['first pass', 'first refuse', 'dns answered', 'dns refused', 'head forwarded', 'head refused']
+  const wanted = [
+    'first pass',
+    'first refuse',
+    'dns answered',
+    'dns refused',
+    'head forwarded',
+    'head refused',
+    'frames taken',
+  ]
   const missing = wanted.find((each) => !verdicts.has(each))
   if (cases >= 4000 && missing !== undefined) fail(`not one case came to "${missing}"`)
 }

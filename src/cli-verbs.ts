@@ -62,6 +62,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     load: async () => import('./commands/package.ts'),
   },
   image: { summary: 'what virtual machines start from', load: async () => import('./commands/image.ts') },
+  ssh: {
+    summary: 'a running sandbox for ssh, scp, sftp and editors',
+    load: async () => import('./commands/ssh.ts'),
+  },
   template: {
     summary: 'started virtual machines that sandboxes are cloned from',
     load: async () => import('./commands/template.ts'),

@@ -1,5 +1,5 @@
 import { build, type Plugin } from 'esbuild'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from './checks.ts'
 
@@ -26,6 +26,12 @@ const startsOnly: Plugin = {
     ),
 }
 
+/** A library that only `ssh` needs, with native parts that it does without: one file, so that nobody has to install it. */
+const bundled: Plugin = {
+  name: 'bundled',
+  setup: (building) => building.onResolve({ filter: /^ssh2$/ }, () => ({ path: './ssh2.cjs', external: true })),
+}
+
 for (const [name, plugins] of [
   ['cli', []],
   ['run', [startsOnly]],
@@ -47,7 +53,7 @@ for (const [name, plugins] of [
       'semver',
       '@modelcontextprotocol/*',
     ],
-    plugins: [...plugins],
+    plugins: [...plugins, bundled],
     // What an ES module has by itself.
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
@@ -59,3 +65,24 @@ for (const [name, plugins] of [
   })
   if (result.errors.length > 0) process.exitCode = 1
 }
+
+await build({
+  entryPoints: ['ssh2'],
+  absWorkingDir: root,
+  outfile: path.join(outdir, 'ssh2.cjs'),
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  // Compiled where there is a compiler: a faster cipher, which we do not offer, and the processor's features for choosing it.
+  external: ['cpu-features', '*.node'],
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+})
+/** What is in it, and on which terms. */
+const parts = ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl']
+const terms = parts.map(
+  (name) => `${name}\n\n${readFileSync(path.join(root, 'node_modules', name, 'LICENSE'), 'utf8')}`,
+)
+writeFileSync(path.join(outdir, 'ssh2.LICENSES.txt'), terms.join('\n\n'))

@@ -17,6 +17,10 @@ const bits: readonly string[] = [
   '..',
   ':',
   ':443',
+  ':123/udp',
+  '/udp',
+  '/tcp',
+  'udp://',
   '8080:3000',
   '127.0.0.1',
   'localhost',
@@ -110,13 +114,18 @@ function checkPublish(text: string): void {
 function checkMeaning(text: string): void {
   const network = resolveNetwork({ ...noNetwork, allow: [text] })
   if (network === null) throw new Error('a rule opens no network')
-  const { tcpPorts, addresses } = toEgress(network)
-  if (tcpPorts.length === 0 || tcpPorts.length > maxPorts) throw new Error(`${tcpPorts.length} ports`)
-  const port = tcpPorts[0] ?? 0
+  const { tcpPorts, udpPorts, addresses } = toEgress(network)
+  const ports = tcpPorts.length + udpPorts.length
+  if (ports === 0 || ports > maxPorts) throw new Error(`${ports} ports`)
+  if (udpPorts.length > 0 && !/\/udp$/i.test(text)) throw new Error('datagrams are opened that nobody wrote down')
+  const port = tcpPorts[0] ?? udpPorts[0] ?? 0
   if (addresses.length > 0) return
   for (const address of special) {
-    if (decide(network, { address, port }).allowed) throw new Error(`a rule of names opens ${address}`)
-    if (whyNotConnect(network, address, port) === undefined) throw new Error(`a name may lead to ${address}`)
+    for (const by of ['tcp', 'udp'] as const) {
+      const target = { address, port, ...(by === 'udp' && { udp: true as const }) }
+      if (decide(network, target).allowed) throw new Error(`a rule of names opens ${address}`)
+      if (whyNotConnect(network, address, port, by) === undefined) throw new Error(`a name may lead to ${address}`)
+    }
   }
 }
 

@@ -1,9 +1,10 @@
+import { frameOf } from '../../src/egress/datagrams/frames.ts'
 import { clientHello } from '../../test/support/client-hello.ts'
 import { questionFor } from '../../test/support/egress.ts'
 import type { Random } from '../guard/random.ts'
 import type { Kind } from './check.ts'
 
-export const kinds: readonly Kind[] = ['first', 'dns', 'head', 'line', 'socks']
+export const kinds: readonly Kind[] = ['first', 'dns', 'head', 'line', 'socks', 'frames']
 
 /** Something that is nearly right, and in half of the cases a little wrong. */
 export function randomBytes(kind: Kind, random: Random): Buffer {
@@ -49,10 +50,15 @@ const makers: Readonly<Record<Kind, (random: Random) => Buffer>> = {
         '{"id":1,"first":{"bytes":"FgMBAgA=","end":false}}',
         '{"id":1,"closed":{"sent":0,"received":0,"reason":"end"}}',
         '{"id":2,"failed":{"errno":111}}',
+        '{"id":4,"datagrams":{"address":"198.18.0.9","port":123}}',
         '{"id":3,"query":"EjQB"}',
         '{"link":1}',
         '{"carry":7}',
       ]),
+    ),
+  frames: (random) =>
+    Buffer.concat(
+      Array.from({ length: random.below(5) }, () => frameOf(Buffer.alloc(random.below(300), random.below(256)))),
     ),
   socks: (random) =>
     Buffer.concat([Buffer.from([5, 1, 0, random.pick([1, 3, 4])]), Buffer.from('\x09a.example\x01\xbb', 'latin1')]),

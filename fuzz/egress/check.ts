@@ -1,3 +1,4 @@
+import { createFrames, frameOf, maxDatagram } from '../../src/egress/datagrams/frames.ts'
 import { createStub } from '../../src/egress/dns/stub.ts'
 import { judgeFirstBytes, maxFirstBytes, type Finding } from '../../src/egress/first-bytes/judge.ts'
 import { checkHead } from '../../src/egress/http/head.ts'
@@ -6,7 +7,7 @@ import { createNames } from '../../src/egress/names.ts'
 import { readGreeting, readRequest } from '../../src/egress/proxy/socks.ts'
 import type { Random } from '../guard/random.ts'
 
-export type Kind = 'first' | 'dns' | 'head' | 'line' | 'socks'
+export type Kind = 'first' | 'dns' | 'head' | 'line' | 'socks' | 'frames'
 
 const origin = { name: 'a.example', port: 8080 }
 
@@ -19,6 +20,7 @@ const checks: Readonly<Record<Kind, (bytes: Buffer, random: Random) => string>> 
   first: checkFirst,
   dns: checkDns,
   head: checkRequest,
+  frames: checkFrames,
   line(bytes) {
     const line = bytes.toString('utf8')
     return parseFromRelay(line) === undefined && parseGreeting(line) === undefined ? 'refused' : 'taken'
@@ -30,6 +32,25 @@ const checks: Readonly<Record<Kind, (bytes: Buffer, random: Random) => string>> 
     }
     return readRequest(bytes).kind
   },
+}
+
+/** However it is cut, the same datagrams come out, and they are what was put in. */
+function checkFrames(bytes: Buffer, random: Random): string {
+  const whole: Buffer[] = []
+  createFrames((datagram) => void whole.push(datagram))(bytes)
+  const pieces: Buffer[] = []
+  const take = createFrames((datagram) => void pieces.push(Buffer.from(datagram)))
+  for (let at = 0; at < bytes.length;) {
+    const step = 1 + random.below(7)
+    take(bytes.subarray(at, at + step))
+    at += step
+  }
+  if (whole.length !== pieces.length || whole.some((each, at) => pieces[at]?.equals(each) !== true))
+    throw new Error('datagrams depend on how the stream was cut')
+  if (whole.some(({ length }) => length > maxDatagram)) throw new Error('a datagram is too long')
+  if (!bytes.subarray(0, Buffer.concat(whole.map(frameOf)).length).equals(Buffer.concat(whole.map(frameOf))))
+    throw new Error('what comes out was not put in')
+  return whole.length > 0 ? 'taken' : 'refused'
 }
 
 function checkFirst(bytes: Buffer, random: Random): string {

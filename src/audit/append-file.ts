@@ -40,9 +40,8 @@ export function createAppendFile(path: string, goesOn: boolean = false): AppendF
 
   const append = (line: string): void => {
     if (broken !== undefined) throw unwritable(path, broken)
-    const bytes = Buffer.from(line)
     try {
-      writeWhole(fd, bytes)
+      size += writeWhole(fd, line)
     } catch (error) {
       try {
         ftruncateSync(fd, size)
@@ -52,7 +51,6 @@ export function createAppendFile(path: string, goesOn: boolean = false): AppendF
       }
       throw unwritable(path, error)
     }
-    size += bytes.length
   }
 
   const sync = (done: (error: unknown) => void): void => {
@@ -94,12 +92,18 @@ function begin(path: string): number {
   }
 }
 
-/** A short write is not yet an error: the next one tells why (write(2), "Return value"). */
-function writeWhole(fd: number, bytes: Buffer): void {
-  let written = 0
-  while (written < bytes.length) {
-    const count = writeSync(fd, bytes, written)
+/**
+ * A short write is not yet an error: the next one tells why (write(2), "Return value"). Bytes are made of the line only then:
+ * that takes longer than the write.
+ * @returns how many they are
+ */
+function writeWhole(fd: number, line: string): number {
+  const length = Buffer.byteLength(line)
+  let written = writeSync(fd, line)
+  while (written < length) {
+    const count = writeSync(fd, Buffer.from(line), written)
     if (count === 0) throw Object.assign(new Error('the write came to nothing'), { code: 'EIO' })
     written += count
   }
+  return length
 }

@@ -23,11 +23,23 @@ export function attemptOf(entry: Entry): Attempt {
     address: addressOf(end),
     host: query ?? textAt(end, 'hostname'),
     port: query === undefined ? numberAt(end, 'port') : undefined,
+    ...(isByDatagrams(event) && { udp: true }),
+    ...countOf(event),
     path: textAt(objectAt(event, 'file'), 'path') ?? textAt(objectAt(objectAt(event, 'process'), 'file'), 'path'),
     access: access === 'read' || access === 'write' ? access : undefined,
     tool: toolOf(event),
     detail: textAt(event, 'status_detail') ?? textAt(event, 'message') ?? '',
   }
+}
+
+/** 17 is UDP's number of IANA. */
+function isByDatagrams(event: Fields): boolean {
+  return objectAt(event, 'connection_info')['protocol_num'] === 17
+}
+
+function countOf(event: Fields): { readonly count?: number } {
+  const count = numberAt(event, 'count')
+  return count === undefined || count < 2 ? {} : { count }
 }
 
 function addressOf({ ip, port, name }: Fields): string | undefined {

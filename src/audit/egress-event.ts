@@ -1,4 +1,4 @@
-import type { EgressFact, LookupFact } from '../protocol/facts.ts'
+import type { EgressCloseFact, EgressFact, LookupFact } from '../protocol/facts.ts'
 import { synthetic } from '../policy/network.ts'
 import type { Mapped, Origin } from './ocsf.ts'
 import { classes, outcome, severity, severityOf } from './ocsf.ts'
@@ -13,7 +13,9 @@ export function egressEvent(fact: EgressFact, origin: Origin): Mapped {
 /** Activities of Network Activity. */
 const activities = { 'egress-open': 1, 'egress-close': 2, 'egress-fail': 4, 'egress-refuse': 5 } as const
 const outbound = 2
+/** Protocol numbers of IANA. */
 const tcp = 6
+const udp = 17
 
 function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
   const verdict = fact.fact === 'egress-refuse' ? 'denied' : 'allowed'
@@ -26,9 +28,14 @@ function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
     message: `${fact.process?.program ?? 'a program'}: ${messageOf(fact, host.includes(':') ? `[${host}]` : host)}`,
     code: fact.fact,
     fields: {
+      ...timesOf(fact),
       ...outcome(verdict),
       firewall_rule: { name: fact.rule },
-      connection_info: { uid: `${fact.flow}`, direction_id: outbound, protocol_num: tcp },
+      connection_info: {
+        uid: `${fact.flow}`,
+        direction_id: outbound,
+        protocol_num: fact.protocol === 'udp' ? udp : tcp,
+      },
       dst_endpoint: {
         ...(fact.name === null ? {} : { hostname: fact.name }),
         ...(addresses[0] === undefined ? {} : { ip: addresses[0] }),
@@ -40,19 +47,21 @@ function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
     unmapped: {
       ...(addresses.length > 1 ? { further_addresses: addresses.slice(1) } : {}),
       ...(fact.unrecorded === undefined ? {} : { unrecorded: fact.unrecorded }),
+      ...droppedOf(fact),
     },
   }
 }
 
 function messageOf(fact: ConnectionFact, host: string): string {
-  const to = `${host}:${fact.port}`
+  const isDatagrams = fact.protocol === 'udp'
+  const to = `${host}:${fact.port}${isDatagrams ? '/udp' : ''}`
   switch (fact.fact) {
     case 'egress-open':
-      return `connects to ${to}`
+      return isDatagrams ? `sends datagrams to ${to}` : `connects to ${to}`
     case 'egress-refuse':
       return `refused ${to}`
     case 'egress-fail':
-      return `cannot connect to ${to}`
+      return isDatagrams ? `cannot send to ${to}` : `cannot connect to ${to}`
     default:
       return `done with ${to}`
   }
@@ -64,13 +73,28 @@ function ofKind(fact: ConnectionFact): Record<string, unknown> {
     case 'egress-fail':
       return { status_id: 2, status_detail: fact.reason }
     case 'egress-close': {
-      const { sent, received } = fact
-      const traffic = { bytes: sent + received, bytes_in: received, bytes_out: sent }
+      const { sent, received, datagrams } = fact
+      const bytes = { bytes: sent + received, bytes_in: received, bytes_out: sent }
+      const traffic = datagrams === undefined ? bytes : { ...bytes, ...packetsOf(datagrams) }
       return { status_code: fact.reason, duration: fact.ms, traffic }
     }
     default:
       return {}
   }
+}
+
+/** OCSF's attributes of an event that stands for many. */
+function timesOf({ times }: ConnectionFact): Record<string, number> {
+  return times === undefined ? {} : { count: times.count, start_time: times.sinceMs, end_time: times.untilMs }
+}
+
+function droppedOf(fact: ConnectionFact): Record<string, number> {
+  const dropped = 'datagrams' in fact ? (fact.datagrams?.dropped ?? 0) : 0
+  return dropped === 0 ? {} : { dropped_datagrams: dropped }
+}
+
+function packetsOf({ sent, received }: NonNullable<EgressCloseFact['datagrams']>): Record<string, number> {
+  return { packets: sent + received, packets_in: received, packets_out: sent }
 }
 
 /** DNS Activity, Query. */

@@ -46,7 +46,17 @@ function verdictOf(event: Readonly<Record<string, unknown>>): RowVerdict {
 function whatOf(event: Readonly<Record<string, unknown>>): string {
   const detail = textAt(event, 'status_detail')
   const text = textAt(event, 'raw_data') || [textAt(event, 'message'), detail].filter((part) => part !== '').join(': ')
-  return typeof event['count'] === 'number' ? `${text} (${event['count']} times)` : text
+  const { count } = event
+  if (typeof count !== 'number') return text
+  const [since, until] = [clockOf(event['start_time']), clockOf(event['end_time'])]
+  const when = since === undefined || until === undefined || since === until ? '' : `, ${since} to ${until}`
+  return `${text} (${count} times${when})`
+}
+
+/** `17:30:00`, of the world's clock; the table has the day. */
+function clockOf(time: unknown): string | undefined {
+  if (typeof time !== 'number' || !(Math.abs(time) <= 8.64e15)) return undefined
+  return new Date(time).toISOString().slice(11, 19)
 }
 
 function objectAt(event: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {

@@ -49,7 +49,7 @@ async function launch(words: readonly string[], flags: LaunchFlags): Promise<voi
     ])
   const from = { cwd: process.cwd(), env: process.env }
   const { plan, placement, each, requestTimeMs } = await placedStart(words, flags, from)
-  const env = launchEnvironment([plan, ...Object.values(each)], process.env)
+  const env = launchEnvironment([plan, ...Object.values(each).map((tool) => tool.plan)], process.env)
   const daemon = await ensureDaemon(process.env)
   const request = { name: plan.server, plan, placement, each, requestTimeMs, env }
   const reply = await untilSignalled(async (signal) => daemon.launch(request, signal))

@@ -50,8 +50,9 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     import('../config/start.ts'),
     import('../runtime/prepare.ts'),
   ])
-  const from = { cwd: process.cwd(), env: process.env, servers: true, hasOneSandbox: true }
-  const { policy, ...start } = await startOf(words, flags, from)
+  const from = { cwd: process.cwd(), env: process.env, servers: true }
+  const started = await startOf(words, flags, from)
+  const { policy, ...start } = started
   const { timeMs, ...limits } = policy.limits
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
   const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
@@ -65,9 +66,16 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     )
     return
   }
-  const { runServer } = await import('../runtime/run-server.ts')
+  const { placement, each } = start.placed
+  const isApart = placement.lifetime === 'call' || Object.keys(each).length > 0
   const keeper = plan.network?.ask === true && start.server !== undefined ? await keeperOf(start.server) : undefined
   const rest = { keeper, driver, verify, receipt: flags.receipt, json: flags.json === true, requestTimeMs: timeMs }
+  if (isApart) {
+    const { runApart } = await import('../runtime/apart/run-apart.ts')
+    process.exitCode = await runApart(started, flags, { plan, ...rest })
+    return
+  }
+  const { runServer } = await import('../runtime/run-server.ts')
   if (plan.secrets.length === 0) {
     process.exitCode = await runServer({ plan, ...rest })
     return

@@ -1,12 +1,12 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { GloveboxError } from '../errors.ts'
-import type { Plan } from '../policy/plan.ts'
+import type { OwnMachine, Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
 import { places as placesOf } from '../system/places.ts'
 import { copiedVariable, defaultsLayer, originIn, placedError, serverLayer } from './layers/file.ts'
 import { flagsLayer } from './layers/flags.ts'
-import { mergeLayers, type Layer } from './layers/layer.ts'
+import { absolutePath, mergeLayers, type Layer } from './layers/layer.ts'
 import type { Origins } from './layers/origin.ts'
 import { placedOf, policyOf, unusedKeys, type Placed } from './layers/policy.ts'
 import type { PolicyFlags } from './policy-flags.ts'
@@ -44,8 +44,6 @@ export interface LoadOptions {
   readonly config?: string | undefined
   readonly profile?: string | undefined
   readonly manifest?: string | undefined
-  /** For a verb that cannot give a server more than one. */
-  readonly hasOneSandbox?: boolean
   /** Variables stay as they are written: a policy that is only shown needs none. */
   readonly copiesNothing?: boolean
 }
@@ -135,7 +133,8 @@ export async function configureServer(
     ...flags,
   ]
   const merged = mergeLayers(layers)
-  const policy = policyOf(merged, options)
+  const machine = machineOf(owner, scopes)
+  const policy = { ...policyOf(merged), ...(machine !== undefined && { machine }) }
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
@@ -151,6 +150,19 @@ export async function configureServer(
     confinement,
     review: await reviewOf(confinement, policy, { command, own: [places.data] }),
   }
+}
+
+/** The parts of virtual machines that a file names; those of the user where the server's own file says nothing of them. */
+function machineOf(owner: ConfigScope, { user }: Scopes): OwnMachine | undefined {
+  const of = (key: keyof OwnMachine): string | null => {
+    for (const scope of [owner, user]) {
+      const path = scope?.file.config.microvm?.[key]
+      if (scope !== undefined && path !== undefined) return path === null ? null : absolutePath(path, scope.directory)
+    }
+    return null
+  }
+  const machine = { kernel: of('kernel'), rootfs: of('rootfs') }
+  return machine.kernel === null && machine.rootfs === null ? undefined : machine
 }
 
 async function reviewOf(
@@ -189,12 +201,14 @@ function confinementOf(
   )
   const given = found.given.flatMap(({ env }) => Object.keys(env))
   const driver = scopes.user?.file.config.defaults?.driver
+  const { kernel = null, rootfs = null } = file.config.microvm ?? {}
   return {
     directory,
     state: trust.state,
     wishes: [
       ...[...copied, ...given].map((variable) => `the variable ${variable} of our environment`),
       ...(found.profile.hides === undefined ? [] : [`its own profile "${found.profile.hides}" instead of yours`]),
+      ...(kernel === null && rootfs === null ? [] : ['its own kernel or root filesystem for virtual machines']),
       ...(driver === undefined || driver === found.policy.driver
         ? []
         : [`the driver ${found.policy.driver} instead of ${driver}, which is your default`]),

@@ -52,7 +52,7 @@ export function addStartFlags(command: Command, options: { servers: boolean }): 
 export async function startOf(
   words: readonly string[],
   flags: StartFlags,
-  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean; hasOneSandbox?: boolean },
+  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean },
 ): Promise<Start> {
   const { cwd, env } = options
   const [only, ...more] = words
@@ -105,17 +105,13 @@ async function inCatalog(
   return { name, command, layer }
 }
 
-async function configured(
-  name: string,
-  flags: StartFlags,
-  { cwd, env, hasOneSandbox = false }: { cwd: string; env: NodeJS.ProcessEnv; hasOneSandbox?: boolean },
-) {
+async function configured(name: string, flags: StartFlags, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
   // Most starts are commands: the schema and a parser are loaded only where a configuration is.
   const { hasConfiguration } = await import('./find.ts')
   if (flags.config === undefined && !hasConfiguration(cwd, env)) return undefined
   const { loadServer } = await import('./servers.ts')
   const { config, profile, manifest } = flags
-  return loadServer(name, { cwd, env, flags, config, profile, manifest, hasOneSandbox })
+  return loadServer(name, { cwd, env, flags, config, profile, manifest })
 }
 
 async function notInFile(

@@ -1,12 +1,17 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { loadDriver } from '../drivers/registry.ts'
 import { GloveboxError } from '../errors.ts'
-import { verifierFor } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
-import { wrongLaunchName, type LaunchReply, type ListReply, type StopReply } from '../protocol/daemon.ts'
+import {
+  wrongLaunchName,
+  type LaunchReply,
+  type ListReply,
+  type StopReply,
+  type ToolApart,
+} from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
 import { serve, type Served } from '../runtime/served.ts'
+import { startable } from '../runtime/startable.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
 import { createServerLog, type ServerLog } from './server-log.ts'
@@ -80,7 +85,7 @@ export function createFleet({
         pooled: sibling?.takeWaiting(),
         log,
         signal,
-        start: async (plan, wanted, spare) => startServed({ request, plan, log, signal: wanted, spare }),
+        start: async (apart, wanted, spare) => startServed({ request, apart, log, signal: wanted, spare }),
         events: {
           onStarted: ({ id, startedMs }) => state.launched({ id, name, driver: request.plan.driver, startedMs }),
           onEnded: ({ id }, how) => state.ended(id, how),
@@ -170,18 +175,16 @@ export function createFleet({
 /** Starts one more sandbox of a launch. */
 type StartOne = (options: {
   readonly request: Request
-  readonly plan: Plan
+  /** Of the server, or of one of its tools. */
+  readonly apart: ToolApart<Plan>
   readonly log: ServerLog
   readonly signal: AbortSignal
   readonly spare: boolean
 }) => Promise<Served>
 
-const startOne: StartOne = async ({ request: { requestTimeMs, env }, plan, log, signal, spare }) =>
+const startOne: StartOne = async ({ request: { env }, apart, log, signal, spare }) =>
   serve({
-    plan,
-    driver: await loadDriver(plan.driver),
-    verify: await verifierFor(wordsOf(plan), process.env),
-    requestTimeMs,
+    ...(await startable(apart)),
     env,
     signal,
     spare,
@@ -202,9 +205,4 @@ function taken(name: string, how: string): GloveboxError {
   return new GloveboxError('USAGE', `the server "${name}" ${how}`, {
     fix: `give another name (--name), or stop it first: glovebox stop ${name}`,
   })
-}
-
-/** Where a package of the store could be named. */
-function wordsOf({ command, mounts }: Plan): string[] {
-  return [command.path, ...command.argv, ...mounts.map(({ source }) => source)]
 }

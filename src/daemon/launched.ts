@@ -1,8 +1,9 @@
 import { GloveboxError, messageOf } from '../errors.ts'
+import { toolIn } from '../guard/tool-rules.ts'
 import type { Answer, JsonObject } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { Plan } from '../policy/plan.ts'
-import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus } from '../protocol/daemon.ts'
+import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus, ToolApart } from '../protocol/daemon.ts'
 import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
@@ -12,8 +13,8 @@ import type { ServerLog } from './server-log.ts'
 
 export type Request = LaunchRequest<Plan>
 
-/** Starts one more sandbox of a plan. `spare`: its name does not mean it. */
-export type StartServed = (plan: Plan, signal: AbortSignal, spare: boolean) => Promise<Served>
+/** Starts one more sandbox: that of the server, or of one of its tools. `spare`: its name does not mean it. */
+export type StartServed = (apart: ToolApart<Plan>, signal: AbortSignal, spare: boolean) => Promise<Served>
 
 /** What somebody else wants to know of a launched server. */
 export interface LaunchedEvents {
@@ -61,7 +62,7 @@ export async function launch(
   const from = performance.now()
   const isEachCall = placement.lifetime === 'call'
   const begunMs = Date.now()
-  const first = options.pooled ?? (await start(plan, options.signal, isEachCall))
+  const first = options.pooled ?? (await start(request, options.signal, isEachCall))
   let tools: number
   try {
     tools = await first.countTools({ signal: options.signal })
@@ -96,15 +97,15 @@ export async function launch(
     id: () => last.id,
     status,
     async call(tool, args, { timeMs, signal }) {
-      const ownPlan = Object.hasOwn(each, tool) ? each[tool] : undefined
+      const own = toolIn(each, tool)
       const at = performance.now()
       return working(async () => {
         calls++
-        if (ownPlan === undefined && !isEachCall) {
+        if (own === undefined && !isEachCall) {
           const served = await live(signal, timeMs)
           return reply(served, false, at, await served.call(tool, args, { timeMs, signal }))
         }
-        const served = await another(ownPlan, signal)
+        const served = await another(own, signal)
         try {
           return reply(served, true, at, await served.call(tool, args, { timeMs, signal }))
         } finally {
@@ -136,16 +137,16 @@ export async function launch(
     return createPool({
       size: placement.pool,
       ready,
-      start: async (signal) => start(plan, signal, true),
+      start: async (signal) => start(request, signal, true),
       tell: events.tell,
     })
   }
 
   /** Of its own, for one call: out of the pool where its plan is the pool's. */
-  async function another(ownPlan: Plan | undefined, signal: AbortSignal): Promise<Served> {
+  async function another(own: ToolApart<Plan> | undefined, signal: AbortSignal): Promise<Served> {
     const served =
-      (ownPlan === undefined ? pool?.take() : undefined) ??
-      (await start(ownPlan ?? plan, AbortSignal.any([signal, over.signal]), true))
+      (own === undefined ? pool?.take() : undefined) ??
+      (await start(own ?? request, AbortSignal.any([signal, over.signal]), true))
     fresh.add(served)
     return served
   }
@@ -187,7 +188,7 @@ export async function launch(
       await pause(delay, over.signal)
       if (over.signal.aborted) return
       try {
-        const served = pool?.take() ?? (await start(plan, over.signal, false))
+        const served = pool?.take() ?? (await start(request, over.signal, false))
         if (over.signal.aborted) return await served.discard()
         served.handOut()
         restarts++

@@ -1,8 +1,10 @@
+import { toolIn } from '../guard/tool-rules.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { CallReply } from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
 import { placedStart, type PlacedFlags } from '../runtime/placed-start.ts'
 import { serve, type Served } from '../runtime/served.ts'
+import { startable } from '../runtime/startable.ts'
 import { untilSignalled } from '../runtime/signals.ts'
 import { places } from '../system/places.ts'
 import type { DaemonClient } from './client.ts'
@@ -58,10 +60,10 @@ async function withServed<T>(
   use: (served: Served) => Promise<T>,
 ): Promise<T> {
   const start = await placedStart([name], flags, { cwd: process.cwd(), env: process.env })
-  const own = tool !== undefined && Object.hasOwn(start.each, tool) ? start.each[tool] : undefined
+  const own = tool === undefined ? undefined : toolIn(start.each, tool)
   const served = await serve({
     ...start,
-    ...(own !== undefined && { plan: own, driver: await start.driverOf(own) }),
+    ...(own !== undefined && (await startable(own))),
     env: process.env,
     signal,
     onStderr: (chunk) => void process.stderr.write(chunk),

@@ -113,6 +113,7 @@ export interface EgressOptions {
   /** Which of the two the other end of the socket expects; a driver refuses what its sandboxes cannot do. */
   readonly dials: 'relay' | 'host'
   readonly tcpPorts: readonly number[]
+  readonly udpPorts: readonly number[]
   /** `10.0.0.5/32`: each range that a rule by address names. */
   readonly addresses: readonly string[]
 }

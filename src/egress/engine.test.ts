@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { egressBench, questionFor, type EgressBench } from '../../test/support/egress.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import type { Program } from '../../test/support/fake-relay.ts'
+import type { ToRelay } from '../protocol/egress-link.ts'
 import { clientHello } from '../../test/support/client-hello.ts'
 
 /** A server of loopback, and how many have connected to it. */
@@ -29,6 +30,9 @@ const echo = (socket: Socket): void => void socket.pipe(socket)
 async function said(program: Program): Promise<string> {
   return Buffer.concat((await program.stream.toArray()) as Buffer[]).toString()
 }
+
+/** Whether what the program says goes out from then on. */
+const letsGo = (line: ToRelay): boolean => 'pass' in line || ('connect' in line && !line.connect.look)
 
 const kinds = ({ facts }: EgressBench): string[] => facts.map(({ fact }) => fact)
 
@@ -143,11 +147,13 @@ test('a server that is not there, and a name that is not found, are failures wit
 })
 
 test('TLS is passed on when it is for the name of the connection, and cut off when it is for another', async (t) => {
-  const { port, connections } = await serverOf(t, echo)
+  const got: Buffer[] = []
+  const { port } = await serverOf(t, (socket) => echo(socket.on('data', (bytes: Buffer) => got.push(bytes))))
   const bench = await egressBench(t, { names: { 'a.example': ['127.0.0.1'] } })
   const address = await bench.addressOf('a.example')
   const good = bench.relay.open(address, port)
-  good.stream.end(clientHello({ name: 'a.example' }))
+  const hello = clientHello({ name: 'a.example' })
+  good.stream.end(hello)
   assert.equal(Buffer.byteLength(await said(good), 'utf8') > 0, true)
   const refused = [
     ['network.sni', clientHello({ name: 'evil.example' })],
@@ -163,9 +169,32 @@ test('TLS is passed on when it is for the name of the connection, and cut off wh
     assert.ok(fact?.fact === 'egress-refuse')
     assert.equal(fact.rule, rule)
   }
-  const passes = bench.relay.heard.filter((line) => 'pass' in line)
-  assert.equal(passes.length, 1, 'nothing of the others went out')
-  assert.equal(connections(), 5)
+  assert.equal(bench.relay.heard.filter(letsGo).length, 1, 'nothing of the others was to go out')
+  assert.deepEqual(Buffer.concat(got), hello, 'and nothing did')
+})
+
+test('a program that waits for the server to speak first is connected, and what it says then is looked at', async (t) => {
+  const { port, connections } = await serverOf(t, (socket) => socket.write('220 hello\r\n'))
+  const bench = await egressBench(t, { names: { 'a.example': ['127.0.0.1'] } })
+  const program = bench.relay.open(await bench.addressOf('a.example'), port)
+  await eventually(() => connections() === 1)
+  program.stream.write(clientHello({ name: 'evil.example' }))
+  assert.equal(await program.over, 'reset')
+  assert.ok(!bench.relay.heard.some(letsGo))
+})
+
+test('whoever says at once what it may not is connected to nobody', async (t) => {
+  const { port, connections } = await serverOf(t, echo)
+  const asked = Promise.withResolvers<void>()
+  const bench = await egressBench(t, { names: { 'a.example': ['127.0.0.1'] }, until: asked.promise })
+  const program = bench.relay.open(await bench.addressOf('a.example'), port)
+  program.stream.write(clientHello({ name: 'evil.example' }))
+  // What the relay says of it is heard in the order in which it was said.
+  await bench.relay.query(questionFor('a.example'))
+  asked.resolve()
+  assert.equal(await program.over, 'reset')
+  assert.equal(connections(), 0)
+  assert.ok(!bench.relay.heard.some((line) => 'connect' in line))
 })
 
 test('on port 443 nothing but TLS goes out', async (t) => {
@@ -174,7 +203,7 @@ test('on port 443 nothing but TLS goes out', async (t) => {
   const program = bench.relay.open(await bench.addressOf('a.example'), 443)
   program.stream.write('SSH-2.0-x\r\n')
   assert.equal(await program.over, 'reset')
-  assert.ok(!bench.relay.heard.some((line) => 'pass' in line))
+  assert.ok(!bench.relay.heard.some(letsGo))
 })
 
 test('a refused name is recorded once, with the program that asked', async (t) => {

@@ -8,6 +8,7 @@ import { withPort } from './address.ts'
 import { dial, type DialOptions } from './connect/dial.ts'
 import { createStreamIncoming, type Reply } from './connect/stream-incoming.ts'
 import { dialProxy, dialThrough } from './connect/through-proxy.ts'
+import { createDatagrams } from './datagrams/serve.ts'
 import { serveDnsStream } from './dns/stream.ts'
 import { createStub } from './dns/stub.ts'
 import { judgeFirstBytes } from './first-bytes/judge.ts'
@@ -32,6 +33,8 @@ export interface EngineOptions {
    * Absent: they all get here.
    */
   readonly ports?: ReadonlySet<number> | undefined
+  /** Of these, for datagrams. */
+  readonly udpPorts?: ReadonlySet<number> | undefined
   readonly lookup: (name: string) => Promise<readonly string[]>
   readonly upstream: Upstream
   readonly record: Recorder
@@ -50,12 +53,16 @@ export interface EngineOptions {
 /** Everything that is decided about the network of one sandbox, whatever carries its connections. */
 export interface Engine {
   serve(incoming: Incoming): void
+  /** Datagrams from one socket of a program's to one place. */
+  serveDatagrams(incoming: Incoming): void
   /** One more than there may be, which was reset. */
-  refuseTooMany(place: { readonly address: string; readonly port: number }): void
+  refuseTooMany(place: { readonly address: string; readonly port: number; readonly udp?: true }): void
   /** To a datagram for the resolver. Empty: none. */
   answer(query: Buffer): Buffer
   /** The supervisor saw a program on its way. */
   onConnect(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'> & { readonly rule?: string }): void
+  /** It saw one send a datagram, or (`isOnlyRoute`) make a socket ready for some that may never come. */
+  onDatagram(activity: Pick<Activity, 'pid' | 'program' | 'address' | 'count'>, isOnlyRoute: boolean): void
   close(): void
 }
 
@@ -63,10 +70,20 @@ export function createEngine(options: EngineOptions): Engine {
   const { rules, record, onFailure, upstream } = options
   const names = createNames()
   const attribution = createAttribution()
+  const senders = createAttribution()
   const book = createBook(record, onFailure)
   const route = createRouter(options)
   const http = createHttpServer()
   const lookups = createLookups(record)
+  const datagrams = createDatagrams({
+    book,
+    route,
+    meant,
+    most: options.connections,
+    dial: options.dial,
+    tooMany: tooManyConnections,
+    unknownAddress,
+  })
   let own = 0
   const dialHttp = { ...options.dial, halfOpen: false }
   const stub = createStub({
@@ -86,7 +103,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function serve(incoming: Incoming): Promise<void> {
     const { address, port } = incoming
-    const asker = await askerOf(incoming)
+    const asker = await soon(() => attribution.take(address, port))
     if (address === synthetic.resolver && port === 53) return serveDnsStream(await incoming.hand(), answer)
     if (address === synthetic.proxy.address && port === synthetic.proxy.port) {
       const stream = await incoming.hand()
@@ -97,11 +114,15 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   /** What the supervisor saw comes by another way, and may come a moment later. */
-  async function askerOf({ address, port }: Incoming): Promise<Asker | null> {
-    const known = attribution.take(address, port)
+  async function soon(find: () => Asker | null): Promise<Asker | null> {
+    const known = find()
     if (known !== null) return known
     await new Promise((resolve) => setImmediate(resolve))
-    return attribution.take(address, port)
+    return find()
+  }
+
+  async function serveDatagrams(incoming: Incoming): Promise<void> {
+    return datagrams(incoming, await soon(() => senders.last(incoming.address, incoming.port)))
   }
 
   async function carry(incoming: Incoming, asked: Target, asker: Asker | null): Promise<void> {
@@ -204,7 +225,7 @@ export function createEngine(options: EngineOptions): Engine {
     if ('name' in target) return target
     const { address, port } = target
     const name = names.nameAt(address)
-    if (name !== undefined) return { name, port }
+    if (name !== undefined) return { name, port, ...(target.udp === true && { udp: true }) }
     return isSynthetic(address) ? undefined : target
   }
 
@@ -256,16 +277,22 @@ export function createEngine(options: EngineOptions): Engine {
   /** A connection to an allowed name, on a port that no rule has: the kernel inside has nobody who listens there. */
   function recordUnheard({ pid, program, address, rule }: Parameters<Engine['onConnect']>[0]): boolean {
     if (options.ports === undefined || rule !== toSyntheticAddress) return false
-    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
+    return refuseUnheard({ pid, program }, address, options.ports, {})
+  }
+
+  function refuseUnheard(
+    asker: Asker,
+    place: string | undefined,
+    heard: ReadonlySet<number>,
+    by: Pick<Target, 'udp'>,
+  ): boolean {
+    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(place ?? '') ?? []
     const at = v6 ?? v4 ?? ''
     const name = names.nameAt(at)
-    if (name === undefined || options.ports.has(Number(port))) return false
-    const target = { name, port: Number(port) }
-    book.refuse(
-      { pid, program },
-      { ...target, at },
-      { kind: 'refused', rule: rules.decide(target).rule, reason: 'no rule allows it' },
-    )
+    if (name === undefined || heard.has(Number(port))) return false
+    const target = { name, port: Number(port), ...by }
+    const { rule } = rules.decide(target)
+    book.refuse(asker, { ...target, at }, { kind: 'refused', rule, reason: 'no rule allows it' })
     return true
   }
 
@@ -296,11 +323,22 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     serve: (incoming) => guarded(incoming, serve(incoming)),
-    refuseTooMany: (place) =>
-      book.refuse(attribution.take(place.address, place.port), meant(place) ?? place, tooManyConnections),
+    serveDatagrams: (incoming) => guarded(incoming, serveDatagrams(incoming)),
+    refuseTooMany(place) {
+      const { address, port, udp } = place
+      const asker = udp === true ? senders.last(address, port) : attribution.take(address, port)
+      book.refuse(asker, meant(place) ?? place, tooManyConnections)
+    },
     answer,
     onConnect(activity) {
       if (!recordUnheard(activity)) attribution.onConnect(activity)
+    },
+    onDatagram(activity, isOnlyRoute) {
+      const { pid, program, address } = activity
+      const { udpPorts } = options
+      const isRefused =
+        !isOnlyRoute && udpPorts !== undefined && refuseUnheard({ pid, program }, address, udpPorts, { udp: true })
+      if (!isRefused) senders.onConnect(activity)
     },
     close() {
       http.close()

@@ -31,7 +31,7 @@ export function createRouter({ rules, lookup, upstream }: RouterOptions): Router
     if (proxy !== undefined) return { kind: 'proxy', rule, proxy }
     if ('address' in target) return { kind: 'direct', rule, addresses: [target.address] }
     try {
-      return checked(await lookup(target.name), target.port, rule, rules)
+      return checked(await lookup(target.name), target, rule, rules)
     } catch (error) {
       return { kind: 'failed', rule, reason: `${target.name} was not found: ${codeOf(error)}` }
     }
@@ -44,8 +44,9 @@ export function createRouter({ rules, lookup, upstream }: RouterOptions): Router
  */
 const maxAddresses = 32
 
-function checked(found: readonly string[], port: number, rule: string, { mayConnect }: Rules): Route {
-  const whyNot = new Map(found.map((address) => [address, mayConnect(address, port)]))
+function checked(found: readonly string[], { port, udp }: Target, rule: string, { mayConnect }: Rules): Route {
+  const by = udp === true ? 'udp' : 'tcp'
+  const whyNot = new Map(found.map((address) => [address, mayConnect(address, port, by)]))
   const addresses = found.filter((address) => whyNot.get(address) === undefined).slice(0, maxAddresses)
   if (addresses.length > 0) return { kind: 'direct', rule, addresses }
   const [reason] = whyNot.values()

@@ -7,9 +7,10 @@ export interface Rules {
 }
 
 /** `name`: normalised (`normalName`); `address`: canonical (`canonicalAddress`). */
-export type Target =
-  | { readonly name: string; readonly port: number }
-  | { readonly address: string; readonly port: number }
+export type Target = { readonly port: number; /** By datagrams. */ readonly udp?: true | undefined } & (
+  | { readonly name: string }
+  | { readonly address: string }
+)
 
 export type Decide = (target: Target) => Decision
 
@@ -20,4 +21,4 @@ export interface Decision {
 }
 
 /** Why an allowed *name* may not be connected to at this address; undefined: it may. */
-export type MayConnect = (address: string, port: number) => string | undefined
+export type MayConnect = (address: string, port: number, by?: 'tcp' | 'udp') => string | undefined

@@ -17,6 +17,8 @@ export interface EgressOptions {
   readonly rules: Rules
   /** Those on which somebody listens inside. */
   readonly ports: readonly number[]
+  /** Those on which datagrams are taken. */
+  readonly udpPorts: readonly number[]
   /** Who connects to the outside: a relay in a guest has no network. */
   readonly dials: 'relay' | 'host'
   /** Where the relay finds us: absolute, 107 bytes at most, in a directory that is ours alone. */
@@ -36,7 +38,7 @@ export interface Egress {
   /** The supervisor's word on what a program does; what is no connection is passed over. */
   onActivity(activity: Pick<Activity, 'kind' | 'pid' | 'program' | 'address' | 'count' | 'verdict' | 'rule'>): void
   /** What cannot be checked here, for the receipt. */
-  readonly uncheckedAddresses: string | undefined
+  readonly unchecked: readonly string[]
   /** All connections end, and their ends are in the record when this has settled; nothing is recorded after. Idempotent. */
   close(): Promise<void>
 }
@@ -60,6 +62,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   const engine = createEngine({
     rules,
     ports: new Set(options.ports),
+    udpPorts: new Set(options.udpPorts),
     lookup: rememberLookups(lookup),
     upstream,
     record,
@@ -76,11 +79,12 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
     dials,
     onTooMany: (place) => engine.refuseTooMany(place),
     onIncoming: (incoming) => engine.serve(dials === 'host' ? dialedHere(incoming, dial) : incoming),
+    onDatagrams: (incoming) => engine.serveDatagrams(incoming),
     answer: (query) => engine.answer(query),
   })
   return {
     onActivity: (activity) => tellConnect(engine, activity),
-    uncheckedAddresses: upstream.uncheckedAddresses,
+    unchecked: upstream.uncheckedAddresses === undefined ? [] : [upstream.uncheckedAddresses],
     async close() {
       await link.close(lastWordsMs)
       engine.close()
@@ -88,13 +92,19 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   }
 }
 
-/** getaddrinfo(3) connects a datagram socket to each address, to see which it would be sent from: no connection comes of it. */
-const notComing = 'network.egress-datagram'
+/**
+ * getaddrinfo(3) connects a datagram socket to each address, to see which it would be sent from: mostly nothing comes of it,
+ * and what does has its own way here.
+ */
+const toDatagrams = 'network.egress-datagram'
 
 /** Questions to the resolver are sent with and without a connect(2) before. */
 function tellConnect(engine: Engine, activity: Parameters<Egress['onActivity']>[0]): void {
   const { kind, verdict, rule } = activity
-  if ((kind === 'connect' || kind === 'send') && verdict !== 'denied' && rule !== notComing) engine.onConnect(activity)
+  if ((kind !== 'connect' && kind !== 'send') || verdict === 'denied') return
+  const isOnlyRoute = rule === toDatagrams
+  if (!isOnlyRoute) engine.onConnect(activity)
+  if (isOnlyRoute || kind === 'send') engine.onDatagram(activity, isOnlyRoute)
 }
 
 function once(act: (error: unknown) => void): (error: unknown) => void {

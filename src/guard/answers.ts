@@ -30,6 +30,11 @@ export function serverGone(reason: string): ErrorAnswer {
   return answer(errorCodes.internal, `No answer will come: ${reason}`, 'server-gone')
 }
 
+/** Of a call that was to run in a sandbox of its own. */
+export function apartFailed(reason: string): ErrorAnswer {
+  return answer(errorCodes.internal, `The call did not run in a sandbox of its own: ${reason}`, 'apart')
+}
+
 export function timedOut(request: Pending, timeMs: number): ErrorAnswer {
   return answer(errorCodes.internal, `${tookTooLong(request.method, timeMs)} and was cancelled.`, 'timed-out')
 }

@@ -2,7 +2,7 @@ import { responseRefused } from './answers.ts'
 import type { ErrorEnvelope, ResultEnvelope } from './envelope.ts'
 import { fieldsOf, isObject, isRefusal, isString, keyOf, stringAt, textOf } from './json-read.ts'
 import type { Fields } from './json-read.ts'
-import type { Span } from './json-scan.ts'
+import type { JsonScanner, Span } from './json-scan.ts'
 import type { Pending } from './ledger.ts'
 import { hasHiddenInTitle } from './names.ts'
 import { refusal } from './refusal.ts'
@@ -31,7 +31,10 @@ export function ruleResponse(session: Session, message: Message<ResultEnvelope |
   }
   const ruling =
     direction === 'server-to-client' ? ruleResult(session, message as Message<ResultEnvelope>, request) : 'forward'
-  asked.settle(envelope.id, request.progressToken !== undefined && isTask(session, bytes, envelope.result))
+  asked.settle(
+    envelope.id,
+    request.progressToken !== undefined && isTask(session.scan, bytes, envelope.result, session.limits.members),
+  )
   if (typeof ruling === 'object' && isRefusal(ruling)) {
     session.recordRefusal(direction, ruling, span.end - span.start)
     session.answer(receiverOf(direction), envelope.id, responseRefused(senderOf(direction), ruling))
@@ -128,8 +131,8 @@ function readFields(
 }
 
 /** A task goes on after this answer, and so does its progress (MCP 2025-11-25, tasks; `resultType` in the extension). */
-function isTask(session: Session, bytes: Buffer, result: Span): boolean {
-  const { members } = session.scan(bytes, result.start, result.end, session.limits.members)
+export function isTask(scan: JsonScanner, bytes: Buffer, result: Span, maxMembers: number): boolean {
+  const { members } = scan(bytes, result.start, result.end, maxMembers)
   return members.some((member) => {
     const key = keyOf(bytes, member)
     if (key === 'task') return isObject(bytes, member)

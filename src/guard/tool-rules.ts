@@ -42,6 +42,16 @@ export function createToolRules(policy: ToolPolicy, maxNameLength: number): Tool
   }
 }
 
+/**
+ * The tool of that name, if it has sandboxes of its own. Case, compatibility forms and what is invisible do not count: a server
+ * that is lax about names must not be talked into running the tool in the shared sandbox by another spelling.
+ */
+export function toolIn<Each>(each: Readonly<Record<string, Each>>, name: string): Each | undefined {
+  if (Object.hasOwn(each, name)) return each[name]
+  const folded = fold(name)
+  return Object.entries(each).find(([tool]) => fold(tool) === folded)?.[1]
+}
+
 /** Matches in time proportional to the name: each piece between stars at its first place is enough. */
 function globOf(pattern: string, where: string): (name: string) => boolean {
   if (pattern === '') {

@@ -1,3 +1,5 @@
+import type { Waited } from '../system/patience.ts'
+
 /** What is taken from an inside, which is hostile until shown otherwise; docs/channel.md has the other end's. */
 export interface Caps {
   /** Largest message on a stream of data. */
@@ -16,6 +18,8 @@ export interface Caps {
   readonly callMs: number
   /** Without a sign of life for this long, while something waits for one, the peer is lost. */
   readonly silenceMs: number
+  /** How long the other end was kept from its processor: that is added to each of these times. */
+  readonly waited?: Waited
 }
 
 export const defaultCaps: Caps = {

@@ -1,6 +1,7 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { GloveboxError, messageOf } from '../errors.ts'
+import { patience, type Waited } from '../system/patience.ts'
 import type { Call } from '../protocol/inside/codec.ts'
 import { defaultCaps, type Caps } from './caps.ts'
 import { lost } from './failure.ts'
@@ -31,7 +32,7 @@ export async function openConnection(duplex: Duplex, caps: Caps = defaultCaps): 
     failure ??= error
     session.destroy()
   }
-  const liveness = watchLiveness(session, caps.silenceMs, () => fail(lost('it gives no sign of life any more')))
+  const liveness = watchLiveness(session, caps, () => fail(lost('it gives no sign of life any more')))
   const closed = new Promise<GloveboxError | undefined>((resolve) => {
     session.once('close', () => {
       liveness.stop()
@@ -44,7 +45,7 @@ export async function openConnection(duplex: Duplex, caps: Caps = defaultCaps): 
   duplex.on('error', (error: Error) => fail(lost(error.message, error)))
   // A session over a stream that is no socket does not notice that it has ended.
   duplex.once('close', () => session.destroy())
-  await connected(session, closed, caps.connectMs)
+  await connected(session, closed, caps)
 
   const request = (path: string): ClientHttp2Stream => {
     if (session.destroyed || session.closed) throw failure ?? lost('it is closed')
@@ -65,7 +66,7 @@ export async function openConnection(duplex: Duplex, caps: Caps = defaultCaps): 
     open: (call) => open(call, caps.streamMessage),
     async unary(call, message, { timeoutMs = caps.callMs } = {}) {
       const stream = open(call, caps.message)
-      return oneAnswer(stream, message, call.path, timeoutMs)
+      return oneAnswer(stream, message, call.path, { timeoutMs, waited: caps.waited })
     },
     closed,
     close() {
@@ -97,13 +98,13 @@ function start(duplex: Duplex, caps: Caps): ClientHttp2Session {
 async function connected(
   session: ClientHttp2Session,
   closed: Promise<GloveboxError | undefined>,
-  connectMs: number,
+  { connectMs, waited }: Caps,
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+  let settle: (() => void) | undefined
   try {
     await new Promise<void>((resolve, reject) => {
       session.once('remoteSettings', () => resolve())
-      timer = setTimeout(() => reject(lost('nobody answers')), connectMs)
+      settle = patience(connectMs, () => reject(lost('nobody answers')), waited)
       void closed.then((error) => reject(error ?? lost('it was closed')))
     })
     // Streams are bounded one by one; all together only by their number.
@@ -112,7 +113,7 @@ async function connected(
     session.destroy()
     throw error
   } finally {
-    clearTimeout(timer)
+    settle?.()
   }
 }
 
@@ -120,10 +121,10 @@ async function oneAnswer<Input, Output>(
   stream: CallStream<Input, Output>,
   message: Input,
   path: string,
-  timeoutMs: number,
+  { timeoutMs, waited }: { readonly timeoutMs: number; readonly waited: Waited | undefined },
 ): Promise<Output> {
   const late = new GloveboxError('TIMED_OUT', `${path.slice(1)}: no answer within ${timeoutMs} ms`)
-  const timer = setTimeout(() => stream.cancel(late), timeoutMs)
+  const settle = patience(timeoutMs, () => stream.cancel(late), waited)
   try {
     stream.sendLast(message)
     const answers: Output[] = []
@@ -137,6 +138,6 @@ async function oneAnswer<Input, Output>(
     stream.cancel()
     throw error instanceof GloveboxError ? error : lost(messageOf(error), error)
   } finally {
-    clearTimeout(timer)
+    settle()
   }
 }

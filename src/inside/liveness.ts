@@ -1,4 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import type { Caps } from './caps.ts'
 
 export interface Liveness {
   opened(stream: ClientHttp2Stream): void
@@ -14,19 +15,27 @@ const looks = 5
  * While calls are open, a peer that has said nothing since the last look is asked (PING, RFC 9113, 6.7); one that stays
  * silent over five looks is lost. Its answer, and the beginning of an answer to a call, are signs of life.
  */
-export function watchLiveness(session: ClientHttp2Session, silenceMs: number, onSilence: () => void): Liveness {
+export function watchLiveness(
+  session: ClientHttp2Session,
+  { silenceMs, waited = () => 0 }: Pick<Caps, 'silenceMs' | 'waited'>,
+  onSilence: () => void,
+): Liveness {
   let open = 0
   let heard = true
   let silent = 0
   let asked = false
+  let keptBefore = waited()
   let timer: NodeJS.Timeout | undefined
 
   const hear = (): void => {
     heard = true
   }
   const look = (): void => {
+    const keptMs = waited() - keptBefore
+    keptBefore += keptMs
     if (heard) silent = 0
-    else if (++silent >= looks) return onSilence()
+    // One that had no processor for most of that time could not have answered.
+    else if (keptMs < silenceMs / looks / 2 && ++silent >= looks) return onSilence()
     heard = false
     if (asked || session.destroyed) return
     asked = true

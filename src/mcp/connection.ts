@@ -1,5 +1,6 @@
 import { PassThrough, Writable, type Readable } from 'node:stream'
 import { GloveboxError } from '../errors.ts'
+import { patience, type Waited } from '../system/patience.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -17,6 +18,8 @@ export interface RpcError {
 export interface RequestOptions {
   /** After so long the request is cancelled. */
   readonly timeMs?: number | undefined
+  /** How long the server was kept from its processor: that comes on top. */
+  readonly waited?: Waited | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -75,7 +78,7 @@ export function createMcpConnection(): McpConnection {
   return {
     streams: { clientIn, clientOut: lineSink((line) => take(parse(line))) },
 
-    async request(method, params, { timeMs, signal } = {}) {
+    async request(method, params, { timeMs, waited, signal } = {}) {
       signal?.throwIfAborted()
       if (ended !== undefined) throw new GloveboxError('FAILED', ended)
       const id = ++last
@@ -88,16 +91,16 @@ export function createMcpConnection(): McpConnection {
         reject(error)
       }
       const onAbort = (): void => cancel(signal?.reason, 'The caller has gone.')
-      const timer =
+      const settle =
         timeMs === undefined
           ? undefined
-          : setTimeout(() => cancel(tooLate(method, timeMs), 'It took too long.'), timeMs)
+          : patience(timeMs, () => cancel(tooLate(method, timeMs), 'It took too long.'), waited)
       signal?.addEventListener('abort', onAbort, { once: true })
       try {
         send({ id, method, params })
         return await promise
       } finally {
-        clearTimeout(timer)
+        settle?.()
         signal?.removeEventListener('abort', onAbort)
       }
     },

@@ -21,7 +21,14 @@ export interface NetworkRule {
   readonly host: RuleHost
   /** Ascending, disjoint; at least one. */
   readonly ports: readonly PortRange[]
+  /** Absent: in `allow` TCP, in `deny` whatever there is. */
+  readonly protocol?: Protocol
 }
+
+export type Protocol = 'tcp' | 'udp'
+
+/** Which list a rule stands in: one that closes may be wider, and without a port it closes all. */
+export type Side = 'allow' | 'deny'
 
 export type RuleHost =
   /** One name: lower case, A-labels (RFC 5890), no final dot. */

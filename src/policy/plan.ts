@@ -28,6 +28,14 @@ export interface Plan {
   readonly allowDegraded: readonly Control[]
   /** The program that runs machines, of a driver that has some; undefined: the driver sees what there is. */
   readonly vmm?: VmmName
+  /** What a virtual machine is made of instead of our own; other walls have no use for it. */
+  readonly machine?: OwnMachine
+}
+
+/** Paths of this machine; null: our own. */
+export interface OwnMachine {
+  readonly kernel: string | null
+  readonly rootfs: string | null
 }
 
 export interface PlanCommand {

@@ -1,4 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
+import type { OwnMachine } from './plan.ts'
 import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
@@ -26,6 +27,8 @@ export interface Policy {
   readonly allowDegraded: readonly Control[]
   /** The program that runs machines, asked for by name for this start; undefined: the driver sees what there is. */
   readonly vmm?: VmmName
+  /** Absolute paths. */
+  readonly machine?: OwnMachine
 }
 
 export type VmmName = 'firecracker' | 'qemu'

@@ -55,6 +55,7 @@ export function resolvePlan(
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
     ...(policy.vmm !== undefined && { vmm: policy.vmm }),
+    ...(policy.machine !== undefined && { machine: policy.machine }),
   }
 }
 

@@ -25,7 +25,7 @@ export interface Enforcement {
   readonly mechanism: string
   /** Further layers that also stand in the way (`landlock abi 7`). */
   readonly layers: readonly string[]
-  /** What is allowed and cannot be checked here, though the control holds: addresses behind a proxy of the host. */
+  /** What is allowed and cannot be checked here, though the control holds: addresses behind a proxy of the host, what datagrams say. */
   readonly unchecked?: string
   /** What would make it enforceable, when it is not. */
   readonly fix?: string

@@ -45,13 +45,20 @@ export interface Placement {
   readonly idleMs: number | undefined
 }
 
+/** How the sandbox of one tool differs from that of its server. */
+export interface ToolApart<Plan> {
+  readonly plan: Plan
+  /** The longest that a call of it may take. */
+  readonly requestTimeMs: number | undefined
+}
+
 /** `Plan` is the policy's: this room knows nothing of it. */
 export interface LaunchRequest<Plan> {
   readonly name: string
   readonly plan: Plan
   readonly placement: Placement
-  /** Tools that run in a fresh sandbox for each call, and its plan. */
-  readonly each: Readonly<Record<string, Plan>>
+  /** Tools that run in a fresh sandbox for each call. */
+  readonly each: Readonly<Record<string, ToolApart<Plan>>>
   readonly requestTimeMs: number | undefined
   /** Variables for secrets and proxies, for this launch: kept in memory as long as it runs, and written nowhere. */
   readonly env: Readonly<Record<string, string>>
@@ -173,7 +180,9 @@ export function parseLaunch(body: unknown): LaunchRequest<unknown> | undefined {
     Number.isSafeInteger(placement['pool']) &&
     isOptionalNumber(placement['idleMs']) &&
     isObject(each) &&
-    Object.values(each).every(isObject) &&
+    Object.values(each).every(
+      (tool) => isObject(tool) && isObject(tool['plan']) && isOptionalNumber(tool['requestTimeMs']),
+    ) &&
     isOptionalNumber(requestTimeMs) &&
     isObject(env) &&
     Object.values(env).every((value) => typeof value === 'string')

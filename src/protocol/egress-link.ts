@@ -6,7 +6,8 @@
  *
  * The relay's first line on a connection says which it is: `{"link":1}` for this conversation, once, or
  * `{"carry":ID}` for the bytes of one connection that the host took over by `hand`. After that line a carried connection
- * is the program's bytes, from its first one on.
+ * is the program's bytes, from its first one on; where they are datagrams, each with its length before it, two bytes, the
+ * more significant one first.
  */
 
 /** A connection or a question of a program's, numbered by the relay from 1, never used twice. */
@@ -16,11 +17,12 @@ export type FromRelay =
   /** A program's connection was taken, and nothing of it has been read. `address`: what the program connected to. */
   | { readonly id: FlowId; readonly opened: { readonly address: string; readonly port: number } }
   /**
-   * What the program sent first, base64, because `look` was asked for: everything since the connection began, again with
-   * each further line, until `pass`, `hand` or `refuse`. 16 KiB at most; `end`: the program will send no more.
+   * What the program sent first, base64: everything since the connection began, again with each further line, until
+   * `connect` without `look`, `pass`, `hand` or `refuse`. Nobody asks for it: most programs speak before it is decided about
+   * them. 16 KiB at most; `end`: the program will send no more.
    */
   | { readonly id: FlowId; readonly first: { readonly bytes: string; readonly end: boolean } }
-  /** The connection to this address is made. Told before the first byte of it reaches the program. */
+  /** The connection to this address is made. Told with the next line, whatever that is about, or within 10 ms. */
   | { readonly id: FlowId; readonly connected: { readonly address: string } }
   /** None of the addresses could be connected to: the errno of the last. The program's connection has been reset. */
   | { readonly id: FlowId; readonly failed: { readonly errno: number } }
@@ -37,13 +39,18 @@ export type FromRelay =
         readonly reason: 'end' | 'reset' | 'idle' | 'limit' | 'refused' | 'handed' | 'failed'
       }
     }
+  /**
+   * A program's first datagram from one socket to this address was taken, and waits for what becomes of those that go there:
+   * `hand` or `refuse`, in whose place nothing else is legal. Its last line is `closed`, without counts: who carries counts.
+   */
+  | { readonly id: FlowId; readonly datagrams: { readonly address: string; readonly port: number } }
   /** A datagram to the resolver's address, base64, 4096 bytes at most. Answered within 10 s by `answer`, or dropped. */
   | { readonly id: FlowId; readonly query: string }
 
 export type ToRelay =
   /** The first line: what holds for all of the sandbox's connections together. */
   | { readonly welcome: RelayLimits }
-  /** Connect to the first of these that answers, in order, and move bytes. With `look` nothing of the program's goes out before `pass`. */
+  /** Connect to the first of these that answers, in order, and move bytes. With `look` nothing of the program's goes out before `pass`; without it everything does. */
   | {
       readonly id: FlowId
       readonly connect: { readonly addresses: readonly string[]; readonly port: number; readonly look: boolean }
@@ -59,8 +66,9 @@ export type ToRelay =
 
 export interface RelayLimits {
   /**
-   * Connections at once; what comes beyond is reset by the relay without asking. Fewer, where the relay may not have six
-   * descriptors for each (RLIMIT_NOFILE, the hard one).
+   * Connections at once; what comes beyond is reset by the relay without asking. Fewer, where the relay may not have seven
+   * descriptors for each (RLIMIT_NOFILE, the hard one). As many conversations by datagrams beside them; for one more the
+   * one that was longest silent ends.
    */
   readonly connections: number
   /** Both directions of all connections together, a second; `null`: as fast as it goes. */

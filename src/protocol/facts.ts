@@ -104,7 +104,7 @@ export interface ServerLogFact {
  */
 export interface EntryFact {
   readonly fact: 'entry'
-  readonly kind: 'exec' | 'shell' | 'copy-in' | 'copy-out'
+  readonly kind: 'exec' | 'shell' | 'ssh' | 'copy-in' | 'copy-out'
   /** The id of the sandbox. */
   readonly into: string
   readonly command: readonly string[]
@@ -151,7 +151,11 @@ interface EgressAbout {
   /** What was asked for; null where it was an address. */
   readonly name: string | null
   readonly port: number
+  /** Absent: by a connection, TCP. */
+  readonly protocol?: 'udp'
   readonly rule: string
+  /** Where this stands for the same attempt again and again: how often it was made, and when first and last. */
+  readonly times?: { readonly count: number; readonly sinceMs: number; readonly untilMs: number }
   /** Where this is the last of a flood: how many others were not made, since the one before, that have no fact of their own. */
   readonly unrecorded?: number
 }
@@ -186,6 +190,8 @@ export interface EgressCloseFact extends EgressAbout {
   /** Bytes that the sandbox sent, and that it was sent. */
   readonly sent: number
   readonly received: number
+  /** Where it was by datagrams: how many went out, came back, and were dropped for the limits of the sandbox. */
+  readonly datagrams?: { readonly sent: number; readonly received: number; readonly dropped: number }
   readonly ms: number
   /** `end`, `reset`, `idle`, `limit`, `refused`: see `egress-link.ts` */
   readonly reason: string

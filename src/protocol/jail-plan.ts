@@ -38,8 +38,10 @@ export type JailDevice = '/dev/kvm'
 export interface JailEgress {
   /** Absolute path, at most 107 bytes, of the socket on which the host listens (`egress-link.ts`) before the start. */
   readonly socket: string
-  /** 1 to 1024 ports on which programs may connect to somebody, ascending; 53 and the proxy's are added by the launcher. */
+  /** 1024 ports at most on which programs may connect to somebody, ascending; 53 and the proxy's are added by the launcher. */
   readonly tcpPorts: readonly number[]
+  /** 1024 at most on which they may send datagrams to somebody, ascending. One port at least is in one of the two. */
+  readonly udpPorts: readonly number[]
   /** `10.0.0.5/32`, `fd00::/8`: what is local inside besides the synthetic addresses, 1024 ranges at most. */
   readonly addresses: readonly string[]
 }

@@ -38,7 +38,10 @@ function denialIn(fact: Fact): Omit<SeenDenial, 'atMs'> | undefined {
         ? { what: `${fact.method} ${fact.tool ?? ''}`.trim(), rule: fact.rule }
         : undefined
     case 'egress-refuse':
-      return { what: `connect ${fact.name ?? fact.address ?? ''}:${fact.port}`, rule: fact.rule }
+      return {
+        what: `connect ${fact.name ?? fact.address ?? ''}:${fact.port}${fact.protocol === 'udp' ? '/udp' : ''}`,
+        rule: fact.rule,
+      }
     case 'lookup':
       return { what: `look up ${fact.name}`, rule: fact.rule }
     case 'refusal':

@@ -10,6 +10,7 @@ import type { Network } from '../policy/network.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import { askingRules, learningRules, rulesOf, toEgress, type Rules } from '../policy/network/decide.ts'
 import { defaultPort } from '../policy/network/ports.ts'
+import { formatRule } from '../policy/network/rule.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 
@@ -49,7 +50,7 @@ export async function openNetwork(options: {
     sandbox: options.sandbox,
     directory: dirname(channel),
   })
-  const { tcpPorts, addresses } = toEgress(network)
+  const { tcpPorts, udpPorts, addresses } = toEgress(network)
   // The launcher listens on one at least; what is asked for on any other is known from the supervisor.
   const ports = mode === 'learn' || network.ask === true ? [...new Set([...tcpPorts, defaultPort, 80])] : tcpPorts
   const desk = network.ask === true && mode !== 'learn' ? options.desk : undefined
@@ -58,6 +59,7 @@ export async function openNetwork(options: {
     rules: rulesFor(network, mode, desk),
     ask: desk && ((wish) => desk.ask(wish)),
     ports,
+    udpPorts,
     dials,
     socket,
     record,
@@ -65,7 +67,14 @@ export async function openNetwork(options: {
     env: options.env,
     ...withSecrets,
   })
-  return { ...egress, trust, options: { socket, dials, tcpPorts: ports, addresses } }
+  const unchecked = [...egress.unchecked, ...uncheckedDatagrams(network)]
+  return { ...egress, unchecked, trust, options: { socket, dials, tcpPorts: ports, udpPorts, addresses } }
+}
+
+/** Whom they go to is checked as everywhere, and what they say is not: nothing in them has to name anybody. */
+function uncheckedDatagrams({ allow }: Network): readonly string[] {
+  const rules = allow.filter(({ protocol }) => protocol === 'udp').map(formatRule)
+  return rules.length === 0 ? [] : [`what datagrams say is not checked (${rules.join(', ')})`]
 }
 
 function rulesFor(network: Network, mode: Plan['mode'], desk: AskDesk | undefined): Rules {

@@ -51,7 +51,8 @@ function refuseInCommand({ command }: Plan, secrets: Secrets): void {
   })
 }
 
-function withoutValues(error: unknown, secrets: Secrets): unknown {
+/** An error as it may be shown. */
+export function withoutValues(error: unknown, secrets: Secrets): unknown {
   if (!(error instanceof Error)) return error
   const code = error instanceof GloveboxError ? error.code : 'INTERNAL'
   const fix = error instanceof GloveboxError && error.fix !== undefined ? secrets.redact(error.fix) : undefined

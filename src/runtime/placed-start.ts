@@ -1,24 +1,21 @@
 import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
-import { explainMissing, startOf, type StartFlags } from '../config/start.ts'
+import { explainMissing, startOf, type Start, type StartFlags } from '../config/start.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { GloveboxError } from '../errors.ts'
-import { loadDriver } from '../drivers/registry.ts'
 import type { LockFlags } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { Placement } from '../protocol/daemon.ts'
+import type { Placement, ToolApart } from '../protocol/daemon.ts'
 import { prepare } from './prepare.ts'
 
 /** A server that may have several sandboxes, resolved: nothing has been started. */
 export interface PlacedStart {
   readonly plan: Plan
   readonly driver: Driver
-  /** Of another plan of this start. */
-  readonly driverOf: (plan: Plan) => Promise<Driver>
   readonly verify: (() => Promise<void>) | undefined
   readonly placement: Placement
-  /** Plans of the tools that run in a fresh sandbox. */
-  readonly each: Readonly<Record<string, Plan>>
+  /** The tools that run in a fresh sandbox. */
+  readonly each: Readonly<Record<string, ToolApart<Plan>>>
   readonly requestTimeMs: number | undefined
 }
 
@@ -35,28 +32,39 @@ export async function placedStart(
 ): Promise<PlacedStart> {
   const from = { cwd, env, servers: true }
   const start = await startOf(words, flags, from)
-  const { placement, each } = start.placed
-  const resolve = async (policy: Policy): ReturnType<typeof prepare> => {
-    // `time` is one request's here: the guard keeps it.
-    const { timeMs, ...limits } = policy.limits
-    return prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
-  }
-  const { plan, driver, verify } = await resolve(start.policy).catch(async (error: unknown) => {
+  const { placement } = start.placed
+  const { plan, driver, verify } = await resolved(start, start.policy, flags).catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
   const placed = addPlacement(placement, flags)
   if (placed.pool > 0 && plan.workspace !== null) throw staleCopies()
-  const plans: [string, Plan][] = []
-  for (const [tool, policy] of Object.entries(each)) plans.push([tool, (await resolve(policy)).plan])
   return {
     plan,
     driver,
-    driverOf: async (other) => loadDriver(other.driver),
     verify,
     placement: placed,
-    each: Object.fromEntries(plans),
+    each: await toolsApart(start, flags),
     requestTimeMs: start.policy.limits.timeMs,
   }
+}
+
+/**
+ * Plans of the tools that have a sandbox for each call.
+ * @throws GloveboxError for whatever the policy or the host does not allow
+ */
+export async function toolsApart(start: Start, flags: LockFlags): Promise<Record<string, ToolApart<Plan>>> {
+  const each: [string, ToolApart<Plan>][] = []
+  for (const [tool, policy] of Object.entries(start.placed.each)) {
+    const { plan } = await resolved(start, policy, flags)
+    each.push([tool, { plan, requestTimeMs: policy.limits.timeMs }])
+  }
+  return Object.fromEntries(each)
+}
+
+/** `time` is one request's here: the guard keeps it. */
+export async function resolved(start: Start, policy: Policy, flags: LockFlags): ReturnType<typeof prepare> {
+  const { timeMs, ...limits } = policy.limits
+  return prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
 }
 
 /** What waits in a pool has its copy already, and would hand it out as old as it is. */

@@ -77,7 +77,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
 }
 
 /** Where a policy has people asked. */
-async function deskFor({ plan, keeper }: ServerOptions, record: Recorder): Promise<AskDesk | undefined> {
+export async function deskFor(
+  { plan, keeper }: Pick<ServerOptions, 'plan' | 'keeper'>,
+  record: Recorder,
+): Promise<AskDesk | undefined> {
   if (plan.network?.ask !== true) return undefined
   const { createAskDesk } = await import('../guard/ask-desk.ts')
   const tell = (line: string): void => void process.stderr.write(`glovebox: ${line}\n`)
@@ -124,7 +127,7 @@ async function converse(
   }
 }
 
-function interruption(signal: AbortSignal): Promise<'interrupted'> {
+export function interruption(signal: AbortSignal): Promise<'interrupted'> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve('interrupted')
     else signal.addEventListener('abort', () => resolve('interrupted'), { once: true })
@@ -139,7 +142,8 @@ async function endPolitely({ wall }: Sandbox): Promise<void> {
   if (!(await settlesWithin(wall.exit, graceMs))) await wall.stop(graceMs)
 }
 
-function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {
+/** Why it ended, where a person can do something about it. */
+export function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {
   const limit = sandbox.endedBy()
   if (limit !== undefined) process.stderr.write(`glovebox: ${limit}\n`)
   else if (!spoke && exit.code !== null) {

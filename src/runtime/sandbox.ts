@@ -159,9 +159,14 @@ async function startWall(
 function announceAs(
   registered: Registered,
   { command, plan: hash }: StartFact,
-  { plan: { server, driver }, ports, spare }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean },
+  { plan, ports, spare }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean },
 ): void {
-  registered.announce({ server, driver, plan: hash, command, published: ports, ...(spare && { spare }) })
+  const {
+    server,
+    driver,
+    command: { cwd: directory },
+  } = plan
+  registered.announce({ server, driver, plan: hash, command, directory, published: ports, ...(spare && { spare }) })
 }
 
 interface Told {

@@ -80,7 +80,7 @@ export async function openSurroundings(options: SurroundingsOptions): Promise<Su
       await wall.stop(0)
       throw noWayIn()
     },
-    receipt: (receipt) => withUnchecked(receipt, network?.uncheckedAddresses),
+    receipt: (receipt) => withUnchecked(receipt, network?.unchecked ?? []),
     close,
     async finish() {
       const state = (await workspace?.finish())?.state ?? 'unchanged'
@@ -149,8 +149,9 @@ function trusting(plan: Plan, trust: TrustInside | undefined): Plan {
   }
 }
 
-function withUnchecked(receipt: Receipt, unchecked: string | undefined): Receipt {
-  if (unchecked === undefined) return receipt
+function withUnchecked(receipt: Receipt, notes: readonly string[]): Receipt {
+  if (notes.length === 0) return receipt
+  const unchecked = notes.join('; ')
   const enforcements = receipt.enforcements.map((line) => (line.control === 'net' ? { ...line, unchecked } : line))
   return { ...receipt, enforcements }
 }

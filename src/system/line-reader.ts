@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { finished, type Readable } from 'node:stream'
 
 /**
  * Calls `onLine` with each line of a stream, without its newline, and settles when the stream has ended.
@@ -7,16 +7,29 @@ import type { Readable } from 'node:stream'
 export async function readLines(stream: Readable, maxBytes: number, onLine: (line: string) => void): Promise<void> {
   let parts: Buffer[] = []
   let held = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    let rest = chunk
-    for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10)) {
-      onLine(Buffer.concat([...parts, rest.subarray(0, at)]).toString('utf8'))
+  const take = (chunk: Buffer): void => {
+    let from = 0
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      const end = chunk.subarray(from, at)
+      onLine((parts.length === 0 ? end : Buffer.concat([...parts, end])).toString('utf8'))
       parts = []
       held = 0
-      rest = rest.subarray(at + 1)
+      from = at + 1
     }
-    held += rest.length
+    held += chunk.length - from
     if (held > maxBytes) throw new Error(`a line of more than ${maxBytes} bytes`)
-    if (rest.length > 0) parts.push(rest)
+    if (from < chunk.length) parts.push(chunk.subarray(from))
   }
+  // Not `for await`: its turns of promises take as long as a line of a program's connection, which waits.
+  await new Promise<void>((resolve, reject) => {
+    finished(stream, { writable: false }, (error) => (error ? reject(error) : resolve()))
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        take(chunk)
+      } catch (error) {
+        reject(error)
+        stream.destroy()
+      }
+    })
+  })
 }

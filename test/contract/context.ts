@@ -24,6 +24,8 @@ export interface Differences {
   readonly seen: string | false
   /** So many of a program's connections are open at once. */
   readonly connections: number
+  /** So many sandboxes ask at once, where there is time for the long counts. */
+  readonly crowd: number
   /** A program of the host's system directories is there, with what belongs to it. */
   readonly hostSystem: string | false
 }
@@ -33,6 +35,7 @@ const noDifferences: Differences = {
   brokenPipe: false,
   seen: false,
   connections: 1000,
+  crowd: 20,
   hostSystem: false,
 }
 

@@ -15,6 +15,8 @@ suite('microvm', { skip: missing }, () => {
     seen: 'its programs are processes of the guest; what is looked for instead is the machine itself',
     // A thousand take longer than the half minute that a connection is waited for (docs/microvm.md).
     connections: 100,
+    // Twenty starts of Node at once, each translated by an emulator of its own, take minutes of two processors.
+    crowd: 4,
     hostSystem:
       'the system is the image’s, which has no npm, and nothing is put into its directories (docs/microvm.md)',
   })

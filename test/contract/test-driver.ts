@@ -5,6 +5,7 @@ import { endCases } from './cases/ends.ts'
 import { isolationCases } from './cases/isolation.ts'
 import { limitCases } from './cases/limits.ts'
 import { networkCases } from './cases/network.ts'
+import { datagramCases } from './cases/network-udp.ts'
 import { ownerCases } from './cases/owner.ts'
 import { receiptCases } from './cases/receipt.ts'
 import { startCases } from './cases/starting.ts'
@@ -23,5 +24,6 @@ export function testDriver(driver: Driver, differences?: Differences): void {
   suite('limits', () => limitCases(contract))
   suite('isolation', () => isolationCases(contract))
   suite('network', () => networkCases(contract))
+  suite('datagrams', () => datagramCases(contract))
   suite('owner', () => ownerCases(contract))
 }

@@ -21,7 +21,7 @@ step boot; ended alice $program exec --driver microvm -- sh -c 'ls /dev; uname -
 step memo; cat /home/alice/home/cache/microvm-host.json
 step clone; ended alice $program exec --driver microvm -- cat /proc/uptime
 step templates; ended alice $program template list --json
-step receipts; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: QEMU[^",;]*' | sort -u
+step receipts; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: QEMU[^";]*' | sort -u
 step root; ended glovebox exec --driver microvm -- echo from a machine of root
 step jail; ended alice $program exec -- sh -c 'ls /dev; exec 3<> /dev/kvm'
 mkdir -m 700 /tmp/bob /tmp/bob/data && cp -r /root/home/data/images /tmp/bob/data/ && chown -R 2000:2000 /tmp/bob

@@ -35,6 +35,8 @@ export interface BenchOptions {
   /** `host`: with these limits. */
   readonly dials?: 'relay' | 'host'
   readonly limits?: Partial<RelayLimits>
+  /** No name is found before. */
+  readonly until?: Promise<void>
   /** Throws for what cannot be recorded. */
   readonly record?: (fact: Fact) => void
 }
@@ -66,6 +68,7 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
       mayConnect: options.mayConnect ?? (() => undefined),
     },
     lookup: rememberLookups(async (name) => {
+      await options.until
       const addresses = names[name] ?? []
       if (addresses.length === 0) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
       return { addresses, holdsMs: 5000 }
@@ -86,6 +89,7 @@ export async function egressBench(t: TestContext, options: BenchOptions = {}): P
     dials,
     onTooMany: (place) => engine.refuseTooMany(place),
     onIncoming: (incoming) => engine.serve(dials === 'host' ? dialedHere(incoming, dial) : incoming),
+    onDatagrams: (incoming) => engine.serveDatagrams(incoming),
     answer: (query) => engine.answer(query),
   })
   const relay = await fakeRelay(socket)

@@ -102,7 +102,9 @@ async function relayOne(flow: {
     socket.once('close', () => halves < 2 && finish('reset', 'reset'))
   }
   void flow.ended.then(() => finish('reset', 'reset'))
-  let stopLooking = (): Buffer => Buffer.alloc(0)
+  const stopLooking = lookAt(end, (first, isEnd) =>
+    tell({ id, first: { bytes: first.toString('base64', 0, maxFirstBytes), end: isEnd } }),
+  )
   flow.listen((line) => {
     if ('refuse' in line) return finish('reset', 'refused')
     if ('hand' in line) {
@@ -128,18 +130,17 @@ async function relayOne(flow: {
     const { addresses, port, look } = line.connect
     const socket = connect({ host: addresses[0] ?? '', port, allowHalfOpen: true })
     outside = socket
+    const first = look ? undefined : stopLooking()
     socket.once('connect', () => {
       tell({ id, connected: { address: addresses[0] ?? '' } })
-      if (!look) carry(socket, 'end')
+      if (first === undefined) return
+      socket.write(first)
+      carry(socket, 'end')
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       tell({ id, failed: { errno: -(error.errno ?? -5) } })
       finish('reset', 'failed')
     })
-    if (look)
-      stopLooking = lookAt(end, (first, isEnd) =>
-        tell({ id, first: { bytes: first.toString('base64', 0, maxFirstBytes), end: isEnd } }),
-      )
     return undefined
   })
   return over.promise

@@ -4,10 +4,11 @@ const path = require('path')
 const { ask } = require('./run.cjs')
 const { installDebian } = require('./system.cjs')
 
-/** What the tests of virtual machines start, and the package of Debian and Ubuntu that has it. */
+/** What the tests of virtual machines and of `ssh` start, and the package of Debian and Ubuntu that has it. */
 const programs = {
   'mkfs.erofs': 'erofs-utils',
   mmdebstrap: 'mmdebstrap',
+  ssh: 'openssh-client',
   [process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64']:
     process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
 }
@@ -15,7 +16,7 @@ const programs = {
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /**
- * Where it is ours to install (CI as root, or `--yes`), what is missing for images and virtual machines is installed. Elsewhere
+ * Where it is ours to install (CI as root, or `--yes`), what is missing for images, virtual machines and `ssh` is installed. Elsewhere
  * nothing is asked for: those tests are skipped, and name what they lack.
  */
 async function ensureMachines(project) {

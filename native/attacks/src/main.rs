@@ -16,6 +16,9 @@ mod sys;
 use report::Attack;
 
 fn main() {
+    if outside::accomplice::is_init() {
+        std::process::exit(outside::accomplice::init());
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let rest = words.get(1..).unwrap_or_default();
     let code = match words.first().map(String::as_str) {

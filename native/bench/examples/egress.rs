@@ -173,7 +173,7 @@ fn plan(socket: &Path) -> Outcome<Value> {
         "mode": "enforce",
         "allowDegraded": [],
         "channel": null,
-        "egress": { "socket": socket, "tcpPorts": PORTS, "addresses": [] },
+        "egress": { "socket": socket, "tcpPorts": PORTS, "udpPorts": [], "addresses": [] },
         "devices": [],
     }))
 }

@@ -215,6 +215,7 @@ fn is_long(call: Call) -> bool {
         Call::ExecExec
             | Call::FilesRead
             | Call::FilesWrite
+            | Call::FilesUpdate
             | Call::FilesTarIn
             | Call::FilesTarOut
             | Call::PortsConnect
@@ -274,6 +275,19 @@ impl Peer {
                 let result = files::tar_in(root, inbound).await?;
                 reply.send(&result).await
             }
+            Call::FilesChange => {
+                let changed = files::change(root, &inbound.only().await?)?;
+                reply.send(&changed).await
+            }
+            Call::FilesRename => {
+                files::rename(root, &inbound.only().await?)?;
+                reply.send(&Empty {}).await
+            }
+            Call::FilesMakeLink => {
+                let made = files::make_link(root, &inbound.only().await?)?;
+                reply.send(&made).await
+            }
+            Call::FilesUpdate => files::update(root, inbound, reply).await,
             Call::PortsConnect => {
                 let by = match &self.offer.wall {
                     Wall::Jail(jail) => ports::By::Seed(&jail.seed),

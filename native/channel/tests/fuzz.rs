@@ -262,7 +262,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
     bytes.to_vec()
 }
 
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 27] = [
     "Hello/Hello",
     "Exec/Exec",
     "Exec/Signal",
@@ -274,6 +274,10 @@ const CALLS: [&str; 23] = [
     "Files/Remove",
     "Files/TarOut",
     "Files/TarIn",
+    "Files/Change",
+    "Files/Rename",
+    "Files/MakeLink",
+    "Files/Update",
     "Ports/Connect",
     "Egress/Accept",
     "Stats/Read",
@@ -421,6 +425,42 @@ fn message(name: &str, random: &mut Random) -> Vec<u8> {
             file,
             recursive: number % 2 == 0,
         }),
+        "Files/Change" => framed(&ChangeRequest {
+            file,
+            change: Some(changed(random)),
+        }),
+        "Files/Rename" => framed(&RenameRequest {
+            from: file,
+            to: Some(path(random)),
+            keep: number % 2 == 0,
+        }),
+        "Files/MakeLink" => framed(&MakeLinkRequest {
+            file,
+            link: random.bytes(40).into(),
+        }),
+        "Files/Update" => {
+            let start = UpdateStart {
+                file,
+                mode: random.next() as u32,
+                create: number % 2 == 0,
+                create_only: number % 3 == 0,
+                truncate: number % 5 == 0,
+                append: number % 7 == 0,
+            };
+            let input = |input| framed(&UpdateInput { input: Some(input) });
+            // Now and then one that the kernel takes for negative.
+            let offset = match number % 4 {
+                0 => random.next() | 1 << 63,
+                _ => random.next() % (1 << 20),
+            };
+            let data = random.bytes(2000).into();
+            [
+                input(UpdateInputCase::Start(start)),
+                input(UpdateInputCase::Data(UpdateData { offset, data })),
+                input(UpdateInputCase::Change(changed(random))),
+            ]
+            .concat()
+        }
         "Files/TarIn" => {
             let input = |input| framed(&TarInput { input: Some(input) });
             let archive = archive(random).into();
@@ -514,6 +554,15 @@ fn guest_start(random: &mut Random) -> Vec<u8> {
         });
     }
     all
+}
+
+fn changed(random: &mut Random) -> FileChange {
+    let number = random.next();
+    FileChange {
+        mode: (number % 2 == 0).then_some(number as u32),
+        modified_ms: (number % 3 == 0).then_some(random.next() as i64),
+        size: (number % 5 == 0).then_some(random.below(1 << 20)),
+    }
 }
 
 fn path(random: &mut Random) -> FilePath {

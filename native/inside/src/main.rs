@@ -9,6 +9,7 @@ mod agent;
 mod args;
 mod bounds;
 mod course;
+mod datagrams;
 mod door;
 mod explain;
 mod fault;

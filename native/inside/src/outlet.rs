@@ -19,7 +19,7 @@ use rustix::net::{
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::handover::descriptors_of;
-use crate::routes;
+use crate::{datagrams, routes};
 
 const STAGE: &str = "egress";
 
@@ -31,12 +31,14 @@ const AT_ONCE: usize = 64;
 const BACKLOG: i32 = 4096;
 
 const MORE: u8 = b'm';
+const DATAGRAMS: u8 = b'd';
 const LAST: u8 = b'l';
 
 /// The end inside.
 pub struct Outlet {
     socket: OwnedFd,
     ports: Vec<u16>,
+    datagram_ports: Vec<u16>,
     addresses: Vec<IpRange>,
 }
 
@@ -60,6 +62,7 @@ pub fn pair(egress: &Egress) -> Outcome<(Outlet, Intake)> {
     let outlet = Outlet {
         socket: ours,
         ports,
+        datagram_ports: egress.udp_ports.clone(),
         addresses: egress.addresses.clone(),
     };
     Ok((outlet, Intake { socket: theirs }))
@@ -72,17 +75,33 @@ impl Outlet {
         let resolver = resolver().step(STAGE, || {
             format!("take {RESOLVER}:{RESOLVER_PORT} for the resolver")
         })?;
-        for ports in self.ports.chunks(AT_ONCE) {
-            let listening = ports.iter().map(|port| {
-                let made = listening(*port);
+        let made = self.hand_over_all(MORE, &self.ports, listening)?
+            && self.hand_over_all(DATAGRAMS, &self.datagram_ports, datagrams::taking)?;
+        if !made {
+            return Ok(());
+        }
+        datagrams::let_nobody_share(&resolver).step(STAGE, || "keep the resolver's port".into())?;
+        self.hand_over(LAST, &[resolver]).map(drop)
+    }
+
+    /// False: the relay is gone.
+    fn hand_over_all(
+        &self,
+        word: u8,
+        ports: &[u16],
+        make: impl Fn(u16) -> Result<OwnedFd>,
+    ) -> Outcome<bool> {
+        for ports in ports.chunks(AT_ONCE) {
+            let made = ports.iter().map(|port| {
+                let made = make(*port);
                 made.step(STAGE, || format!("listen on port {port}"))
             });
-            let listening = listening.collect::<Outcome<Vec<OwnedFd>>>()?;
-            if !self.hand_over(MORE, &listening)? || !self.is_taken()? {
-                return Ok(());
+            let made = made.collect::<Outcome<Vec<OwnedFd>>>()?;
+            if !self.hand_over(word, &made)? || !self.is_taken()? {
+                return Ok(false);
             }
         }
-        self.hand_over(LAST, &[resolver]).map(drop)
+        Ok(true)
     }
 
     fn hand_over(&self, word: u8, sockets: &[OwnedFd]) -> Outcome<bool> {
@@ -118,17 +137,28 @@ impl Intake {
 
     /// Waits for all of them.
     pub fn take(self) -> Outcome<Sockets> {
-        let mut tcp = Vec::new();
+        let (mut tcp, mut datagrams) = (Vec::new(), Vec::new());
         loop {
             let (word, mut sockets) = self.packet().step(STAGE, || "take sockets".into())?;
             match (word, sockets.pop()) {
-                (MORE, Some(last)) => {
-                    tcp.extend(sockets);
-                    tcp.push(last);
+                (MORE | DATAGRAMS, Some(last)) => {
+                    let kind = if word == MORE {
+                        &mut tcp
+                    } else {
+                        &mut datagrams
+                    };
+                    kind.extend(sockets);
+                    kind.push(last);
                     let taken = rustix::io::write(&self.socket, &[MORE]);
                     taken.step(STAGE, || "take sockets".into())?;
                 }
-                (LAST, Some(udp)) => return Ok(Sockets { tcp, udp }),
+                (LAST, Some(udp)) => {
+                    return Ok(Sockets {
+                        tcp,
+                        datagrams,
+                        udp,
+                    })
+                }
                 // It has failed, and tells why itself.
                 _ => return Err(Fault::call(STAGE, "take sockets", Errno::PROTO)),
             }
@@ -150,6 +180,8 @@ impl Intake {
 fn resolver() -> Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)?;
+    // Beside a rule for datagrams on the same port of every address; see `datagrams::let_nobody_share`.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &SocketAddrV4::new(RESOLVER, RESOLVER_PORT))?;
     Ok(socket)
 }

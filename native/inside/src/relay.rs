@@ -155,7 +155,7 @@ fn prepare(egress: &Egress, intake: Intake, line: &OwnedFd) -> Outcome<glovebox_
     let limits = link
         .wait_for_welcome()
         .map_err(|error| no_link(egress, &error))?;
-    let descriptors = limit(&limits, sockets.tcp.len())?;
+    let descriptors = limit(&limits, sockets.count())?;
     let life =
         rustix::io::fcntl_dupfd_cloexec(line, 3).step(STAGE, || "copy a descriptor".into())?;
     let charge = Charge {

@@ -14,8 +14,17 @@ use crate::poller::{EventFlags, Poller, Token};
 /// What the sandbox's network namespace has for its programs.
 pub struct Sockets {
     pub tcp: Vec<OwnedFd>,
+    /// One for each port on which datagrams are taken, on every address; the kernel tells to which they came.
+    pub datagrams: Vec<OwnedFd>,
     /// At the resolver's address.
     pub udp: OwnedFd,
+}
+
+impl Sockets {
+    /// As many descriptors.
+    pub fn count(&self) -> usize {
+        self.tcp.len() + self.datagrams.len()
+    }
 }
 
 /// Connections that are taken of one socket before it is another's turn, and sockets at a time.

@@ -42,10 +42,8 @@ enum Stage {
         again: Instant,
         until: Instant,
     },
-    /// Not before the host has been told of it, up to here on the link.
     Connected {
         other: Sock,
-        told: u64,
     },
 }
 
@@ -68,7 +66,8 @@ impl Flow {
             id,
             program,
             stage: Stage::Asked,
-            look: None,
+            // Not when the host asks for it: most programs speak at once, and what they say is then there when it decides.
+            look: Some(Look::default()),
             up: Pump::default(),
             down: Pump::default(),
             is_handed: false,
@@ -83,7 +82,7 @@ impl Flow {
 
     pub fn note_other(&mut self, flags: EventFlags) {
         match &mut self.stage {
-            Stage::Connected { other, .. } => other.note(flags),
+            Stage::Connected { other } => other.note(flags),
             Stage::Dialing(dial) => {
                 if let Some(sock) = dial.sock() {
                     sock.note(flags);
@@ -101,11 +100,15 @@ impl Flow {
                 port,
                 look,
             } if matches!(self.stage, Stage::Asked) => {
-                self.look = look.then(Look::default);
+                if !look {
+                    self.look = None;
+                }
                 let patience = Duration::from_millis(common.limits.connect_ms);
                 self.stage = Stage::Dialing(Dial::new(self.id, addresses, port, patience));
             }
-            Order::Pass if self.look.is_some() => self.look = None,
+            Order::Pass if self.look.is_some() && !matches!(self.stage, Stage::Asked) => {
+                self.look = None;
+            }
             Order::Hand if self.has_kept_all() => {
                 self.look = None;
                 self.is_handed = true;
@@ -156,8 +159,8 @@ impl Flow {
                 Dialed::NotYet => {}
                 Dialed::Connected(other, address) => {
                     let connected = FromRelay::Connected { address };
-                    let told = common.link.tell(self.id, &connected);
-                    self.begin(other, told, common.now);
+                    common.link.tell_late(self.id, &connected, common.now);
+                    self.begin(other, common.now);
                 }
                 Dialed::Failed(errno) => {
                     let errno = errno.raw_os_error();
@@ -168,7 +171,7 @@ impl Flow {
             Stage::Carrying { again, until } => {
                 if common.now >= *again {
                     match carry(self.id, common) {
-                        Ok(other) => self.begin(other, 0, common.now),
+                        Ok(other) => self.begin(other, common.now),
                         Err(Errno::AGAIN) if common.now < *until => {
                             *again = common.now + CARRY_AGAIN;
                         }
@@ -179,7 +182,6 @@ impl Flow {
             Stage::Connected { .. } => {}
         }
         match &self.stage {
-            Stage::Connected { told, .. } if !common.link.has_said(*told) => Ok(Next::Link),
             Stage::Connected { .. } => self.carry_bytes(common),
             // Whoever has gone by now wants nothing any more.
             _ if self.program.hung_up => Ok(Next::Close(Reason::Reset)),
@@ -187,13 +189,13 @@ impl Flow {
         }
     }
 
-    fn begin(&mut self, other: Sock, told: u64, now: Instant) {
+    fn begin(&mut self, other: Sock, now: Instant) {
         self.moved = now;
-        self.stage = Stage::Connected { other, told };
+        self.stage = Stage::Connected { other };
     }
 
     fn carry_bytes(&mut self, common: &mut Common) -> Result<Next> {
-        let Stage::Connected { other, .. } = &mut self.stage else {
+        let Stage::Connected { other } = &mut self.stage else {
             return Ok(Next::Event);
         };
         let before = self.up.moved + self.down.moved;
@@ -263,7 +265,7 @@ impl Flow {
             reason,
         };
         if matches!(reason, Reason::End | Reason::Handed) {
-            if let Stage::Connected { other, .. } = self.stage {
+            if let Stage::Connected { other } = self.stage {
                 other.close_in_peace();
             }
             self.program.close_in_peace();
@@ -273,7 +275,7 @@ impl Flow {
 }
 
 /// A connection to the host's socket, on which the bytes will be this one's.
-fn carry(id: FlowId, common: &Common) -> Result<Sock> {
+pub fn carry(id: FlowId, common: &Common) -> Result<Sock> {
     let socket: OwnedFd = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,

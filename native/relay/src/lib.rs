@@ -9,17 +9,20 @@
 //! One thread, one epoll, edge-triggered: each socket remembers what it can do until the kernel says "not now".
 
 mod budget;
+mod datagrams;
 mod dial;
 mod door;
 mod flow;
 mod link;
 mod look;
+mod packet;
 mod pipes;
 mod poller;
 mod pump;
 mod queries;
 mod relay;
 mod sock;
+mod stream;
 mod timers;
 mod turns;
 

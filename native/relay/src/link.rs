@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glovebox_wire::egress::{FlowId, FromRelay, Hello, Limits, ToRelay, MAX_LINE};
 use glovebox_wire::WireError;
@@ -15,6 +15,9 @@ use rustix::net::{
 
 /// Past this programs wait until the host has read.
 const CONGESTED: usize = 256 << 10;
+
+/// Much longer than a connection waits for its first byte, where the other end is near.
+const LATE: Duration = Duration::from_millis(10);
 
 /// The host was there before the sandbox began; it answers at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,8 +48,9 @@ pub struct Link {
     unread: Vec<u8>,
     heard: usize,
     unsaid: Vec<u8>,
-    /// Bytes since the beginning.
-    said: u64,
+    /// What is said with the next line, or then.
+    late: Vec<u8>,
+    late_at: Option<Instant>,
 }
 
 impl Link {
@@ -69,7 +73,8 @@ impl Link {
             unread: Vec::new(),
             heard: 0,
             unsaid: Vec::new(),
-            said: 0,
+            late: Vec::new(),
+            late_at: None,
         })
     }
 
@@ -136,22 +141,36 @@ impl Link {
         }
     }
 
-    /// Returns where on the link the line ends: [`Link::has_said`] tells when the host has it.
-    pub fn tell(&mut self, id: FlowId, line: &FromRelay<'_>) -> u64 {
+    pub fn tell(&mut self, id: FlowId, line: &FromRelay<'_>) {
+        self.say_what_is_late();
         self.unsaid.extend_from_slice(&line.to_line(id));
-        self.said + self.unsaid.len() as u64
     }
 
-    pub fn has_said(&self, place: u64) -> bool {
-        self.said >= place
+    /// What the host needs to know, and need not wake up for while a program waits: with the next line, or in a moment.
+    pub fn tell_late(&mut self, id: FlowId, line: &FromRelay<'_>, now: Instant) {
+        self.late.extend_from_slice(&line.to_line(id));
+        self.late_at.get_or_insert(now + LATE);
+    }
+
+    /// When [`Link::flush`] has something new to do.
+    pub fn next(&self) -> Option<Instant> {
+        self.late_at
+    }
+
+    fn say_what_is_late(&mut self) {
+        self.unsaid.append(&mut self.late);
+        self.late_at = None;
     }
 
     pub fn is_congested(&self) -> bool {
-        self.unsaid.len() > CONGESTED
+        self.unsaid.len() + self.late.len() > CONGESTED
     }
 
-    /// True: everything is said.
-    pub fn flush(&mut self) -> Result<bool, LinkError> {
+    /// True: everything is said that is due.
+    pub fn flush(&mut self, now: Instant) -> Result<bool, LinkError> {
+        if self.late_at.is_some_and(|at| at <= now) {
+            self.say_what_is_late();
+        }
         let mut sent = 0;
         while sent < self.unsaid.len() {
             match retry_on_intr(|| write(&self.fd, &self.unsaid[sent..])) {
@@ -162,7 +181,6 @@ impl Link {
             }
         }
         self.unsaid.drain(..sent);
-        self.said += sent as u64;
         Ok(self.unsaid.is_empty())
     }
 }

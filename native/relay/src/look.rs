@@ -56,7 +56,10 @@ impl Look {
         let ended = program.ended;
         let length = match retry_on_intr(|| recv(&*program, &mut bytes, flags)) {
             Ok((length, _)) => length,
-            Err(Errno::AGAIN) => 0,
+            Err(Errno::AGAIN) => {
+                program.readable = ended;
+                0
+            }
             Err(errno) => return Err(errno),
         };
         let is_all = ended && length < MAX_FIRST;

@@ -17,6 +17,8 @@ pub enum Token {
     /// Programs connect.
     Door,
     Queries,
+    /// Programs have sent to one of these sockets.
+    Datagrams(u64),
     /// The program's end of a connection, and the other one.
     Program(u64),
     Other(u64),
@@ -29,6 +31,7 @@ impl Token {
             Token::Life => 1,
             Token::Door => 2,
             Token::Queries => 3,
+            Token::Datagrams(index) => index << 3 | 6,
             Token::Program(id) => id << 3 | 4,
             Token::Other(id) => id << 3 | 5,
         }
@@ -42,6 +45,7 @@ impl Token {
             (3, 0) => Token::Queries,
             (4, id) => Token::Program(id),
             (5, id) => Token::Other(id),
+            (6, index) => Token::Datagrams(index),
             _ => return None,
         })
     }
@@ -114,6 +118,8 @@ mod tests {
             Token::Life,
             Token::Door,
             Token::Queries,
+            Token::Datagrams(0),
+            Token::Datagrams(1023),
             Token::Program(1),
             Token::Other(1 << 53),
         ] {

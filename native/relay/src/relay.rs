@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::SocketAddrUnix;
 
 use crate::budget::Budget;
+use crate::datagrams::{self, Datagrams};
 use crate::door::{Door, Sockets};
 use crate::flow::{Flow, Next};
 use crate::link::{Link, LinkError};
@@ -19,8 +20,8 @@ use crate::sock::Sock;
 use crate::timers::Timers;
 use crate::turns::Turns;
 
-/// Two sockets and, where both readers are slow, two pipes.
-const DESCRIPTORS_OF_A_FLOW: u64 = 6;
+/// Two sockets and, where both readers are slow, two pipes; beside each connection a conversation by datagrams.
+const DESCRIPTORS_OF_A_FLOW: u64 = 7;
 /// Standard streams, epolls, link, life line, resolver, pipes that are spare, an attempt to connect that follows another.
 const DESCRIPTORS_OF_OURS: u64 = 64;
 
@@ -70,6 +71,7 @@ pub struct Relay {
     common: Common,
     door: Door,
     queries: Queries,
+    datagrams: Datagrams,
     flows: BTreeMap<FlowId, Flow>,
     next_id: FlowId,
     timers: Timers,
@@ -92,7 +94,7 @@ impl Relay {
             sockets,
             life,
         } = charge;
-        let ours = descriptors_for(0, sockets.tcp.len());
+        let ours = descriptors_for(0, sockets.count());
         let affordable = descriptors.saturating_sub(ours) / DESCRIPTORS_OF_A_FLOW;
         limits.connections = u32::try_from(affordable)
             .unwrap_or(u32::MAX)
@@ -102,6 +104,7 @@ impl Relay {
         poller.add_socket(&link, Token::Link)?;
         poller.add(&sockets.udp, Token::Queries, EventFlags::IN)?;
         poller.add(&life, Token::Life, EventFlags::RDHUP | EventFlags::ET)?;
+        let datagrams = Datagrams::new(sockets.datagrams, limits.connections, &poller)?;
         Ok(Relay {
             common: Common {
                 now,
@@ -114,6 +117,7 @@ impl Relay {
             },
             door: Door::new(sockets.tcp)?,
             queries: Queries::new(sockets.udp),
+            datagrams,
             flows: BTreeMap::new(),
             next_id: 1,
             timers: Timers::default(),
@@ -153,7 +157,12 @@ impl Relay {
                     let Common { link, now, .. } = &mut self.common;
                     self.queries.take(link, &mut self.next_id, *now);
                 }
+                Token::Datagrams(index) => {
+                    self.datagrams
+                        .take(index, &mut self.next_id, &mut self.common);
+                }
                 Token::Program(id) => self.go_on(id, |flow| flow.note_program(flags)),
+                Token::Other(id) if self.datagrams.has(id) => self.carry_datagrams(id, flags),
                 Token::Other(id) => self.go_on(id, |flow| flow.note_other(flags)),
             }
         }
@@ -161,14 +170,14 @@ impl Relay {
         for id in self.timers.due(self.common.now) {
             self.go_on(id, |_| {});
         }
-        if self.common.link.flush()? {
+        if self.common.link.flush(self.common.now)? {
             // Before anything else is said, and each once.
             for _ in 0..self.unheard.len() {
                 if let Some(id) = self.unheard.next() {
                     self.go_on(id, |_| {});
                 }
             }
-            self.common.link.flush()?;
+            self.common.link.flush(self.common.now)?;
         }
         self.is_still_needed()
     }
@@ -186,7 +195,14 @@ impl Relay {
             return Some(Duration::ZERO);
         }
         let refill = (!self.throttled.is_empty()).then(|| self.common.now + REFILL);
-        let moments = [self.timers.next(), refill, self.until, self.door.until];
+        let late = self.common.link.next();
+        let moments = [
+            self.timers.next(),
+            refill,
+            late,
+            self.until,
+            self.door.until,
+        ];
         let first = moments.into_iter().flatten().min()?;
         Some(first.saturating_duration_since(Instant::now()))
     }
@@ -194,6 +210,9 @@ impl Relay {
     fn hear(&mut self) -> Result<(), LinkError> {
         while let Some((id, order)) = self.common.link.hear()? {
             match order {
+                order if self.datagrams.has(id) => {
+                    self.datagrams.obey(id, order, &mut self.common);
+                }
                 Order::Refuse => self.close(id, Reason::Refused),
                 Order::Answer(bytes) => self.queries.answer(id, &bytes, self.common.now),
                 order => {
@@ -244,6 +263,12 @@ impl Relay {
         Ok(())
     }
 
+    fn carry_datagrams(&mut self, id: FlowId, flags: EventFlags) {
+        if self.datagrams.go_on(id, flags, &mut self.common) == datagrams::Next::Again {
+            self.again.add(id);
+        }
+    }
+
     fn go_on(&mut self, id: FlowId, note: impl FnOnce(&mut Flow)) {
         if let Some(flow) = self.flows.get_mut(&id) {
             note(flow);
@@ -284,8 +309,12 @@ impl Relay {
     /// As many as wait now; who waits again afterwards comes next time.
     fn serve_those_who_wait(&mut self) {
         for _ in 0..self.again.len() {
-            if let Some(id) = self.again.next() {
-                self.go_on(id, |_| {});
+            match self.again.next() {
+                Some(id) if self.datagrams.has(id) => {
+                    self.carry_datagrams(id, EventFlags::empty());
+                }
+                Some(id) => self.go_on(id, |_| {}),
+                None => break,
             }
         }
         if self.throttled.is_empty() {
@@ -306,6 +335,8 @@ impl Relay {
         if self.until.is_none() {
             self.until = Some(self.common.now + LAST_BYTES);
             self.door.close(&self.common.poller)?;
+            self.datagrams
+                .begin_to_end(&mut self.next_id, &mut self.common);
         }
         Ok(())
     }
@@ -325,8 +356,8 @@ impl Relay {
         for (id, reason) in done {
             self.close(id, reason);
         }
-        let is_said = self.common.link.flush()?;
-        let is_done = self.flows.is_empty() && is_said;
+        let is_said = self.common.link.flush(self.common.now)?;
+        let is_done = self.flows.is_empty() && self.datagrams.is_done() && is_said;
         Ok(!is_over && !is_done)
     }
 }

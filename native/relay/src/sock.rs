@@ -65,7 +65,7 @@ pub fn reset_at_the_end(socket: impl AsFd) -> Result<()> {
 }
 
 /// Of a socket for both versions of the protocol a version 4 address has a longer spelling.
-fn plain(address: IpAddr) -> IpAddr {
+pub fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
             Some(mapped) => IpAddr::V4(mapped),

@@ -33,10 +33,11 @@ const BYTES: &[c_long] = &[SYS_read, SYS_write, SYS_writev, SYS_splice, SYS_pipe
 const LOOP: &[c_long] = &[SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2];
 
 /// Accept what programs open, connect where the host says, ask both how it went. No `bind` and no `listen`: nobody
-/// outside connects to it.
+/// outside connects to it. Messages for datagrams inside, which have two addresses; the one to whom descriptors could be
+/// passed by them is the host.
 const SOCKETS: &[c_long] = &[
     SYS_accept4, SYS_connect, SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
-    SYS_recvfrom, SYS_sendto,
+    SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg,
 ];
 
 /// malloc, and the locks of a program with one thread.
@@ -85,7 +86,7 @@ mod tests {
         for refused in [
             SYS_openat, SYS_openat2, SYS_execve, SYS_execveat, SYS_clone, SYS_clone3, SYS_kill, SYS_tkill, SYS_tgkill,
             SYS_pidfd_send_signal, SYS_pidfd_open, SYS_pidfd_getfd, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev,
-            SYS_bind, SYS_listen, SYS_sendmsg, SYS_recvmsg, SYS_unlinkat, SYS_renameat2, SYS_mkdirat, SYS_mount, SYS_unshare, SYS_setns,
+            SYS_bind, SYS_listen, SYS_unlinkat, SYS_renameat2, SYS_mkdirat, SYS_mount, SYS_unshare, SYS_setns,
             SYS_bpf, SYS_keyctl, SYS_seccomp, SYS_prctl, SYS_setuid, SYS_io_uring_setup, SYS_prlimit64, SYS_memfd_create,
             SYS_ioctl,
         ] {

@@ -197,10 +197,17 @@ impl<S: Sink> Supervisor<S> {
                 self.record_address(call, ActivityKind::Bind, call.args[1], call.args[2] as i32)
             }
             libc::SYS_sendto => {
-                self.record_address(call, ActivityKind::Send, call.args[4], call.args[5] as i32)
+                let kind = sends::kind(call.args[3]);
+                self.record_address(call, kind, call.args[4], call.args[5] as i32)
             }
-            libc::SYS_sendmsg => self.record_messages(call, 1, sends::MSGHDR),
-            libc::SYS_sendmmsg => self.record_messages(call, call.args[2] as u32, sends::MMSGHDR),
+            libc::SYS_sendmsg => {
+                let kind = sends::kind(call.args[2]);
+                self.record_messages(call, kind, 1, sends::MSGHDR)
+            }
+            libc::SYS_sendmmsg => {
+                let kind = sends::kind(call.args[3]);
+                self.record_messages(call, kind, call.args[2] as u32, sends::MMSGHDR)
+            }
             libc::SYS_execve => self.execute(call, libc::AT_FDCWD, call.args[0], 0),
             libc::SYS_execveat => {
                 self.execute(call, call.args[0] as i32, call.args[1], call.args[4] as i32)

@@ -50,6 +50,7 @@ pub enum FromRelay<'a> {
     Failed { errno: i32 },
     Closed(Closed),
     Query(&'a [u8]),
+    Datagrams { address: IpAddr, port: u16 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,10 @@ impl FromRelay<'_> {
         let (key, value) = match self {
             FromRelay::Opened { address, port } => (
                 "opened",
+                json!({ "address": address.to_string(), "port": port }),
+            ),
+            FromRelay::Datagrams { address, port } => (
+                "datagrams",
                 json!({ "address": address.to_string(), "port": port }),
             ),
             FromRelay::First { bytes, end } => (

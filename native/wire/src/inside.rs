@@ -32,6 +32,10 @@ pub enum Call {
     FilesRemove,
     FilesTarOut,
     FilesTarIn,
+    FilesChange,
+    FilesRename,
+    FilesMakeLink,
+    FilesUpdate,
     PortsConnect,
     EgressAccept,
     StatsRead,
@@ -60,6 +64,10 @@ impl Call {
             "/glovebox.inside.v1.Files/Remove" => Call::FilesRemove,
             "/glovebox.inside.v1.Files/TarOut" => Call::FilesTarOut,
             "/glovebox.inside.v1.Files/TarIn" => Call::FilesTarIn,
+            "/glovebox.inside.v1.Files/Change" => Call::FilesChange,
+            "/glovebox.inside.v1.Files/Rename" => Call::FilesRename,
+            "/glovebox.inside.v1.Files/MakeLink" => Call::FilesMakeLink,
+            "/glovebox.inside.v1.Files/Update" => Call::FilesUpdate,
             "/glovebox.inside.v1.Ports/Connect" => Call::PortsConnect,
             "/glovebox.inside.v1.Egress/Accept" => Call::EgressAccept,
             "/glovebox.inside.v1.Stats/Read" => Call::StatsRead,
@@ -808,6 +816,240 @@ impl Message for TarResult {
         match number {
             1 => self.entries = reader.u64(layout)?,
             2 => self.bytes = reader.u64(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileChange {
+    pub mode: Option<u32>,
+    pub modified_ms: Option<i64>,
+    pub size: Option<u64>,
+}
+
+impl Message for FileChange {
+    fn encode(&self, out: &mut BytesMut) {
+        if let Some(value) = &self.mode {
+            message::put_number(1, u64::from(*value), out);
+        }
+        if let Some(value) = &self.modified_ms {
+            message::put_number(2, *value as u64, out);
+        }
+        if let Some(value) = &self.size {
+            message::put_number(3, *value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.mode = Some(reader.u32(layout)?),
+            2 => self.modified_ms = Some(reader.i64(layout)?),
+            3 => self.size = Some(reader.u64(layout)?),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeRequest {
+    pub file: Option<FilePath>,
+    pub change: Option<FileChange>,
+}
+
+impl Message for ChangeRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        if let Some(value) = &self.file {
+            message::put_message(1, value, out);
+        }
+        if let Some(value) = &self.change {
+            message::put_message(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.file = Some(reader.message(layout)?),
+            2 => self.change = Some(reader.message(layout)?),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RenameRequest {
+    pub from: Option<FilePath>,
+    pub to: Option<FilePath>,
+    pub keep: bool,
+}
+
+impl Message for RenameRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        if let Some(value) = &self.from {
+            message::put_message(1, value, out);
+        }
+        if let Some(value) = &self.to {
+            message::put_message(2, value, out);
+        }
+        if self.keep {
+            let value = &self.keep;
+            message::put_number(3, u64::from(*value), out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.from = Some(reader.message(layout)?),
+            2 => self.to = Some(reader.message(layout)?),
+            3 => self.keep = reader.bool(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MakeLinkRequest {
+    pub file: Option<FilePath>,
+    pub link: bytes::Bytes,
+}
+
+impl Message for MakeLinkRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        if let Some(value) = &self.file {
+            message::put_message(1, value, out);
+        }
+        if !self.link.is_empty() {
+            let value = &self.link;
+            message::put_bytes(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.file = Some(reader.message(layout)?),
+            2 => self.link = reader.bytes(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateInput {
+    pub input: Option<UpdateInputCase>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum UpdateInputCase {
+    Start(UpdateStart),
+    Data(UpdateData),
+    Change(FileChange),
+}
+
+impl Message for UpdateInput {
+    fn encode(&self, out: &mut BytesMut) {
+        match &self.input {
+            None => {}
+            Some(UpdateInputCase::Start(value)) => {
+                message::put_message(1, value, out);
+            }
+            Some(UpdateInputCase::Data(value)) => {
+                message::put_message(2, value, out);
+            }
+            Some(UpdateInputCase::Change(value)) => {
+                message::put_message(3, value, out);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.input = Some(UpdateInputCase::Start(reader.message(layout)?)),
+            2 => self.input = Some(UpdateInputCase::Data(reader.message(layout)?)),
+            3 => self.input = Some(UpdateInputCase::Change(reader.message(layout)?)),
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateStart {
+    pub file: Option<FilePath>,
+    pub mode: u32,
+    pub create: bool,
+    pub create_only: bool,
+    pub truncate: bool,
+    pub append: bool,
+}
+
+impl Message for UpdateStart {
+    fn encode(&self, out: &mut BytesMut) {
+        if let Some(value) = &self.file {
+            message::put_message(1, value, out);
+        }
+        if self.mode != 0 {
+            let value = &self.mode;
+            message::put_number(2, u64::from(*value), out);
+        }
+        if self.create {
+            let value = &self.create;
+            message::put_number(3, u64::from(*value), out);
+        }
+        if self.create_only {
+            let value = &self.create_only;
+            message::put_number(4, u64::from(*value), out);
+        }
+        if self.truncate {
+            let value = &self.truncate;
+            message::put_number(5, u64::from(*value), out);
+        }
+        if self.append {
+            let value = &self.append;
+            message::put_number(6, u64::from(*value), out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.file = Some(reader.message(layout)?),
+            2 => self.mode = reader.u32(layout)?,
+            3 => self.create = reader.bool(layout)?,
+            4 => self.create_only = reader.bool(layout)?,
+            5 => self.truncate = reader.bool(layout)?,
+            6 => self.append = reader.bool(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateData {
+    pub offset: u64,
+    pub data: bytes::Bytes,
+}
+
+impl Message for UpdateData {
+    fn encode(&self, out: &mut BytesMut) {
+        if self.offset != 0 {
+            let value = &self.offset;
+            message::put_number(1, *value, out);
+        }
+        if !self.data.is_empty() {
+            let value = &self.data;
+            message::put_bytes(2, value, out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.offset = reader.u64(layout)?,
+            2 => self.data = reader.bytes(layout)?,
             _ => reader.skip(layout)?,
         }
         Ok(())

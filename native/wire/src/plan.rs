@@ -46,6 +46,8 @@ pub struct Egress {
     pub socket: String,
     /// On which programs may connect to somebody outside. 53 and the proxy's are further ones.
     pub tcp_ports: Vec<u16>,
+    /// On which they may send datagrams to somebody outside.
+    pub udp_ports: Vec<u16>,
     /// What else than the synthetic addresses is local inside, for rules that name addresses.
     pub addresses: Vec<IpRange>,
 }
@@ -307,14 +309,23 @@ impl Egress {
         let egress = Egress {
             socket: socket_field(&mut fields)?,
             tcp_ports: fields.list("tcpPorts", port)?,
+            udp_ports: fields.list("udpPorts", port)?,
             addresses: fields.list("addresses", range)?,
         };
-        let count = egress.tcp_ports.len();
-        let ascending = egress.tcp_ports.windows(2).all(|pair| pair[0] < pair[1]);
-        if count == 0 || count > MAX_PORTS || !ascending {
+        for (key, ports) in [
+            ("tcpPorts", &egress.tcp_ports),
+            ("udpPorts", &egress.udp_ports),
+        ] {
+            let ascending = ports.windows(2).all(|pair| pair[0] < pair[1]);
+            if ports.len() > MAX_PORTS || !ascending {
+                let expected = "1024 ports at most, ascending and different";
+                return wrong(&fields.path_of(key), expected);
+            }
+        }
+        if egress.tcp_ports.is_empty() && egress.udp_ports.is_empty() {
             return wrong(
                 &fields.path_of("tcpPorts"),
-                "1 to 1024 ports, ascending and different",
+                "a port at least, here or in udpPorts",
             );
         }
         if egress.addresses.len() > MAX_ADDRESSES {

@@ -73,6 +73,13 @@ fn every_line_of_the_relay_is_written_as_the_fixture_has_it() {
         ),
         (2, FromRelay::Failed { errno: 111 }),
         (3, FromRelay::Query(query)),
+        (
+            9,
+            FromRelay::Datagrams {
+                address: address("198.18.0.9"),
+                port: 123,
+            },
+        ),
         (1, closed(517, 1 << 53, Reason::End)),
         (4, closed(0, 0, Reason::Reset)),
         (5, closed(0, 0, Reason::Idle)),

@@ -48,6 +48,7 @@ fn a_full_plan_is_read_key_by_key() {
     let egress = Egress {
         socket: "/run/user/1000/glovebox/files-3f2a/egress".into(),
         tcp_ports: vec![22, 443, 5432],
+        udp_ports: vec![123],
         addresses: vec![range("10.0.0.5/32"), range("fd00::/8")],
     };
     assert_eq!(plan.egress, Some(egress));
@@ -147,14 +148,21 @@ fn impossible_values_are_refused() {
 fn an_egress_that_cannot_be_made_is_refused() {
     let egress = |key: &str, value: Value| refusal(|plan| plan["egress"][key] = value.clone());
     assert!(egress("socket", json!(format!("/{}", "s".repeat(107)))).contains("107 bytes"));
-    for ports in [json!([]), json!([443, 443]), json!([443, 80])] {
-        assert!(egress("tcpPorts", ports).starts_with("egress.tcpPorts: must be 1 to 1024"));
-    }
     let many: Vec<u16> = (1..=1025).collect();
-    assert!(egress("tcpPorts", json!(many)).contains("1 to 1024 ports"));
-    for port in [json!(0), json!(65_536), json!(-1), json!("443"), json!(1.5)] {
-        assert!(egress("tcpPorts", json!([port])).starts_with("egress.tcpPorts[0]"));
+    for key in ["tcpPorts", "udpPorts"] {
+        for ports in [json!([443, 443]), json!([443, 80]), json!(many)] {
+            let refused = egress(key, ports);
+            assert!(refused.starts_with(&format!("egress.{key}: must be 1024 ports at most")));
+        }
+        for port in [json!(0), json!(65_536), json!(-1), json!("443"), json!(1.5)] {
+            assert!(egress(key, json!([port])).starts_with(&format!("egress.{key}[0]")));
+        }
     }
+    let none = refusal(|plan| {
+        plan["egress"]["tcpPorts"] = json!([]);
+        plan["egress"]["udpPorts"] = json!([]);
+    });
+    assert!(none.contains("a port at least"), "{none}");
     for range in [
         "10.0.0.5",
         "10.0.0.5/8",
@@ -169,8 +177,8 @@ fn an_egress_that_cannot_be_made_is_refused() {
         );
     }
     assert_eq!(
-        egress("udpPorts", json!([53])),
-        "egress.udpPorts: unknown key"
+        egress("sctpPorts", json!([53])),
+        "egress.sctpPorts: unknown key"
     );
 }
 

@@ -23,10 +23,9 @@ export interface Placed {
  * only partly kept is worse than none.
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
-export function policyOf(merged: Merged, verb: { readonly hasOneSandbox?: boolean } = {}): Policy {
+export function policyOf(merged: Merged): Policy {
   const { sandbox, env, defaultLimits, vmm, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
-  if (verb.hasOneSandbox === true) refuseSeveralSandboxes(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
     driver: sandbox.driver ?? defaultPolicy.driver,
@@ -106,7 +105,7 @@ export function placedOf({ sandbox, origins }: Merged, policy: Policy): Placed {
       )
     }
     const limits = { ...policy.limits, ...limitsOf(own.limits ?? {}) }
-    return [tool, { ...policy, driver: own.driver ?? policy.driver, limits }]
+    return [tool, apartPolicy({ ...policy, driver: own.driver ?? policy.driver, limits })]
   })
   const placement = {
     lifetime: sandbox.lifetime ?? 'shared',
@@ -114,6 +113,11 @@ export function placedOf({ sandbox, origins }: Merged, policy: Policy): Placed {
     idleMs: sandbox.limits?.idle,
   }
   return { placement, each: Object.fromEntries(each) }
+}
+
+/** Of a sandbox for one call: a port of this machine can be published once, by the sandbox that stays. */
+export function apartPolicy(policy: Policy): Policy {
+  return { ...policy, network: { ...policy.network, publish: [] } }
 }
 
 function limitsOf(limits: LimitsConfig): PolicyLimits {
@@ -131,23 +135,6 @@ function limitsOf(limits: LimitsConfig): PolicyLimits {
 
 function workspaceOf({ workspace }: SandboxConfig): Workspace | null {
   return workspace === undefined ? null : { mode: 'copy', ...workspace }
-}
-
-/** What takes more than the one sandbox that `run` has: the daemon places them. */
-function refuseSeveralSandboxes({ tools, lifetime }: SandboxConfig, origins: Origins): void {
-  const [tool] = Object.keys(tools?.each ?? {})
-  const fix = 'start it by glovebox launch, or use it by glovebox call'
-  if (tool !== undefined) {
-    throw missing(['tools', 'each', tool], origins, 'tools have no sandboxes of their own under this verb', fix)
-  }
-  if (lifetime === 'call') {
-    throw missing(
-      ['lifetime'],
-      origins,
-      'there is no sandbox for each call under this verb',
-      `${fix}, or write "session"`,
-    )
-  }
 }
 
 function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {

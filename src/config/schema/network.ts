@@ -40,12 +40,12 @@ const limitsShape = table<NetworkLimitsConfig>({
 export const networkShape: Shape<NetworkConfig> = table<NetworkConfig>({
   allow: field(
     list(networkRule('allow', { presets: true })),
-    'Who may be connected to: `NAME`, `NAME:PORT`, `*.NAME`, `ADDRESS:PORT`, `RANGE:PORT`, `preset:NAME`; without a port it is 443.',
+    'Who may be connected to: `NAME`, `NAME:PORT`, `*.NAME`, `ADDRESS:PORT`, `RANGE:PORT`, `preset:NAME`; without a port it is 443. `NAME:PORT/udp` is for datagrams instead of connections.',
     [],
   ),
   deny: field(
     list(networkRule('deny', { presets: true })),
-    'Who may not, whatever `allow` has; without a port it is every port.',
+    'Who may not, whatever `allow` has; without a port it is every port, and without `/udp` or `/tcp` both.',
     [],
   ),
   private: field(

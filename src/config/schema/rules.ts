@@ -2,7 +2,8 @@ import type { Reading } from '../../policy/network/reading.ts'
 import { readPublish } from '../../policy/network/publish.ts'
 import { presets } from '../../policy/network/presets.ts'
 import { readPrivateRange, readResolver } from '../../policy/network/resolver.ts'
-import { readRule, type Side } from '../../policy/network/rule.ts'
+import { readRule } from '../../policy/network/rule.ts'
+import type { Side } from '../../policy/network.ts'
 import { readRules } from '../../policy/network/words.ts'
 import type { JsonSchema, Shape } from './shape.ts'
 import { text } from './values.ts'
@@ -36,7 +37,7 @@ export function networkRule(side: Side, options: { readonly presets: boolean }):
     'a name with an optional port',
     (value) => (options.presets ? readRules(value, side) : readRule(value, side)),
     // What editors offer to put in.
-    { examples: ['api.github.com', '*.example.org:443,8443', '10.0.0.5:5432', ...names] },
+    { examples: ['api.github.com', '*.example.org:443,8443', '10.0.0.5:5432', 'ntp.example.org:123/udp', ...names] },
   )
 }
 

@@ -65,6 +65,7 @@ test('an egress has ascending ports, each once, as the launcher wants them', () 
     socket,
     dials: 'relay' as const,
     tcpPorts: [443, 22, 5432, 443],
+    udpPorts: [123],
     addresses: ['10.0.0.5/32', 'fd00::/8', '10.0.0.5/32'],
   }
   const { egress: made } = toJailPlan(planTo('api.example.org'), { ...options, egress }, false)

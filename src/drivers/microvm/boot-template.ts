@@ -1,9 +1,10 @@
+import { GloveboxError } from '../../errors.ts'
 import type { Inside } from '../../inside/client.ts'
 import { emptyGiven } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
 import { makeInitrd } from './image/initrd.ts'
 import type { MicrovmHost } from './microvm-host.ts'
-import { bootPatience, enterGuest } from './vmm/guest.ts'
+import { bootPatience, enterGuest, hearGuest } from './vmm/guest.ts'
 import { inspectGuestSystem } from './vmm/guest-system.ts'
 import { killOn } from './vmm/kill-on.ts'
 import type { MachineParts } from './vmm/machine.ts'
@@ -72,7 +73,7 @@ async function bootInto(host: MicrovmHost, shape: Shape, directory: string, sign
     await machine.freeze()
     return { level: 'boot', vmm: host.vmm.name, image: host.image.record.digest, shape, system }
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    throw signal.aborted ? signal.reason : ofOwnKernel(error, host)
   } finally {
     unheard()
     await machine.kill()
@@ -81,19 +82,28 @@ async function bootInto(host: MicrovmHost, shape: Shape, directory: string, sign
 
 const trialShape: Shape = { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }
 
-/** Boots a machine until its inside answers, and keeps nothing of it. @throws GloveboxError, or the reason of the abort */
+/** Boots a machine until its inside answers for the first time, and keeps nothing of it. @throws GloveboxError, or the reason of the abort */
 export async function bootAndLeave(host: BootHost, signal: AbortSignal): Promise<void> {
   await using own = stageImage(startStaging(host.places))
   const machine = await host.vmm.boot(machineParts(host, trialShape), own.directory, signal)
   const unheard = killOn(signal, machine)
   try {
-    await leave(await enterGuest(machine, bootPatience))
+    await hearGuest(machine, bootPatience)
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
     unheard()
     await machine.kill()
   }
+}
+
+/** A kernel of the user's own may lack what a guest of ours is reached by; its console has said so, if it has one. */
+function ofOwnKernel(error: unknown, { image }: MicrovmHost): unknown {
+  if (!(error instanceof GloveboxError) || image.record.kernelPackage !== null) return error
+  return new GloveboxError(error.code, `${error.message} (a kernel of your own: ${image.record.kernelVersion})`, {
+    cause: error,
+    fix: 'use a kernel with virtio over MMIO, virtio-blk, virtio-console, erofs, overlay, initrd and the serial console, built in or as modules in /lib/modules',
+  })
 }
 
 /** No connection is under way in a template. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { machineSettings, type MachineSettings } from '../../config/machine-settings.ts'
 import { sha256 } from '../../packages/canonical.ts'
+import type { OwnMachine } from '../../policy/plan.ts'
 import type { VmmName } from '../../policy/policy.ts'
 import { findInside } from '../../system/native.ts'
 import { places } from '../../system/places.ts'
@@ -26,6 +27,8 @@ import { templateStore } from './vmm/template-store.ts'
 export interface AskedHost {
   /** An image that is missing is built where somebody waits for it. */
   readonly mayBuild: boolean
+  /** What a machine is made of instead of our own. */
+  readonly machine?: OwnMachine | undefined
   readonly signal: AbortSignal
   /** By name, for this start. */
   readonly vmm?: VmmName | undefined
@@ -44,7 +47,10 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv, asked: AskedHost):
   if (found === undefined) findQemu(env, architecture)
   const insideSha256 = await memo.of('inside', fileStamp(inside), () => sha256(readFileSync(inside)))
   const images = imageStore(at)
-  const image = await imageForStart(images, env, asked)
+  const image = await imageForStart(images, env, {
+    ...asked,
+    ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
+  })
   const processor = processorName(readCpuinfo())
   const hostKernel = release()
   const { kernel, root } = image.record.files
@@ -102,5 +108,5 @@ async function firecrackerHere(
 }
 
 function tellOfTrial({ name }: Vmm): void {
-  process.stderr.write(`glovebox: trying whether a virtual machine runs here (${name}); once on this host\n`)
+  process.stderr.write(`glovebox: trying whether a virtual machine runs on KVM (${name}); once on this host\n`)
 }

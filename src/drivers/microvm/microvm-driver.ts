@@ -19,7 +19,12 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     // The first machine on a host is booted for seconds.
     tryOut: undefined,
     start: async (plan, options, signal) =>
-      startMicrovm(await findMicrovmHost(env, { mayBuild: true, signal, vmm: plan.vmm }), plan, options, signal),
+      startMicrovm(
+        await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, vmm: plan.vmm, signal }),
+        plan,
+        options,
+        signal,
+      ),
   }
 }
 

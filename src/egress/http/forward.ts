@@ -1,6 +1,6 @@
 import { Agent, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import type { Refusal } from '../record/book.ts'
 import { codeOf } from '../route.ts'
 import type { Target } from '../rules.ts'
@@ -258,8 +258,19 @@ async function answer(from: IncomingMessage, response: ServerResponse, through: 
   from.once('end', () => {
     if (from.rawTrailers.length > 0) response.addTrailers(asTrailers(flat(seen(pairsOf(from.rawTrailers)))))
   })
-  if (through === undefined) await pipeline(from, response)
+  if (through === undefined) await send(from, response)
   else await pipeline(from, through.body(), response)
+}
+
+/** As pipeline() does it, without what that makes for each answer: an AbortController, and an error to end it with. */
+async function send(from: IncomingMessage, response: ServerResponse): Promise<void> {
+  from.pipe(response)
+  try {
+    await Promise.all([finished(from), finished(response)])
+  } catch (error) {
+    from.destroy()
+    throw error
+  }
 }
 
 export function refuse(response: ServerResponse, status: number, why: Refusal): void {

@@ -36,7 +36,7 @@ export function dialedHere(relayed: Incoming, options: DialOptions): Incoming {
 }
 
 /** A relay in a guest may promise a stream and never open it. */
-async function handWithin(relayed: Incoming, ms: number): Promise<Duplex> {
+export async function handWithin(relayed: Incoming, ms: number): Promise<Duplex> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     relayed.refuse()

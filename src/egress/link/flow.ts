@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { GloveboxError } from '../../errors.ts'
 import type { FromRelay, ToRelay } from '../../protocol/egress-link.ts'
-import type { Connect, Ended, Incoming } from '../incoming.ts'
+import type { Connect, Ended, Incoming, Judge, Judgement } from '../incoming.ts'
 
 /** A connection that the relay holds, told apart by its number. */
 export interface RelayedFlow {
@@ -25,6 +25,8 @@ export function createRelayedFlow(
   const last = Promise.withResolvers<void>()
   let connecting: { readonly to: Connect; readonly settle: (ended: Ended) => void } | undefined
   let handing: PromiseWithResolvers<Duplex> | undefined
+  /** What the program said before anybody asked. */
+  let shown: Shown | undefined
   let judged = false
   let refused = false
   let over = false
@@ -39,9 +41,8 @@ export function createRelayedFlow(
     connect(to) {
       const ended = Promise.withResolvers<Ended>()
       connecting = { to, settle: ended.resolve }
-      judged = to.judge === undefined
       if (over) ended.resolve(gone)
-      else send({ id, connect: { addresses: to.addresses, port: to.port, look: !judged } })
+      else begin(to)
       return ended.promise
     },
     async hand() {
@@ -57,14 +58,28 @@ export function createRelayedFlow(
     },
   }
 
-  function judge(first: Buffer, end: boolean): void {
-    const { to, settle } = connecting ?? {}
+  /** Where the program has said enough already, nobody is connected to whom it may not speak with. */
+  function begin({ addresses, port, judge }: Connect): void {
+    const judgement = judge === undefined ? 'pass' : shown === undefined ? 'more' : judgeShown(judge, shown)
+    judged = judgement !== 'more'
+    if (judgement === 'more' || judgement === 'pass') send({ id, connect: { addresses, port, look: !judged } })
+    else turnAway(judgement)
+  }
+
+  function onShown(said: Shown): void {
+    shown = said
+    const judge = connecting?.to.judge
     // A line that crossed ours.
-    if (to?.judge === undefined || settle === undefined || judged) return
-    const judgement = to.judge(first, end)
+    if (judge === undefined || judged) return
+    const judgement = judgeShown(judge, said)
     if (judgement === 'more') return
     judged = true
-    if (judgement === 'pass') return send({ id, pass: true })
+    if (judgement === 'pass') send({ id, pass: true })
+    else turnAway(judgement)
+  }
+
+  function turnAway(judgement: 'refuse' | 'hand'): void {
+    const settle = connecting?.settle ?? (() => undefined)
     if (judgement === 'refuse') {
       incoming.refuse()
       return settle({ how: 'refused' })
@@ -87,7 +102,7 @@ export function createRelayedFlow(
   return {
     incoming,
     take(line) {
-      if ('first' in line) judge(Buffer.from(line.first.bytes, 'base64'), line.first.end)
+      if ('first' in line) onShown(line.first)
       else if ('connected' in line) connecting?.to.onConnected(line.connected.address)
       else if ('failed' in line) connecting?.settle({ how: 'failed', errno: line.failed.errno })
       else if ('closed' in line) {
@@ -112,6 +127,12 @@ export function createRelayedFlow(
     lost: () => end(gone),
     over: last.promise,
   }
+}
+
+type Shown = Extract<FromRelay, { readonly first: unknown }>['first']
+
+function judgeShown(judge: Judge, { bytes, end }: Shown): Judgement {
+  return judge(Buffer.from(bytes, 'base64'), end)
 }
 
 /** Of what has ended by itself there are still bytes under way. */

@@ -29,6 +29,11 @@ export function parseFromRelay(line: string): FromRelay | undefined {
       const port = fields['port']
       return address !== undefined && isPort(port) ? { id, opened: { address, port } } : undefined
     }
+    case 'datagrams': {
+      const address = addressOf(fields['address'])
+      const port = fields['port']
+      return address !== undefined && isPort(port) ? { id, datagrams: { address, port } } : undefined
+    }
     case 'first': {
       const { bytes, end } = fields
       return isBase64(bytes) && typeof end === 'boolean' ? { id, first: { bytes, end } } : undefined

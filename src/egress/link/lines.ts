@@ -31,7 +31,8 @@ export function takeLines(socket: Socket, onLine: (line: string) => void): void 
   socket.on('data', (chunk: Buffer) => {
     let rest = chunk
     for (let at = rest.indexOf(newline); at >= 0 && !socket.destroyed; at = rest.indexOf(newline)) {
-      onLine(Buffer.concat([...parts, rest.subarray(0, at)]).toString('utf8'))
+      const end = rest.subarray(0, at)
+      onLine((parts.length === 0 ? end : Buffer.concat([...parts, end])).toString('utf8'))
       parts = []
       held = 0
       rest = rest.subarray(at + 1)

@@ -25,6 +25,7 @@ async function setUp(t: TestContext) {
       incoming.push(each)
       arrived.resolve()
     },
+    onDatagrams: () => assert.fail('no datagrams'),
     answer: (query) => (query[0] === 0 ? undefined : Buffer.from(query.toReversed())),
   })
   t.after(async () => {

@@ -17,10 +17,20 @@ export interface RelayLinkOptions {
   /** `host`: the relay cannot connect anywhere, and what it says of limits is not believed. */
   readonly dials: 'relay' | 'host'
   /** Of a relay that does not keep to the number of connections. */
-  readonly onTooMany: (place: { readonly address: string; readonly port: number }) => void
+  readonly onTooMany: (place: Place) => void
   readonly onIncoming: (incoming: Incoming) => void
+  /** Of datagrams: to be handed over, or refused. */
+  readonly onDatagrams: (incoming: Incoming) => void
   /** Undefined or empty: no answer. */
   readonly answer: (query: Buffer) => Buffer | undefined
+}
+
+/** What a program wants to reach. */
+interface Place {
+  readonly address: string
+  readonly port: number
+  /** By datagrams. */
+  readonly udp?: true
 }
 
 export interface RelayLink {
@@ -48,7 +58,7 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
   const flows = new Map<number, RelayedFlow>()
   const room = meter === undefined ? Infinity : limits.connections
   /** Told of, and not let in yet. */
-  const waiting: RelayedFlow[] = []
+  const waiting: { readonly flow: RelayedFlow; readonly serve: (incoming: Incoming) => void }[] = []
   let open = 0
   const sockets = new Set<Socket>()
   let linkSocket: Socket | undefined
@@ -103,37 +113,38 @@ export async function listenForRelay(options: RelayLinkOptions): Promise<RelayLi
     takeLines(socket, (text) => {
       const line = parseFromRelay(text)
       if (line === undefined) socket.destroy()
-      else if ('opened' in line) {
+      else if ('opened' in line || 'datagrams' in line) {
         // Numbers go up: one that was used would mix up two connections.
         if (line.id <= last) return void socket.destroy()
         last = line.id
-        begin(line, send)
+        if ('opened' in line) begin(line.id, line.opened, send, options.onIncoming)
+        else begin(line.id, { ...line.datagrams, udp: true }, send, options.onDatagrams)
       } else if ('query' in line) send({ id: line.id, answer: answerTo(line).toString('base64') })
       else if (flows.get(line.id)?.take(line)) flows.delete(line.id)
     })
   }
 
-  function begin({ id, opened }: Extract<FromRelay, { readonly opened: unknown }>, send: (line: ToRelay) => void) {
+  function begin(id: number, place: Place, send: (line: ToRelay) => void, serve: (incoming: Incoming) => void): void {
     // One that waits may be over for the relay, and no longer among the flows: it is still kept here.
     const isTooMany = Math.max(flows.size, waiting.length) >= limits.connections
     if (meter !== undefined && (isTooMany || meter.take(0) === 'never')) {
-      if (isTooMany) options.onTooMany(opened)
+      if (isTooMany) options.onTooMany(place)
       return send({ id, refuse: true })
     }
-    const flow = createRelayedFlow(id, opened, send)
+    const flow = createRelayedFlow(id, place, send)
     flows.set(id, flow)
-    waiting.push(flow)
+    waiting.push({ flow, serve })
     letIn()
   }
 
   /** What the relay has done with can still be under way here: as many are open here too as there may be, and the others wait. */
   function letIn(): void {
     while (open < room) {
-      const flow = waiting.shift()
-      if (flow === undefined) return
+      const next = waiting.shift()
+      if (next === undefined) return
       open += 1
-      void flow.over.then(letOut)
-      options.onIncoming(flow.incoming)
+      void next.flow.over.then(letOut)
+      next.serve(next.flow.incoming)
     }
   }
 

@@ -23,34 +23,59 @@ const maxAgeMs = 5000
 const maxPlaces = 1024
 const maxWaiting = 64
 
+/**
+ * Of more to one place the supervisor counts the same ones, and tells of them up to a second later: who was last on the
+ * way there is then who comes now.
+ */
+const flood = 40
+
 interface Seen {
   readonly asker: Asker
   readonly at: number
 }
 
+interface Place {
+  readonly waiting: readonly Seen[]
+  /** How many were seen in a row, none of them much later than the one before. */
+  readonly streak: number
+  readonly last: Seen
+}
+
 export function createAttribution(now: () => number = Date.now): Attribution {
-  const places = new Map<string, Seen[]>()
-  const fresh = (key: string): Seen[] => (places.get(key) ?? []).filter(({ at }) => now() - at <= maxAgeMs)
+  const places = new Map<string, Place>()
+  const isFresh = ({ at }: Seen): boolean => now() - at <= maxAgeMs
+  const freshAt = (key: string): Place | undefined => {
+    const place = places.get(key)
+    if (place === undefined || !isFresh(place.last)) return undefined
+    return { ...place, waiting: place.waiting.filter(isFresh) }
+  }
   return {
     onConnect({ pid, program, address, count = 1 }) {
       const key = keyOf(address)
       if (key === undefined) return
-      const seen = Array.from({ length: Math.min(count, maxWaiting) }, () => ({ asker: { pid, program }, at: now() }))
-      const waiting = [...fresh(key), ...seen].slice(-maxWaiting)
+      const last = { asker: { pid, program }, at: now() }
+      const before = freshAt(key)
+      const seen = Array.from({ length: Math.min(count, maxWaiting) }, () => last)
+      const waiting = [...(before?.waiting ?? []), ...seen].slice(-maxWaiting)
       // Anew at the end: the place that was longest not asked for is the first to go.
       places.delete(key)
-      places.set(key, waiting)
+      places.set(key, { waiting, streak: (before?.streak ?? 0) + count, last })
       const [oldest] = places.keys()
       if (places.size > maxPlaces && oldest !== undefined) places.delete(oldest)
     },
     take(address, port) {
       const key = withPort(address, port)
-      const [first, ...rest] = fresh(key)
-      if (rest.length > 0) places.set(key, rest)
-      else places.delete(key)
-      return first?.asker ?? null
+      const place = freshAt(key)
+      if (place === undefined) {
+        places.delete(key)
+        return null
+      }
+      const [first, ...waiting] = place.waiting
+      places.set(key, { ...place, waiting })
+      if (first !== undefined) return first.asker
+      return place.streak >= flood ? place.last.asker : null
     },
-    last: (address, port) => fresh(withPort(address, port)).at(-1)?.asker ?? null,
+    last: (address, port) => freshAt(withPort(address, port))?.last.asker ?? null,
   }
 }
 

@@ -1,5 +1,5 @@
 import { GloveboxError } from '../../errors.ts'
-import type { EgressFact, Recorder } from '../../protocol/facts.ts'
+import type { EgressCloseFact, EgressFact, Recorder } from '../../protocol/facts.ts'
 import type { Target } from '../rules.ts'
 import type { Asker } from './attribution.ts'
 import { createFlood } from './flood.ts'
@@ -36,7 +36,7 @@ export interface Trip {
   connected(address: string | null): void
   refuse(why: Pick<Refusal, 'rule' | 'reason'>): void
   fail(reason: string): void
-  close(end: { readonly sent: number; readonly received: number; readonly reason: string }): void
+  close(end: Pick<EgressCloseFact, 'sent' | 'received' | 'datagrams' | 'reason'>): void
 }
 
 /** `record` throws when a fact cannot be written; `onFailure` is told, and ends the sandbox. */
@@ -82,8 +82,10 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
         connected: (to) => void (address = to),
         refuse: ({ rule: by, reason }) => end({ fact: 'egress-refuse', ...about, rule: by, reason, address }),
         fail: (reason) => end({ fact: 'egress-fail', ...about, addresses, reason }),
-        close: ({ sent, received, reason }) =>
-          end({ fact: 'egress-close', ...about, address, sent, received, ms: now() - since, reason }),
+        close({ sent, received, datagrams, reason }) {
+          const moved = { sent, received, ...(datagrams && { datagrams }) }
+          end({ fact: 'egress-close', ...about, address, ...moved, ms: now() - since, reason })
+        },
       }
       trips.add(trip)
       return trip
@@ -97,5 +99,6 @@ export function createBook(record: Recorder, onFailure: (error: unknown) => void
 }
 
 function aboutOf(flow: number, process: Asker | null, asked: Asked) {
-  return { flow, process, name: 'name' in asked ? asked.name : null, port: asked.port }
+  const protocol = asked.udp === true ? ({ protocol: 'udp' } as const) : {}
+  return { flow, process, name: 'name' in asked ? asked.name : null, port: asked.port, ...protocol }
 }

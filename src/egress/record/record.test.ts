@@ -75,6 +75,76 @@ test('refusals that come too fast are counted, and told with the last of them', 
   assert.deepEqual(since(401), [[300, 5301, 100]])
 })
 
+test('the same attempt again and again is counted, whichever process makes it, and nothing is lost', () => {
+  let now = 0
+  const facts: EgressFact[] = []
+  const book = createBook(
+    (fact) => void facts.push(fact as EgressFact),
+    (error) => assert.fail(String(error)),
+    () => now,
+  )
+  const refuse = (pid: number, name: string): void =>
+    book.refuse({ pid, program: 'loop' }, { name, port: 443 }, { kind: 'refused', rule: 'r', reason: 'no' })
+  for (let at = 0; at < 20_000; at++) {
+    now = at
+    refuse(at, 'a.example')
+    if (at % 5000 === 0) refuse(at, 'b.example')
+  }
+  now = 60_000
+  refuse(1, 'a.example')
+  now = 120_000
+  for (let at = 0; at < 6; at++) refuse(1, 'a.example')
+  book.close()
+  const told = facts.flatMap((fact) => ('times' in fact || 'flow' in fact ? [fact] : []))
+  const sum = (name: string): number =>
+    told
+      .filter((fact) => fact.name === name)
+      .reduce((all, fact) => all + ('times' in fact ? (fact.times?.count ?? 1) : 1), 0)
+  assert.deepEqual([sum('a.example'), sum('b.example')], [20_007, 4])
+  assert.ok(facts.length < 25, `${facts.length} facts`)
+  const times = told.flatMap((fact) => ('times' in fact && fact.times !== undefined ? [fact.times] : []))
+  assert.deepEqual(times.slice(0, 2), [
+    { count: 9995, sinceMs: 5, untilMs: 9999 },
+    { count: 10_000, sinceMs: 10_000, untilMs: 19_999 },
+  ])
+  // It was over by then: each is told again.
+  assert.equal(told.filter((fact) => fact.name === 'a.example' && !('times' in fact)).length, 5 + 1 + 6)
+})
+
+test('attempts that are all different are no more in memory than a table has room for', () => {
+  let now = 0
+  const facts: EgressFact[] = []
+  const book = createBook(
+    (fact) => void facts.push(fact as EgressFact),
+    (error) => assert.fail(String(error)),
+    () => now,
+  )
+  for (let at = 0; at < 100_000; at++) {
+    now = Math.floor(at / 100)
+    book.refuse(null, { name: `n${at % 2000}.example`, port: 443 }, { kind: 'refused', rule: 'r', reason: 'no' })
+  }
+  book.close()
+  const sum = facts.reduce((all, fact) => {
+    const { times, unrecorded = 0 } = fact as { times?: { count: number }; unrecorded?: number }
+    return all + (times?.count ?? 1) + unrecorded
+  }, 0)
+  assert.equal(sum, 100_000)
+  assert.ok(facts.length < 1000, `${facts.length} facts`)
+})
+
+test('in a flood whose connects are counted, the last that was seen is who comes', () => {
+  let now = 0
+  const attribution = createAttribution(() => now)
+  const address = '198.18.1.0:443'
+  for (let at = 0; at < 50; at++) {
+    attribution.onConnect({ pid: at, program: 'a', address })
+    assert.equal(attribution.take('198.18.1.0', 443)?.pid, at)
+  }
+  assert.equal(attribution.take('198.18.1.0', 443)?.pid, 49)
+  now = 5001
+  assert.equal(attribution.take('198.18.1.0', 443), null)
+})
+
 test('the first of the ends of a connection is its end, and the end of the sandbox is that of all that are open', () => {
   const facts: EgressFact[] = []
   const book = createBook(

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Duplex } from 'node:stream'
+import { patience, type Waited } from '../../system/patience.ts'
 import { lost } from '../failure.ts'
 import { hostSession, type HostEvent } from './host.ts'
 
@@ -14,6 +15,8 @@ export interface FramedConnection {
 export interface FramedTiming {
   readonly againMs: number
   readonly patienceMs: number
+  /** How long the other end was kept from its processor: that much longer is waited. */
+  readonly waited?: Waited
   /** Nobody has written to this transport yet: there is no frame of an earlier host's to be completed. */
   readonly isFresh?: boolean
 }
@@ -28,7 +31,7 @@ const timing = { againMs: 100, patienceMs: 5000 } as const
  */
 export async function connectFramed(
   transport: Duplex,
-  { againMs, patienceMs, isFresh = false }: FramedTiming = timing,
+  { againMs, patienceMs, waited, isFresh = false }: FramedTiming = timing,
 ): Promise<FramedConnection> {
   const session = hostSession(randomBytes(16))
   const welcome = Promise.withResolvers<Extract<HostEvent, { readonly event: 'welcome' }>>()
@@ -76,7 +79,7 @@ export async function connectFramed(
   stream.on('error', () => undefined)
   transport.write(isFresh ? session.hello() : session.opening())
   const again = setInterval(() => transport.write(session.hello()), againMs)
-  const patience = setTimeout(() => welcome.reject(lost('nobody answers behind the transport')), patienceMs)
+  const settle = patience(patienceMs, () => welcome.reject(lost('nobody answers behind the transport')), waited)
   try {
     const { generation, instance } = await welcome.promise
     return { stream, generation, instance }
@@ -85,7 +88,7 @@ export async function connectFramed(
     throw error
   } finally {
     clearInterval(again)
-    clearTimeout(patience)
+    settle()
   }
 }
 

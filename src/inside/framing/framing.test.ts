@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { connectFramed } from './connect.ts'
 import { frameOf, parseHeader, type FrameType } from './frame.ts'
-import { hostSession, type HostEvent, type HostSession } from './host.ts'
+import { hostSession, maxStray, type HostEvent, type HostSession } from './host.ts'
 
 const session = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')
 const other = Buffer.alloc(16, 0xee)
@@ -109,6 +109,22 @@ test('Noise between frames is looked over; a frame is found inside one that was 
     'a',
     'b',
   ])
+})
+
+test('More than a megabyte that is no part of the session ends it: noise, repetitions, other sessions, headers that lie', () => {
+  // Of another session, as a frame from far ahead would end ours by itself; its payload never sums up.
+  const lying = data(9n, 'x'.repeat(65_536), other).subarray(0, 44)
+  const strays = [Buffer.alloc(4096), data(0n, 'again'), welcome, data(1n, 'theirs', other), lying]
+  for (const each of strays) {
+    const host = open()
+    assert.deepEqual(take(host, data(0n, 'first')), ['first'])
+    const enough = Buffer.alloc(maxStray + 70_000 + each.length, each)
+    const heard = take(host, enough.subarray(0, 500_000), enough.subarray(500_000), data(1n, 'late'))
+    assert.deepEqual(heard, ['lost'])
+  }
+  const patient = open()
+  const few = Buffer.concat(Array.from({ length: 10_000 }, () => welcome))
+  assert.deepEqual(take(patient, few, data(0n, 'first')), ['first'])
 })
 
 test('The end of the other side is told once', () => {

@@ -19,12 +19,19 @@ export interface HostSession {
   take(chunk: Buffer): HostEvent[]
 }
 
+/**
+ * What may come between the frames of a session once it is open: an honest inside sends a welcome again for each repeated hello, and
+ * nothing else. It bounds what looking for a frame costs too: each header that lies about its payload has 64 KiB summed up.
+ */
+export const maxStray: number = 1024 ** 2
+
 /** @param session 16 random bytes, never used before */
 export function hostSession(session: Buffer): HostSession {
   let held: Buffer = Buffer.alloc(0)
   let state: 'waiting' | 'open' | 'ended' = 'waiting'
   let sent = 0n
   let expected = 0n
+  let stray = 0
 
   /** What to do with a valid header whose payload may not be whole yet. */
   const verdict = (header: FrameHeader): 'look on' | 'drop' | 'take' | 'lost' => {
@@ -67,22 +74,29 @@ export function hostSession(session: Buffer): HostSession {
       if (state === 'ended') return events
       held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
       let at = 0
+      const skipTo = (next: number): void => {
+        if (state === 'open') stray += next - at
+        at = next
+      }
       for (;;) {
-        at = nextMagic(held, at)
+        skipTo(nextMagic(held, at))
         if (held.length - at < headerBytes) break
         const header = parseHeader(held.subarray(at, at + headerBytes))
         const what = header === undefined ? 'look on' : verdict(header)
-        if (what === 'lost') {
+        if (what === 'lost' || stray > maxStray) {
           state = 'ended'
           events.push({ event: 'end', lost: true })
         } else if (header !== undefined && what !== 'look on') {
           if (held.length - at < headerBytes + header.length) break
           const payload = held.subarray(at + headerBytes, at + headerBytes + header.length)
-          if (isWhole(header, payload)) {
-            if (what === 'take') events.push(deliver(header, Buffer.from(payload)))
-            at += headerBytes + header.length
-          } else at += 1
-        } else at += 1
+          const next = at + headerBytes + header.length
+          if (!isWhole(header, payload)) skipTo(at + 1)
+          else if (what === 'drop') skipTo(next)
+          else {
+            events.push(deliver(header, Buffer.from(payload)))
+            at = next
+          }
+        } else skipTo(at + 1)
         if (isOver()) break
       }
       held = isOver() ? Buffer.alloc(0) : Buffer.from(held.subarray(at))

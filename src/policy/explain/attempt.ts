@@ -15,6 +15,10 @@ export interface Attempt {
   /** What was looked up or connected to by name. */
   readonly host: string | undefined
   readonly port: number | undefined
+  /** By datagrams. */
+  readonly udp?: true
+  /** How often, where more than one attempt is in this event. */
+  readonly count?: number
   readonly path: string | undefined
   readonly access: 'read' | 'write' | undefined
   readonly tool: string | undefined

@@ -5,8 +5,9 @@ import { reasonOf } from './rules.ts'
 /** An attempt in plain sentences, with what would allow it. */
 export function explain(attempt: Attempt): Explanation {
   const { remedy, notes } = remedyFor(attempt)
+  const times = attempt.count === undefined ? '' : `, ${attempt.count} times`
   return {
-    what: sentence(`${whoOf(attempt)} ${whatOf(attempt)}${outcomeOf(attempt)}`),
+    what: sentence(`${whoOf(attempt)} ${whatOf(attempt)}${times}${outcomeOf(attempt)}`),
     rule: attempt.rule === '' ? 'none' : attempt.rule,
     why: sentence(attempt.kind === 'start-failed' ? 'a start is refused rather than weakened' : reasonOf(attempt.rule)),
     remedy,
@@ -24,11 +25,11 @@ function whoOf({ kind, program, pid, server }: Attempt): string {
 function whatOf(attempt: Attempt): string {
   const { kind, address, host, port, path, tool, detail } = attempt
   const to = host === undefined ? (address ?? 'an address') : `${host}${port === undefined ? '' : ` on port ${port}`}`
+  const isSending = kind === 'send' || (kind === 'egress-refuse' && attempt.udp === true)
+  if (isSending) return `wanted to send ${kind === 'send' ? 'a datagram' : 'datagrams'} to ${to}`
   switch (kind) {
     case 'connect':
       return `wanted to connect to ${to}`
-    case 'send':
-      return `wanted to send a datagram to ${to}`
     case 'bind':
       return `wanted to listen on ${to}`
     case 'lookup':
@@ -46,8 +47,9 @@ function whatOf(attempt: Attempt): string {
   }
 }
 
-function outcomeOf({ kind, verdict, detail }: Attempt): string {
+function outcomeOf({ kind, verdict, detail, udp }: Attempt): string {
   if (kind === 'refusal' || kind === 'limit' || kind === 'start-failed') return ''
+  if (kind === 'egress-refuse' && udp === true) return `, and none left: ${detail}`
   if (kind === 'lookup' && verdict === 'denied') return ', and was told that there is no such name'
   if (kind === 'egress-refuse') return `, and the connection was cut off: ${detail}`
   if (verdict === 'denied') return ', and was refused'

@@ -33,7 +33,7 @@ function networkRemedy(attempt: Attempt): Found {
   }
   if (rule === 'unix.absent') return nothing('nothing was blocked: there is nothing there to be reached')
   if (kind === 'bind') return nothing('a sandbox listens on its own loopback addresses only; no policy opens another')
-  if (kind === 'send') return nothing('UDP does not leave a sandbox: rules of network.allow open TCP')
+  if (kind === 'send') return addressRemedy({ ...attempt, udp: true })
   if (rule === 'network.unknown-address' || rule === 'network.not-a-name' || rule === 'network.limits.names') {
     return nothing('no policy opens this; allow the name that is meant instead')
   }
@@ -42,13 +42,25 @@ function networkRemedy(attempt: Attempt): Found {
 }
 
 function nameRemedy(attempt: Attempt, host: string): Found {
-  const { port, rule, kind } = attempt
+  const { port, rule, kind, udp } = attempt
   if (rule === 'network.address') return privateRemedy(attempt)
-  const word = port === undefined || port === 443 ? host : `${host}:${port}`
+  if (rule === 'network.proxy')
+    return nothing('datagrams do not pass the proxy of this host: name the server in NO_PROXY')
+  const place = port === undefined || (port === 443 && udp !== true) ? host : `${host}:${port}`
+  const word = udp === true ? `${place}/udp` : place
   if (readRule(word, 'allow').mistake !== undefined) return nothing('this is no name that a rule could have')
   if (rule !== 'network.default-deny') return byRule(attempt, word)
   const notes = kind === 'lookup' ? ['a name alone means port 443: write NAME:PORT for another'] : []
+  if (udp === true) return { remedy: { ...allowNet(word), applies: false }, notes: [...notes, whatDatagramsAre(port)] }
   return { remedy: allowNet(word), notes }
+}
+
+/** A person opens them: no check looks into them. */
+function whatDatagramsAre(port: number | undefined): string {
+  if (port === 443) {
+    return 'on this port that is QUIC, in which nobody checks whom it is for: programs that are refused it use TCP instead, so write it only for one that does not'
+  }
+  return 'what datagrams say is not looked at: write it yourself if you trust the server with all that the sandbox knows'
 }
 
 /** A rule of the user's own said no, or what was sent was not what a connection of its kind begins with. */
@@ -80,18 +92,22 @@ function privateRemedy({ host, port, detail }: Attempt): Found {
   }
 }
 
-function addressRemedy({ address }: Attempt): Found {
+function addressRemedy({ address, udp }: Attempt): Found {
   const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
   const ip = parseIp(v6 ?? v4 ?? '')
   if (ip === undefined) return nothing('no rule opens this: rules are about names and about addresses with a port')
   if (port === '53')
     return nothing('it asked a name server; names that are allowed are answered inside: --allow-net NAME')
   const plain = withoutMapping(ip)
-  const word = `${bracketed(formatIp(plain))}:${port}`
+  const place = `${bracketed(formatIp(plain))}:${port}`
+  const word = udp === true ? `${place}/udp` : place
   if (readRule(word, 'allow').mistake !== undefined) return nothing('no rule opens an address of this kind')
   const { kind, what } = classOf(plain)
-  const notes = ['it used an address instead of a name; where that is a name’s, allow the name', 'rules open TCP only']
-  if (kind === 'public') return { remedy: allowNet(word), notes }
+  const notes = [
+    'it used an address instead of a name; where that is a name’s, allow the name',
+    ...(udp === true ? [whatDatagramsAre(Number(port))] : ['without /udp behind it a rule opens TCP only']),
+  ]
+  if (kind === 'public') return { remedy: { ...allowNet(word), applies: udp !== true }, notes }
   return {
     remedy: { ...allowNet(word), applies: false },
     notes: [`the address is ${what}: write it yourself`, ...notes],

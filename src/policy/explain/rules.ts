@@ -9,6 +9,7 @@ const reasons: Readonly<Record<string, string>> = {
   'network.limits.names': 'a sandbox that looks up so many names is not looking for servers',
   'network.address':
     'an allowed name must not lead to an address inside your own networks or of this machine, or whoever owns the name could',
+  'network.proxy': 'what goes around the proxy of this host goes around whoever set it up',
   'network.metadata': 'a cloud’s metadata service hands out the keys of the whole machine',
   'unix.host-socket': 'behind a socket of the host sits a service of the host, with the rights of its owner',
   'unix.datagram': 'a datagram says for each message where it goes, so its end cannot be held to one decision',

@@ -58,12 +58,15 @@ function foundOnes(wishes: readonly ProgramWish[], view: View): ProgramWish[] {
 }
 
 function learnConnection(wish: ConnectionWish): { item?: Item; notGiven?: NotGiven } {
-  const { host, port, isName, rule, detail, askers } = wish
-  const value = isName && port === 443 ? host : `${host}:${port}`
+  const { host, port, isName, udp, rule, detail, askers } = wish
+  const place = isName && port === 443 && udp !== true ? host : `${host}:${port}`
+  const value = udp === true ? `${place}/udp` : place
   const refuse = (why: string): { notGiven: NotGiven } => ({ notGiven: { what: value, why, askers } })
   if (rule === 'network.address') return refuse(`${detail}: --allow-private would let names live there`)
   if (rule !== 'network.default-deny') return refuse(`the rule ${rule} refused it: ${detail}`)
   if (readRule(value, 'allow').mistake !== undefined) return refuse('no rule can name it')
+  if (udp === true)
+    return refuse('it sends datagrams, which nobody looks into: write the rule yourself if that is meant')
   if (isName) return { item: { value, askers } }
   const ip = parseIp(host.replaceAll(/[[\]]/g, ''))
   if (port === 53) return refuse('it asked a name server itself: names that are allowed are answered inside')

@@ -25,6 +25,7 @@ export interface ConnectionWish {
   readonly host: string
   readonly port: number
   readonly isName: boolean
+  readonly udp?: true | undefined
   /** The rule that refused it; a later refusal of the same says nothing else. */
   readonly rule: string
   readonly detail: string
@@ -47,10 +48,10 @@ export function wishesOf(attempts: readonly Attempt[]): Wishes {
     } else {
       const wish = connectionOf(attempt)
       if (wish === undefined) continue
-      const key = `${wish.host}:${wish.port}`
+      const key = `${wish.host}:${wish.port}${wish.udp === true ? '/udp' : ''}`
       const known = connections.get(key) ?? { ...wish, askers: new Map<string, number>() }
       connections.set(key, known)
-      count(known.askers, asker)
+      count(known.askers, asker, attempt.count)
     }
   }
   return { reads, writes, programs, connections }
@@ -71,15 +72,16 @@ function connectionOf({
   port,
   address,
   detail,
+  udp,
 }: Attempt): Omit<ConnectionWish, 'askers'> | undefined {
   if (verdict !== 'denied') return undefined
   if (kind === 'egress-refuse' && host !== undefined && port !== undefined) {
-    return { host, port, isName: true, rule, detail }
+    return { host, port, isName: true, rule, detail, udp }
   }
   const isAddress = kind === 'egress-refuse' || (kind === 'connect' && rule === 'network.default-deny')
   const [, v6, v4, digits] = (isAddress && /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '')) || []
   const ip = v6 === undefined ? v4 : `[${v6}]`
-  return ip === undefined ? undefined : { host: ip, port: Number(digits), isName: false, rule, detail }
+  return ip === undefined ? undefined : { host: ip, port: Number(digits), isName: false, rule, detail, udp }
 }
 
 function entry(map: Map<string, Map<string, number>>, key: string): Map<string, number> {
@@ -88,6 +90,6 @@ function entry(map: Map<string, Map<string, number>>, key: string): Map<string, 
   return found
 }
 
-function count(askers: Map<string, number>, asker: string): void {
-  askers.set(asker, (askers.get(asker) ?? 0) + 1)
+function count(askers: Map<string, number>, asker: string, times: number = 1): void {
+  askers.set(asker, (askers.get(asker) ?? 0) + times)
 }

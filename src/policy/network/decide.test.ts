@@ -203,13 +203,47 @@ test('a rule of deny never opens anything, and what is decided is by a rule that
 
 test('the jail needs a listener for each port and a route for each range, each once', () => {
   const found = network({
-    allow: ['a.example:443,8000-8002', 'b.example', '10.0.0.5:5432', '[fd00::/8]:443', '10.0.0.5:80'],
+    allow: [
+      'a.example:443,8000-8002',
+      'b.example',
+      '10.0.0.5:5432',
+      '[fd00::/8]:443',
+      '10.0.0.5:80',
+      'c.example:53,123/udp',
+      'd.example:123/udp',
+    ],
     deny: ['c.example:9', '1.1.1.1'],
   })
   assert.deepEqual(toEgress(found), {
     tcpPorts: [80, 443, 5432, 8000, 8001, 8002],
+    udpPorts: [53, 123],
     addresses: ['10.0.0.5/32', 'fd00::/8'],
   })
+})
+
+test('datagrams go where a rule says so, and a rule that denies without a word denies them too', () => {
+  const found = network({
+    allow: ['time.example:123/udp', '*.quic.example:443/udp', 'web.example', '10.0.0.5:53/udp'],
+    deny: ['no.quic.example', 'tcp.quic.example:443/tcp', 'a.time.example:123/udp', '192.0.2.0/24:123/udp'],
+  })
+  const allowed = (name: string, port: number, udp?: true): boolean => decide(found, { name, port, udp }).allowed
+  assert.equal(allowed('time.example', 123, true), true)
+  assert.equal(allowed('time.example', 123), false)
+  assert.equal(allowed('time.example', 443, true), false)
+  assert.equal(allowed('web.example', 443), true)
+  assert.equal(allowed('web.example', 443, true), false)
+  assert.equal(allowed('a.quic.example', 443, true), true)
+  assert.equal(allowed('no.quic.example', 443, true), false)
+  assert.equal(allowed('tcp.quic.example', 443, true), true)
+  assert.equal(decide(found, { address: '10.0.0.5', port: 53, udp: true }).allowed, true)
+  assert.equal(decide(found, { address: '10.0.0.5', port: 53 }).allowed, false)
+  assert.equal(whyNotConnect(found, '10.0.0.5', 53, 'udp'), undefined)
+  assert.match(whyNotConnect(found, '10.0.0.5', 53) ?? '', /10\.0\.0\.5/)
+  const names = ['time.example', 'a.quic.example', 'no.quic.example', 'other.example']
+  assert.deepEqual(
+    names.map((name) => decideName(found, name).allowed),
+    [true, true, false, false],
+  )
 })
 
 test('nothing allowed is no network, whatever else is written', () => {

@@ -1,13 +1,14 @@
-import type { Network, NetworkRule, RuleHost } from '../network.ts'
+import type { Network, NetworkRule, Protocol, RuleHost, Side } from '../network.ts'
 import { classOf, type Classified } from './address.ts'
 import { formatIp, isSingle, parseIp, rangeHas, withoutMapping, type Ip } from './ip.ts'
 import { hasPort, hasPortBeside } from './ports.ts'
+import { carries } from './protocol.ts'
 import { readRule } from './rule.ts'
 
-/** What somebody wants to connect to. */
+/** What somebody wants to connect to, or with `udp` to send datagrams to. */
 export type Target =
-  | { readonly name: string; readonly port: number }
-  | { readonly address: string; readonly port: number }
+  | { readonly name: string; readonly port: number; readonly udp?: true | undefined }
+  | { readonly address: string; readonly port: number; readonly udp?: true | undefined }
 
 export interface Decision {
   readonly allowed: boolean
@@ -19,10 +20,13 @@ export const defaultDeny = 'network.default-deny'
 
 /** Rules of `deny` first, then the first of `allow`; what no rule has is denied. */
 export function decide(network: Network, target: Target): Decision {
-  const has = 'name' in target ? hasName(target.name) : hasAddress(target.address)
-  const denies = network.deny.find((rule) => hasPort(rule.ports, target.port) && has(rule.host, 'deny'))
+  const hasHost = 'name' in target ? hasName(target.name) : hasAddress(target.address)
+  const asked = target.udp === true ? 'udp' : 'tcp'
+  const has = (rule: NetworkRule, side: Side): boolean =>
+    carries(rule, side, asked) && hasPort(rule.ports, target.port) && hasHost(rule.host, side)
+  const denies = network.deny.find((rule) => has(rule, 'deny'))
   if (denies !== undefined) return { allowed: false, rule: denies.text }
-  const allows = network.allow.find((rule) => hasPort(rule.ports, target.port) && has(rule.host, 'allow'))
+  const allows = network.allow.find((rule) => has(rule, 'allow'))
   return { allowed: allows !== undefined, rule: allows?.text ?? defaultDeny }
 }
 
@@ -30,9 +34,11 @@ export function decide(network: Network, target: Target): Decision {
 export function decideName(network: Network, name: string): Decision {
   const has = hasName(name)
   const denies = network.deny.filter((rule) => has(rule.host))
-  const taken = denies.flatMap(({ ports }) => ports)
   const allows = network.allow.filter((rule) => has(rule.host))
-  const open = allows.find(({ ports }) => hasPortBeside(ports, taken))
+  const open = allows.find(({ ports, protocol = 'tcp' }) => {
+    const taken = denies.filter((rule) => carries(rule, 'deny', protocol)).flatMap((rule) => rule.ports)
+    return hasPortBeside(ports, taken)
+  })
   if (open !== undefined) return { allowed: true, rule: open.text }
   return { allowed: false, rule: (allows.length > 0 ? denies[0]?.text : undefined) ?? defaultDeny }
 }
@@ -42,18 +48,25 @@ export function decideName(network: Network, name: string): Decision {
  * open what is not public neither opens more than it names: a rule of the address itself, for its ports, and a range of
  * `network.private`. Metadata services are opened by no range.
  */
-export function whyNotConnect(network: Network, address: string, port: number): string | undefined {
+export function whyNotConnect(
+  network: Network,
+  address: string,
+  port: number,
+  by: Protocol = 'tcp',
+): string | undefined {
   const parsed = parseIp(address)
   if (parsed === undefined) return 'this is no address'
   const ip = withoutMapping(parsed)
   const text = formatIp(ip)
-  const denies = network.deny.find(
-    ({ host, ports }) => hasPort(ports, port) && host.kind === 'range' && rangeHas(host.range, ip),
-  )
+  const denies = network.deny.find((rule) => {
+    const { host, ports } = rule
+    return carries(rule, 'deny', by) && hasPort(ports, port) && host.kind === 'range' && rangeHas(host.range, ip)
+  })
   if (denies !== undefined) return `${text} is denied by the rule ${denies.text}`
   const found = classOf(ip)
   if (found.kind === 'public') return undefined
-  if (network.allow.some(({ host, ports }) => hasPort(ports, port) && opens(host, ip, found))) return undefined
+  const isNamed = (rule: NetworkRule): boolean => carries(rule, 'allow', by) && hasPort(rule.ports, port)
+  if (network.allow.some((rule) => isNamed(rule) && opens(rule.host, ip, found))) return undefined
   const isPrivate =
     found.kind !== 'metadata' &&
     !hopeless(found) &&
@@ -91,7 +104,7 @@ function hasName(given: string): (host: RuleHost) => boolean {
 export interface Rules {
   readonly decide: (target: Target) => Decision
   readonly resolves: (name: string) => Decision
-  readonly mayConnect: (address: string, port: number) => string | undefined
+  readonly mayConnect: (address: string, port: number, by?: Protocol) => string | undefined
 }
 
 /**
@@ -119,7 +132,9 @@ export function askingRules(network: Network, isGranted: (name: string, port: nu
     ...rules,
     decide: (target) => {
       const decision = decide(target)
-      const granted = decision.rule === defaultDeny && 'name' in target && isGranted(target.name, target.port)
+      // What a person said yes to was a connection.
+      const isAsked = decision.rule === defaultDeny && target.udp !== true
+      const granted = isAsked && 'name' in target && isGranted(target.name, target.port)
       return granted ? { allowed: true, rule: 'network.ask' } : decision
     },
   }
@@ -140,23 +155,26 @@ export function rulesOf(network: Network): Rules {
   return {
     decide: (target) => decide(network, target),
     resolves: (name) => decideName(network, name),
-    mayConnect: (address, port) => whyNotConnect(network, address, port),
+    mayConnect: (address, port, by) => whyNotConnect(network, address, port, by),
   }
 }
 
 /** Ranges that a sandbox has to reach as what they are, and the ports that it may connect to. */
 export interface EgressNeeds {
   readonly tcpPorts: readonly number[]
+  readonly udpPorts: readonly number[]
   readonly addresses: readonly string[]
 }
 
 /** For the launcher: a listener for each port, a local route for each range of an address rule. */
 export function toEgress({ allow }: Pick<Network, 'allow'>): EgressNeeds {
-  const ports = allow.flatMap((rule) =>
-    rule.ports.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, index) => from + index)),
-  )
+  const portsBy = (asked: Protocol): readonly number[] => {
+    const ranges = allow.filter((rule) => carries(rule, 'allow', asked)).flatMap(({ ports }) => ports)
+    const ports = ranges.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, index) => from + index))
+    return [...new Set(ports)].toSorted((a, b) => a - b)
+  }
   const ranges = allow.flatMap(({ host }: NetworkRule) =>
     host.kind === 'range' ? [`${host.range.address}/${host.range.prefix}`] : [],
   )
-  return { tcpPorts: [...new Set(ports)].toSorted((a, b) => a - b), addresses: [...new Set(ranges)].toSorted() }
+  return { tcpPorts: portsBy('tcp'), udpPorts: portsBy('udp'), addresses: [...new Set(ranges)].toSorted() }
 }

@@ -1,7 +1,7 @@
-import type { NetworkRule } from '../network.ts'
+import type { NetworkRule, Side } from '../network.ts'
 import { everyPort } from './ports.ts'
 import { mistake, type Reading } from './reading.ts'
-import { readRule, type Side } from './rule.ts'
+import { readRule } from './rule.ts'
 
 /** Names that belong together, so that nobody has to collect them: exact ones, nothing wider. */
 export interface Preset {

@@ -2,6 +2,7 @@ import { GloveboxError } from '../../errors.ts'
 import { synthetic, type Network, type PublishedPort } from '../network.ts'
 import { formatIp, parseIp } from './ip.ts'
 import { hasPort } from './ports.ts'
+import { carries } from './protocol.ts'
 import { mistake, type Mistake, type Reading } from './reading.ts'
 
 const example = 'such as "8080:3000": port 8080 of this machine leads to port 3000 of the sandbox'
@@ -107,5 +108,9 @@ function clash(port: PublishedPort, others: readonly PublishedPort[], network: N
 
 /** A sandbox with a network has a listener of its own on each of these, on every address. */
 function isTakenInside(port: number, { allow }: Network): boolean {
-  return port === 53 || port === synthetic.proxy.port || allow.some((rule) => hasPort(rule.ports, port))
+  return (
+    port === 53 ||
+    port === synthetic.proxy.port ||
+    allow.some((rule) => carries(rule, 'allow', 'tcp') && hasPort(rule.ports, port))
+  )
 }

@@ -28,6 +28,13 @@ const rules: Readonly<Record<string, string>> = {
   'BÜCHER。example:8443': 'xn--bcher-kva.example:8443',
   'xn--bcher-kva.example': 'xn--bcher-kva.example:443',
   'ａpi.example': 'api.example:443',
+  'time.example:123/udp': 'time.example:123/udp',
+  'Time.Example:123,500-501/UDP': 'time.example:123,500-501/udp',
+  '*.quic.example:443/udp': '*.quic.example:443/udp',
+  '10.0.0.0/8:53/udp': '10.0.0.0/8:53/udp',
+  '[fd00::5]:53/udp': '[fd00::5]:53/udp',
+  'api.github.com:443/tcp': 'api.github.com:443',
+  'api.github.com/tcp': 'api.github.com:443',
 }
 
 test('a rule is read in each of its forms, and written in one', () => {
@@ -67,6 +74,12 @@ const wrong: Readonly<Record<string, RegExp>> = {
   'http://api.github.com:8080/v1?x=1': /is a URL.*write "api\.github\.com:8080"/,
   'postgres://user:word@db.example/x': /is a URL.*write "db\.example:5432"/,
   'https://': /is a URL/,
+  'udp://time.example:123': /is a URL.*write "time\.example:123\/udp"/,
+  'time.example/udp': /no port for its datagrams.*"ntp\.example\.org:123\/udp"/,
+  'time.example:/udp': /no port behind it/,
+  'time.example:123/sctp': /a protocol that is none.*\/udp/,
+  'time.example:123/udp/tcp': /no port/,
+  'https://a.example/udp': /is a URL.*write "a\.example:443"/,
   'api.github.com/v1': /has a path.*write "api\.github\.com:443"/,
   'user@host': /characters that no name has/,
   'a:0': /does not exist: 0/,

@@ -1,37 +1,44 @@
-import type { AddressRange, NetworkRule, PortRange, RuleHost } from '../network.ts'
+import type { AddressRange, NetworkRule, PortRange, RuleHost, Side } from '../network.ts'
 import { synthetic } from '../network.ts'
 import { blockOf } from './address.ts'
 import { formatIp, isSingle, networkOf, parseIp, rangeOf, rangeWithin, width, withoutMapping, type Ip } from './ip.ts'
 import { readBelow, readName } from './name.ts'
 import { countPorts, defaultPort, everyPort, formatPorts, maxPorts, readPorts } from './ports.ts'
+import { ruleOfUdpUrl, splitProtocol } from './protocol.ts'
 import { mistake, type Reading } from './reading.ts'
-
-/** Which list a rule stands in: one that closes may be wider, and without a port it closes all. */
-export type Side = 'allow' | 'deny'
 
 /**
  * `api.github.com`, `api.github.com:443`, `*.example.org:443,8443`, `host:8000-8010`, `10.0.0.5:5432`, `10.0.0.0/8:443`,
- * `[::1]:80`, `[fd00::/8]:443`. Without a port: 443 in `allow`, every port in `deny`.
+ * `[::1]:80`, `[fd00::/8]:443`, `ntp.example.org:123/udp`. Without a port: 443 in `allow`, every port in `deny`.
  */
 export function readRule(text: string, side: Side): Reading<NetworkRule> {
-  const parts = split(text)
+  const words = splitProtocol(text)
+  if (words.mistake !== undefined) return words
+  const { rest, protocol } = words.value
+  const parts = split(rest)
   if (parts.mistake !== undefined) return parts
   const { host: word, inBrackets, ports: list } = parts.value
   const host = inBrackets ? readBracketed(word, list) : readHost(word, side)
   if (host.mistake !== undefined) return host
+  if (protocol === 'udp' && list === undefined && side === 'allow') return datagramsWithoutPort
   const ports = list === undefined ? { value: portsWithout(side) } : readPorts(list)
   if (ports.mistake !== undefined) return ports
   const count = countPorts(ports.value)
   if (side === 'allow' && count > maxPorts) {
     return mistake(`opens ${count} ports, and ${maxPorts} is the most`, 'name the ports that are needed')
   }
-  return { value: { text, host: host.value, ports: ports.value } }
+  const isSaid = protocol === 'udp' || (protocol === 'tcp' && side === 'deny')
+  return { value: { text, host: host.value, ports: ports.value, ...(isSaid && { protocol }) } }
 }
 
-/** As `readRule` reads it, in the form that is compared: `*.example.org:443,8443`. */
-export function formatRule({ host, ports }: Pick<NetworkRule, 'host' | 'ports'>): string {
+/** QUIC is what would be guessed, and what passes the checks of TLS by: it is opened by whoever writes it. */
+const datagramsWithoutPort = mistake('names no port for its datagrams', 'such as "ntp.example.org:123/udp"')
+
+/** As `readRule` reads it, in the form that is compared: `*.example.org:443,8443`, `ntp.example.org:123/udp`. */
+export function formatRule({ host, ports, protocol }: Pick<NetworkRule, 'host' | 'ports' | 'protocol'>): string {
   const isEvery = ports.length === 1 && ports[0]?.from === 1 && ports[0].to === 65_535
-  return isEvery ? formatHost(host) : `${formatHost(host)}:${formatPorts(ports)}`
+  const text = isEvery ? formatHost(host) : `${formatHost(host)}:${formatPorts(ports)}`
+  return protocol === undefined ? text : `${text}/${protocol}`
 }
 
 function formatHost(host: RuleHost): string {
@@ -151,6 +158,8 @@ const portOfScheme: Readonly<Record<string, number>> = {
 }
 
 function ruleInUrl(text: string): string {
+  const datagrams = ruleOfUdpUrl(text)
+  if (datagrams !== undefined) return suggested(datagrams)
   if (!URL.canParse(text)) return nameAlone
   const { hostname, port, protocol } = new URL(text)
   return suggested(`${hostname}:${port === '' ? (portOfScheme[protocol] ?? defaultPort) : port}`)

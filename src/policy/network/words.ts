@@ -1,11 +1,12 @@
 import { GloveboxError } from '../../errors.ts'
-import type { Network, NetworkLimits, NetworkRule, PublishedPort } from '../network.ts'
+import type { Network, NetworkLimits, NetworkRule, Protocol, PublishedPort, Side } from '../network.ts'
 import { countPorts, maxPorts } from './ports.ts'
 import { isPreset, readPreset } from './presets.ts'
 import { resolvePublish } from './publish.ts'
+import { carries } from './protocol.ts'
 import type { Mistake, Reading } from './reading.ts'
 import { readPrivateRange, readResolver } from './resolver.ts'
-import { readRule, type Side } from './rule.ts'
+import { readRule } from './rule.ts'
 
 /** The network of a policy as it is written, layers merged; nothing is read yet. */
 export interface NetworkWords {
@@ -69,7 +70,9 @@ export function readNetwork(words: NetworkWords, tell: Tell = plainly): Network 
     limits: { ...defaultNetworkLimits, ...words.limits },
     ...(words.ask === true && { ask: true as const }),
   }
-  const ports = countPorts(allow.flatMap((rule) => rule.ports))
+  const portsBy = (by: Protocol): number =>
+    countPorts(allow.filter((rule) => carries(rule, 'allow', by)).flatMap((rule) => rule.ports))
+  const ports = Math.max(portsBy('tcp'), portsBy('udp'))
   if (ports > maxPorts) {
     throw new GloveboxError('POLICY_INVALID', `network.allow: ${ports} ports together, and ${maxPorts} is the most`, {
       fix: 'name the ports that are needed',

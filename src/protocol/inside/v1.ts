@@ -912,6 +912,296 @@ export function decodeTarResult(bytes: Uint8Array): TarResult {
   return { entries, bytes: bytesField }
 }
 
+export interface FileChange {
+  /** Permission bits; others are not set. */
+  readonly mode: number | undefined
+  readonly modifiedMs: number | undefined
+  readonly size: number | undefined
+}
+
+export function encodeFileChange(message: FileChange): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.mode !== undefined) writer.tag(1, WireType.Varint).uint32(message.mode)
+  if (message.modifiedMs !== undefined) writer.tag(2, WireType.Varint).int64(message.modifiedMs)
+  if (message.size !== undefined) writer.tag(3, WireType.Varint).uint64(message.size)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no FileChange */
+export function decodeFileChange(bytes: Uint8Array): FileChange {
+  const reader = new BinaryReader(bytes)
+  let mode: number | undefined = undefined
+  let modifiedMs: number | undefined = undefined
+  let size: number | undefined = undefined
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 8:
+        mode = reader.uint32()
+        break
+      case 16:
+        modifiedMs = asNumber(reader.int64())
+        break
+      case 24:
+        size = asNumber(reader.uint64())
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { mode, modifiedMs, size }
+}
+
+export interface ChangeRequest {
+  readonly file: FilePath | undefined
+  readonly change: FileChange | undefined
+}
+
+export function encodeChangeRequest(message: ChangeRequest): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.file !== undefined) writer.tag(1, WireType.LengthDelimited).bytes(encodeFilePath(message.file))
+  if (message.change !== undefined) writer.tag(2, WireType.LengthDelimited).bytes(encodeFileChange(message.change))
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no ChangeRequest */
+export function decodeChangeRequest(bytes: Uint8Array): ChangeRequest {
+  const reader = new BinaryReader(bytes)
+  let file: FilePath | undefined = undefined
+  let change: FileChange | undefined = undefined
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        file = decodeFilePath(reader.bytes())
+        break
+      case 18:
+        change = decodeFileChange(reader.bytes())
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { file, change }
+}
+
+export interface RenameRequest {
+  readonly from: FilePath | undefined
+  readonly to: FilePath | undefined
+  /** An error (ALREADY_EXISTS) when the name is taken; else what had it is replaced. */
+  readonly keep: boolean
+}
+
+export function encodeRenameRequest(message: RenameRequest): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.from !== undefined) writer.tag(1, WireType.LengthDelimited).bytes(encodeFilePath(message.from))
+  if (message.to !== undefined) writer.tag(2, WireType.LengthDelimited).bytes(encodeFilePath(message.to))
+  if (message.keep) writer.tag(3, WireType.Varint).bool(message.keep)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no RenameRequest */
+export function decodeRenameRequest(bytes: Uint8Array): RenameRequest {
+  const reader = new BinaryReader(bytes)
+  let from: FilePath | undefined = undefined
+  let to: FilePath | undefined = undefined
+  let keep: boolean = false
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        from = decodeFilePath(reader.bytes())
+        break
+      case 18:
+        to = decodeFilePath(reader.bytes())
+        break
+      case 24:
+        keep = reader.bool()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { from, to, keep }
+}
+
+export interface MakeLinkRequest {
+  readonly file: FilePath | undefined
+  /** What the symbolic link holds, uninterpreted. */
+  readonly link: Uint8Array
+}
+
+export function encodeMakeLinkRequest(message: MakeLinkRequest): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.file !== undefined) writer.tag(1, WireType.LengthDelimited).bytes(encodeFilePath(message.file))
+  if (message.link.length > 0) writer.tag(2, WireType.LengthDelimited).bytes(message.link)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no MakeLinkRequest */
+export function decodeMakeLinkRequest(bytes: Uint8Array): MakeLinkRequest {
+  const reader = new BinaryReader(bytes)
+  let file: FilePath | undefined = undefined
+  let link: Uint8Array = new Uint8Array()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        file = decodeFilePath(reader.bytes())
+        break
+      case 18:
+        link = reader.bytes()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { file, link }
+}
+
+export interface UpdateInput {
+  readonly input: 
+    | { readonly case: 'start'; readonly value: UpdateStart }
+    | { readonly case: 'data'; readonly value: UpdateData }
+    /** Behind all data that came before it. */
+    | { readonly case: 'change'; readonly value: FileChange }
+    | undefined
+}
+
+export function encodeUpdateInput(message: UpdateInput): Uint8Array {
+  const writer = new BinaryWriter()
+  switch (message.input?.case) {
+    case 'start':
+      writer.tag(1, WireType.LengthDelimited).bytes(encodeUpdateStart(message.input.value))
+      break
+    case 'data':
+      writer.tag(2, WireType.LengthDelimited).bytes(encodeUpdateData(message.input.value))
+      break
+    case 'change':
+      writer.tag(3, WireType.LengthDelimited).bytes(encodeFileChange(message.input.value))
+      break
+    case undefined:
+      break
+  }
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no UpdateInput */
+export function decodeUpdateInput(bytes: Uint8Array): UpdateInput {
+  const reader = new BinaryReader(bytes)
+  let input: UpdateInput['input']
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        input = { case: 'start', value: decodeUpdateStart(reader.bytes()) }
+        break
+      case 18:
+        input = { case: 'data', value: decodeUpdateData(reader.bytes()) }
+        break
+      case 26:
+        input = { case: 'change', value: decodeFileChange(reader.bytes()) }
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { input }
+}
+
+export interface UpdateStart {
+  readonly file: FilePath | undefined
+  /** Of a file that is made. */
+  readonly mode: number
+  readonly create: boolean
+  /** An error (ALREADY_EXISTS) when the name is taken. */
+  readonly createOnly: boolean
+  readonly truncate: boolean
+  /** Offsets mean nothing: data goes to the end of the file. */
+  readonly append: boolean
+}
+
+export function encodeUpdateStart(message: UpdateStart): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.file !== undefined) writer.tag(1, WireType.LengthDelimited).bytes(encodeFilePath(message.file))
+  if (message.mode !== 0) writer.tag(2, WireType.Varint).uint32(message.mode)
+  if (message.create) writer.tag(3, WireType.Varint).bool(message.create)
+  if (message.createOnly) writer.tag(4, WireType.Varint).bool(message.createOnly)
+  if (message.truncate) writer.tag(5, WireType.Varint).bool(message.truncate)
+  if (message.append) writer.tag(6, WireType.Varint).bool(message.append)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no UpdateStart */
+export function decodeUpdateStart(bytes: Uint8Array): UpdateStart {
+  const reader = new BinaryReader(bytes)
+  let file: FilePath | undefined = undefined
+  let mode: number = 0
+  let create: boolean = false
+  let createOnly: boolean = false
+  let truncate: boolean = false
+  let append: boolean = false
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        file = decodeFilePath(reader.bytes())
+        break
+      case 16:
+        mode = reader.uint32()
+        break
+      case 24:
+        create = reader.bool()
+        break
+      case 32:
+        createOnly = reader.bool()
+        break
+      case 40:
+        truncate = reader.bool()
+        break
+      case 48:
+        append = reader.bool()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { file, mode, create, createOnly, truncate, append }
+}
+
+export interface UpdateData {
+  readonly offset: number
+  readonly data: Uint8Array
+}
+
+export function encodeUpdateData(message: UpdateData): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.offset !== 0) writer.tag(1, WireType.Varint).uint64(message.offset)
+  if (message.data.length > 0) writer.tag(2, WireType.LengthDelimited).bytes(message.data)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no UpdateData */
+export function decodeUpdateData(bytes: Uint8Array): UpdateData {
+  const reader = new BinaryReader(bytes)
+  let offset: number = 0
+  let data: Uint8Array = new Uint8Array()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 8:
+        offset = asNumber(reader.uint64())
+        break
+      case 18:
+        data = reader.bytes()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { offset, data }
+}
+
 export interface ConnectInput {
   readonly input: 
     | { readonly case: 'target'; readonly value: ConnectTarget }
@@ -1807,6 +2097,15 @@ export const filesCalls: Readonly<{
   tarOut: Call<FilePath, Bytes>
   /** The first message is `start`, whose directory must exist. Entries that lead out of it, devices, and links that do are refused. */
   tarIn: Call<TarInput, TarResult>
+  /** Of a regular file or a directory. */
+  change: Call<ChangeRequest, FileInfo>
+  rename: Call<RenameRequest, Empty>
+  makeLink: Call<MakeLinkRequest, FileInfo>
+  /**
+   * Writes into a regular file where it stands, at any offset. The first message is `start`. What came before the end of the
+   * call stays, however it ends.
+   */
+  update: Call<UpdateInput, FileInfo>
 }> = {
   stat: {
     path: '/glovebox.inside.v1.Files/Stat',
@@ -1861,6 +2160,34 @@ export const filesCalls: Readonly<{
     path: '/glovebox.inside.v1.Files/TarIn',
     encode: encodeTarInput,
     decode: decodeTarResult,
+    streamsIn: true,
+    streamsOut: false,
+  },
+  change: {
+    path: '/glovebox.inside.v1.Files/Change',
+    encode: encodeChangeRequest,
+    decode: decodeFileInfo,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  rename: {
+    path: '/glovebox.inside.v1.Files/Rename',
+    encode: encodeRenameRequest,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  makeLink: {
+    path: '/glovebox.inside.v1.Files/MakeLink',
+    encode: encodeMakeLinkRequest,
+    decode: decodeFileInfo,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  update: {
+    path: '/glovebox.inside.v1.Files/Update',
+    encode: encodeUpdateInput,
+    decode: decodeFileInfo,
     streamsIn: true,
     streamsOut: false,
   },

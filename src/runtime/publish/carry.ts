@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { lost } from '../../inside/failure.ts'
 import type { Bytes } from '../../protocol/inside/v1.ts'
 import type { Call } from './way-in.ts'
@@ -18,7 +18,7 @@ export interface Carried {
  * @throws what ended it before: the caller resets the socket
  */
 export async function carry(
-  socket: Socket,
+  socket: Duplex,
   { call, messages }: { readonly call: Call; readonly messages: AsyncIterable<Bytes> },
   count: Carried,
 ): Promise<void> {
@@ -40,7 +40,7 @@ export async function carry(
   }
 }
 
-function feed(socket: Socket, call: Call, count: Carried): void {
+function feed(socket: Duplex, call: Call, count: Carried): void {
   socket.on('data', (chunk: Buffer) => {
     socket.pause()
     count.received += chunk.length
@@ -55,7 +55,7 @@ function feed(socket: Socket, call: Call, count: Carried): void {
 }
 
 /** An empty message says that the inside has said its last; the call itself ends when we have, too. */
-async function tell(socket: Socket, messages: AsyncIterable<Bytes>, count: Carried): Promise<void> {
+async function tell(socket: Duplex, messages: AsyncIterable<Bytes>, count: Carried): Promise<void> {
   let isSilent = false
   for await (const { data } of messages) {
     if (isSilent) throw lost('it says more on a connection that it has ended')
@@ -73,7 +73,7 @@ async function tell(socket: Socket, messages: AsyncIterable<Bytes>, count: Carri
 }
 
 /** Settles when there is room again, or when there will never be. */
-async function drained(socket: Socket): Promise<void> {
+async function drained(socket: Duplex): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = (): void => {
       socket.off('drain', done)

@@ -3,16 +3,21 @@ import { GloveboxError } from '../../errors.ts'
 import { defaultCaps, type Caps } from '../../inside/caps.ts'
 import type { Inside } from '../../inside/client.ts'
 import type { CallStream } from '../../inside/stream.ts'
-import { portsCalls, type Bytes, type ConnectInput } from '../../protocol/inside/v1.ts'
+import { portsCalls, type Bytes, type ConnectInput, type ConnectTarget } from '../../protocol/inside/v1.ts'
 import { readAhead } from '../../system/read-ahead.ts'
 
 /** A connection to something that listens inside. */
 export type Call = CallStream<ConnectInput, Bytes>
 
+/** Of a socket that listens inside. */
+export interface UnixPath {
+  readonly path: string
+}
+
 /** Leads into one sandbox, over connections to its inside that are made when they are needed, and again when they are lost. */
 export interface WayIn {
   /** @throws GloveboxError when nothing listens there, or the inside is lost or silent */
-  open(port: number): Promise<{ readonly call: Call; readonly messages: AsyncIterable<Bytes> }>
+  open(to: number | UnixPath): Promise<{ readonly call: Call; readonly messages: AsyncIterable<Bytes> }>
   close(): void
 }
 
@@ -65,7 +70,7 @@ export function createWayIn(connect: () => Promise<Duplex>): WayIn {
   }
 
   return {
-    async open(port) {
+    async open(to) {
       if (isClosed) throw new GloveboxError('CHANNEL_LOST', 'the sandbox has ended')
       const lane = freest()
       lane.calls += 1
@@ -77,7 +82,7 @@ export function createWayIn(connect: () => Promise<Duplex>): WayIn {
       try {
         const { connection } = await lane.inside
         const call = connection.open(portsCalls.connect)
-        return { call, messages: await answered(call, port, over) }
+        return { call, messages: await answered(call, to, over) }
       } catch (error) {
         over()
         throw error
@@ -101,14 +106,14 @@ async function openLane(connect: () => Promise<Duplex>): Promise<Inside> {
 }
 
 /** What the call says, once it is connected. It is read from the first moment on: its end is only seen by who reads. */
-async function answered(call: Call, port: number, over: () => void): Promise<AsyncIterable<Bytes>> {
+async function answered(call: Call, to: number | UnixPath, over: () => void): Promise<AsyncIterable<Bytes>> {
   const late = new GloveboxError('TIMED_OUT', `nobody took the connection within ${answerMs} ms`)
   const timer = setTimeout(() => call.cancel(late), answerMs)
   const reading = call.messages[Symbol.asyncIterator]()
   const first = reading.next()
   first.catch(() => undefined) // thrown to who reads on
   try {
-    call.send({ input: { case: 'target', value: { target: { case: 'tcpPort', value: port } } } }).catch(() => undefined) // `answered` tells why
+    call.send({ input: { case: 'target', value: { target: targetOf(to) } } }).catch(() => undefined) // `answered` tells why
     await call.answered
   } catch (error) {
     call.cancel()
@@ -117,6 +122,10 @@ async function answered(call: Call, port: number, over: () => void): Promise<Asy
     clearTimeout(timer)
   }
   return rest(reading, first, over)
+}
+
+function targetOf(to: number | UnixPath): ConnectTarget['target'] {
+  return typeof to === 'number' ? { case: 'tcpPort', value: to } : { case: 'unixPath', value: Buffer.from(to.path) }
 }
 
 async function* rest(

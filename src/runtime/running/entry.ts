@@ -13,6 +13,9 @@ export interface Left {
   readonly how: string
 }
 
+/** A copy has one direction; elsewhere input and output flow at the same time. */
+const oneWay: ReadonlySet<EntryFact['kind']> = new Set(['copy-in', 'copy-out'])
+
 /**
  * Goes into a running sandbox: the record first, then the connection, then the work. Returns the exit code.
  * @throws GloveboxError AUDIT_UNWRITABLE, and nothing was asked of the sandbox then; whatever the work throws
@@ -28,8 +31,7 @@ export async function enter(
   try {
     audit.record({ fact: 'entry', into: sandbox.id, ...about })
     try {
-      // A program's input and output flow at the same time; a copy has one direction.
-      const inside = await connectTo(sandbox, about.kind === 'exec' || about.kind === 'shell' ? 'both ways' : 'one way')
+      const inside = await connectTo(sandbox, oneWay.has(about.kind) ? 'one way' : 'both ways')
       try {
         left = await work(inside)
       } finally {

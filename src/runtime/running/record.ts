@@ -8,6 +8,8 @@ export interface RunningRecord {
   /** SHA-256 of the plan, as in the record of the start. */
   readonly plan: string
   readonly command: readonly string[]
+  /** Where its program was started, in the sandbox's own tree. */
+  readonly directory?: string
   /** The process that it lives and dies with, and when that began. */
   readonly pid: number
   readonly begun: string
@@ -37,7 +39,8 @@ export function parseRecord(text: string): RunningRecord | undefined {
   const numbers = ['pid', 'startedMs'].every((key) => Number.isSafeInteger(record[key]))
   const command = Array.isArray(record['command']) && record['command'].every((word) => typeof word === 'string')
   const socket = record['socket'] === null || typeof record['socket'] === 'string'
-  const sound = record['schema'] === 'glovebox/sandbox/1' && texts && numbers && command && socket
+  const directory = record['directory'] === undefined || typeof record['directory'] === 'string'
+  const sound = record['schema'] === 'glovebox/sandbox/1' && texts && numbers && command && socket && directory
   // Of an earlier version: there were none.
   const { published = [] } = record
   return sound && arePorts(published) ? ({ ...value, published } as RunningRecord) : undefined

@@ -12,7 +12,9 @@ export interface Registered {
   /** Where the channel's socket belongs; undefined where no socket can be. */
   readonly socket: string | undefined
   /** Tells who it is. */
-  announce(about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'published' | 'spare'>): void
+  announce(
+    about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'directory' | 'published' | 'spare'>,
+  ): void
   /** Takes it away again. Idempotent; synchronous, so that it can be the last thing done. */
   remove(): void
 }

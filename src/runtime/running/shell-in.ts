@@ -1,9 +1,8 @@
-import { statInside } from '../../inside/files.ts'
-import type { Connection } from '../../inside/connection.ts'
 import { places } from '../../system/places.ts'
 import { enter } from './entry.ts'
 import { findRunning } from './find.ts'
 import { runInside } from './run-inside.ts'
+import { shellOf } from './shell-of.ts'
 
 export interface ShellOptions {
   /** Undefined: the best that the sandbox has. */
@@ -23,14 +22,6 @@ export async function shellIn(name: string, options: ShellOptions): Promise<numb
     const term = options.terminal ? [`TERM=${process.env['TERM'] ?? 'xterm'}`] : []
     return runInside(inside, { ...options, command: commandOf(shell), env: [...term, ...options.env], input: true })
   })
-}
-
-async function shellOf(connection: Connection): Promise<string> {
-  for (const path of ['/bin/bash', '/usr/bin/bash']) {
-    const there = await statInside(connection, path, { follow: true })
-    if (there?.kind === 'regular') return path
-  }
-  return '/bin/sh'
 }
 
 /** As a login shell where it is a shell of the usual family: another program would not know the option. */

@@ -112,7 +112,7 @@ export function networkCases({ plan, run, start, differences }: Contract): void 
   })
 
   withServers('sandboxes ask again and again without an error', async ({ servers, to }) => {
-    const [boxes, each] = isLong() ? [20, 100] : [4, 50]
+    const [boxes, each] = isLong() ? [differences.crowd, 100] : [4, 50]
     const port = await servers.http((_, response) => void response.end('ok'))
     const script = `(async () => { let ok = 0; for (let i = 0; i < ${each}; i++) {
         const begun = Date.now(); ok += Number(await (await fetch('http://${name}:${port}/' + i)).text() === 'ok');

@@ -35,6 +35,8 @@ export interface EgressRoom {
   /** Where the allowed names live, as far as they may be connected to. */
   readonly servers: readonly string[]
   readonly ports: readonly number[]
+  /** What is allowed to them: 6 TCP, which is what it is where nothing is said, 17 UDP. */
+  readonly protocol?: 6 | 17
   /** Whom the host asks for names, and what for: all that may be in its questions. */
   readonly names: readonly string[]
   readonly cases: readonly EgressCase[]

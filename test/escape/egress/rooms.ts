@@ -1,5 +1,6 @@
 import { allowedName, server4, server6, zone, type EgressRoom } from './case.ts'
 import { addressCases } from './cases/addresses.ts'
+import { datagramRoom } from './cases/datagrams.ts'
 import { helloCases } from './cases/hellos.ts'
 import { questionCases, rebindingRoom } from './cases/names.ts'
 import { placeholderRoom } from './cases/placeholders.ts'
@@ -34,4 +35,5 @@ export const egressRooms: readonly EgressRoom[] = [
   addressRoom,
   privateRoom,
   placeholderRoom,
+  datagramRoom,
 ]

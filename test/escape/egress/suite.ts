@@ -95,11 +95,11 @@ function judgeControls(room: EgressRoom): void {
 }
 
 /** The host's questions about the room's names, and packets to the room's servers: with bytes only where a case says so. */
-function mayPass({ names, servers, ports }: EgressRoom, { leaves }: EgressCase, flow: Flow): boolean {
+function mayPass({ names, servers, ports, protocol = 6 }: EgressRoom, { leaves }: EgressCase, flow: Flow): boolean {
   if (flow.to === resolver && flow.port === 53) {
     return flow.tokens.length === 0 && flow.names.length > 0 && flow.names.every((name) => names.includes(name))
   }
-  if (!servers.includes(flow.to) || !ports.includes(flow.port) || flow.protocol !== 6) return false
+  if (!servers.includes(flow.to) || !ports.includes(flow.port) || flow.protocol !== protocol) return false
   if (leaves === 'all') return true
   return flow.tokens.length === 0 && (flow.bytes === 0 || leaves === 'rest')
 }

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs'
 import type { Attack, Scene } from '../support/attack.ts'
 
 const host = { on: 'host' } as const
@@ -86,11 +85,11 @@ export const listed: readonly Attack[] = [
 ]
 
 /** Under a list that names the loader, as every list must that names a dynamic program. */
-export const loaders: readonly Attack[] = [
+export const loadersOf = (loader: string): readonly Attack[] => [
   {
     title: 'a list that names the loader lets it start programs that the list does not name',
     name: 'exec-by-loader',
-    args: () => ({ loader: realpathSync('/lib64/ld-linux-x86-64.so.2'), target: '/usr/bin/true' }),
+    args: () => ({ loader, target: '/usr/bin/true' }),
     control: { unproven: 'outside, the program starts without the loader’s help' },
     documented:
       'a list says which files the kernel may execute, not which code a listed program runs: an interpreter, and the loader is one, runs what it can read',

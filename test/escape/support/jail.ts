@@ -116,7 +116,7 @@ export async function runJail(place: Place, words: readonly string[], options: J
   return { stdout, stderr, code, ...sorted(await told) }
 }
 
-function sorted(told: string): Omit<JailRun, 'stdout' | 'stderr' | 'code'> {
+export function sorted(told: string): Omit<JailRun, 'stdout' | 'stderr' | 'code'> {
   const statuses = told
     .split('\n')
     .filter(Boolean)

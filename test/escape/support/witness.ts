@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { Runner } from '../../support/as-user.ts'
 import { attacksBinary } from './binaries.ts'
@@ -31,8 +31,24 @@ export async function startWitness(runner: Runner, { name, token, ws, secret }: 
   const words = ['witness', `dir=${ws}`, `name=${name}`, `token=${token}`, `secret=${secret}`]
   const child = runner.spawn(attacksBinary(runner), words, { stdio: ['pipe', 'pipe', 'inherit'] })
   const stdin = child.stdin as Writable
-  const lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]()
   const ended = once(child, 'exit')
+  return witnessOver({
+    lines: createInterface({ input: child.stdout as Readable }),
+    ask: () => void stdin.write('?\n'),
+    async end() {
+      stdin.end()
+      await ended
+    },
+  })
+}
+
+/** One that was started somewhere, by its streams. */
+export async function witnessOver(speaking: {
+  readonly lines: Interface
+  readonly ask: () => void
+  readonly end: () => Promise<void>
+}): Promise<Witness> {
+  const lines = speaking.lines[Symbol.asyncIterator]()
   const line = async (): Promise<unknown> => {
     const next = await lines.next()
     if (next.done === true) throw new Error('the witness is gone')
@@ -42,12 +58,9 @@ export async function startWitness(runner: Runner, { name, token, ws, secret }: 
   return {
     ...ready,
     async touched() {
-      stdin.write('?\n')
+      speaking.ask()
       return ((await line()) as { touched: string[] }).touched
     },
-    async end() {
-      stdin.end()
-      await ended
-    },
+    end: speaking.end,
   }
 }

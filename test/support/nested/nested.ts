@@ -106,10 +106,10 @@ function ports(directory: string): string[] {
 }
 
 async function runQemu(args: readonly string[], { limitMs = defaultLimitMs }: NestedRun): Promise<void> {
-  const child = spawn(findQemu(process.env, 'x64'), args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  // Whatever ends us ends it (prctl(2), PR_SET_PDEATHSIG).
+  const words = ['--pdeathsig', 'KILL', findQemu(process.env, 'x64'), ...args]
+  const child = spawn('setpriv', words, { stdio: ['ignore', 'ignore', 'inherit'] })
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
   try {
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject)
@@ -117,6 +117,5 @@ async function runQemu(args: readonly string[], { limitMs = defaultLimitMs }: Ne
     })
   } finally {
     clearTimeout(timer)
-    process.off('exit', kill)
   }
 }

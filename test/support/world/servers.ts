@@ -15,6 +15,8 @@ interface Begin {
 
 const tcpPorts = [22, 25, 443, 853, 5432, 5433, 8443] as const
 const httpPorts = [80, 8080] as const
+/** A socket on every address answers from one that the kernel picks, which whoever asked a certain one does not take for an answer. */
+const answering = '11.22.33.44'
 const udpPorts = [80, 123, 443, 1900, 5353, 5355, 8080] as const
 /** More than the buffers of a connection hold that nobody reads. */
 const much = 'x'.repeat(512 * 1024)
@@ -40,7 +42,8 @@ async function start({ zone, open }: Begin): Promise<void> {
       createServer((socket) => witness(socket, plain)),
       53,
     ),
-    ...udpPorts.map(datagrams),
+    ...udpPorts.map(async (port) => datagrams(port)),
+    datagrams(123, answering),
     startResolver({
       zone,
       address: '0.0.0.0',
@@ -97,11 +100,12 @@ function http(text: string): string | undefined {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 }
 
-async function datagrams(port: number): Promise<void> {
-  const socket = createSocket({ type: 'udp6', ipv6Only: false })
+async function datagrams(port: number, address?: string): Promise<void> {
+  const shares = { reuseAddr: port === 123 }
+  const socket = createSocket(address === undefined ? { type: 'udp6', ...shares } : { type: 'udp4', ...shares })
   socket.on('message', (data, peer) => {
     const reply = plain(data.toString('latin1'))
     if (reply !== undefined) socket.send(reply, peer.port, peer.address, () => undefined)
   })
-  await new Promise<void>((resolve) => void socket.bind(port, '::', resolve))
+  await new Promise<void>((resolve) => void socket.bind(port, address ?? '::', resolve))
 }

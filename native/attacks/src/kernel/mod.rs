@@ -2,6 +2,7 @@
 
 mod entry;
 mod facilities;
+mod machine;
 mod namespaces;
 mod posture;
 mod privileged;
@@ -17,6 +18,7 @@ pub fn attacks() -> Vec<Attack> {
         entry::ATTACKS,
         surface::ATTACKS,
         posture::ATTACKS,
+        machine::ATTACKS,
     ]
     .concat()
 }

@@ -1,8 +1,10 @@
 //! What stands outside the sandbox: victims, witnesses, and places for control runs.
 
+pub mod accomplice;
 mod capture;
 pub mod flip;
 pub mod given;
+mod hostile;
 pub mod keyed;
 pub mod locked;
 mod objects;

@@ -9,13 +9,18 @@ use glovebox_wire::message::{put_varint, Message};
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use tokio::sync::Mutex;
 
 use crate::status::{percent_encoded, Result, Status};
 
 /// Room in front of data for what frames it: five bytes of gRPC, a key, a length.
 const ROOM: usize = 16;
 
-pub struct Reply(RefCell<State>);
+pub struct Reply {
+    state: RefCell<State>,
+    /// A frame may have to wait for room in its middle, and others of the same call come from beside it: output and errors.
+    turn: Mutex<()>,
+}
 
 enum State {
     Nothing(SendResponse<Bytes>),
@@ -58,12 +63,15 @@ impl Chunk {
 
 impl Reply {
     pub fn new(respond: SendResponse<Bytes>) -> Reply {
-        Reply(RefCell::new(State::Nothing(respond)))
+        Reply {
+            state: RefCell::new(State::Nothing(respond)),
+            turn: Mutex::new(()),
+        }
     }
 
     /// Sends the headers, if they have not been sent.
     pub fn begin(&self) -> Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         if let State::Nothing(respond) = &mut *state {
             let mut head = Response::new(());
             let kind = HeaderValue::from_static("application/grpc");
@@ -88,6 +96,7 @@ impl Reply {
     /// Sends what is framed already, piece by piece as the peer's window opens.
     pub async fn send_frame(&self, mut frame: Bytes) -> Result<()> {
         self.begin()?;
+        let _turn = self.turn.lock().await;
         while !frame.is_empty() {
             let room = poll_fn(|context| self.poll_room(context, frame.len())).await?;
             self.put(frame.split_to(room.min(frame.len())))?;
@@ -97,7 +106,7 @@ impl Reply {
 
     /// How much of `wanted` bytes the peer takes now; at least one.
     pub fn poll_room(&self, context: &mut Context<'_>, wanted: usize) -> Poll<Result<usize>> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let State::Begun(stream) = &mut *state else {
             return Poll::Ready(Err(Status::gone()));
         };
@@ -114,7 +123,7 @@ impl Reply {
     }
 
     fn put(&self, bytes: Bytes) -> Result<()> {
-        match &mut *self.0.borrow_mut() {
+        match &mut *self.state.borrow_mut() {
             State::Begun(stream) => stream.send_data(bytes, false).map_err(|_| Status::gone()),
             State::Nothing(_) => Err(Status::gone()),
         }
@@ -122,7 +131,7 @@ impl Reply {
 
     /// Ready when the peer has given the call up.
     pub async fn abandoned(&self) {
-        let poll = |context: &mut Context<'_>| match &mut *self.0.borrow_mut() {
+        let poll = |context: &mut Context<'_>| match &mut *self.state.borrow_mut() {
             State::Nothing(respond) => respond.poll_reset(context).map(drop),
             State::Begun(stream) => stream.poll_reset(context).map(drop),
         };
@@ -148,10 +157,21 @@ impl Reply {
                 trailers.append(HeaderName::from_static(name), value);
             }
         }
+        // An error before anything was answered is headers alone: a peer that waits for them to know that a file is open, or
+        // a port connected, must not take them for that.
+        if let (State::Nothing(respond), Err(_)) = (&mut *self.state.borrow_mut(), &done) {
+            let mut head = Response::new(());
+            let kind = HeaderValue::from_static("application/grpc");
+            trailers.insert(http::header::CONTENT_TYPE, kind);
+            *head.headers_mut() = trailers;
+            // A peer that has gone needs no answer.
+            let _answered = respond.send_response(head, true);
+            return;
+        }
         if self.begin().is_err() {
             return;
         }
-        if let State::Begun(mut stream) = self.0.into_inner() {
+        if let State::Begun(mut stream) = self.state.into_inner() {
             if stream.send_trailers(trailers).is_err() {
                 stream.send_reset(Reason::CANCEL);
             }

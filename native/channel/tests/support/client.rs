@@ -163,6 +163,9 @@ impl Open {
     pub async fn next(&mut self) -> Result<Bytes, End> {
         if let Receive::Waiting(response) = &mut self.receive {
             let response = response.await.map_err(lost)?;
+            if response.headers().contains_key("grpc-status") {
+                return Err(ended(response.headers().clone()));
+            }
             self.receive = Receive::Begun(response.into_body(), BytesMut::new());
         }
         let Receive::Begun(body, pending) = &mut self.receive else {

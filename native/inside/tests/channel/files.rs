@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use glovebox_wire::inside::{
-    self as wire, FileInfo, FileKind, FilePath, MakeDirectoryRequest, ReadRequest, RemoveRequest,
-    TarInput, TarInputCase, TarResult, WriteInput, WriteInputCase, WriteStart,
+    self as wire, ChangeRequest, FileChange, FileInfo, FileKind, FilePath, MakeDirectoryRequest,
+    MakeLinkRequest, ReadRequest, RemoveRequest, RenameRequest, TarInput, TarInputCase, TarResult,
+    UpdateData, UpdateInput, UpdateInputCase, UpdateStart, WriteInput, WriteInputCase, WriteStart,
 };
 use glovebox_wire::message::Message;
 
@@ -263,6 +264,177 @@ fn names_are_listed_made_and_removed() {
             );
             assert_eq!(code(stat(&client, at("", "tmp/a")).await), 5);
         });
+    });
+}
+
+async fn update(
+    client: &Client,
+    start: UpdateStart,
+    then: &[UpdateInputCase],
+) -> Result<FileInfo, End> {
+    let first = UpdateInputCase::Start(start);
+    let cases = std::iter::once(&first).chain(then);
+    let messages: Vec<_> = cases
+        .map(|case| UpdateInput {
+            input: Some(case.clone()),
+        })
+        .collect();
+    one(client.call("Files/Update", &messages).await)
+}
+
+fn put(offset: u64, data: &'static [u8]) -> UpdateInputCase {
+    UpdateInputCase::Data(UpdateData {
+        offset,
+        data: Bytes::from_static(data),
+    })
+}
+
+#[test]
+fn a_file_is_changed_where_it_stands() {
+    as_everyone(|starter| {
+        let room = Room::new(starter, SLEEPS);
+        run(async {
+            let client = room.greet().await;
+            let start = |path| UpdateStart {
+                file: Some(at("", path)),
+                mode: 0o4640,
+                ..UpdateStart::default()
+            };
+            let create = |path| UpdateStart {
+                create: true,
+                ..start(path)
+            };
+            assert_eq!(code(update(&client, start("tmp/f"), &[]).await), 5);
+            let made = update(&client, create("tmp/f"), &[put(3, b"def"), put(0, b"abc")]).await;
+            // No set-id bit.
+            assert_eq!(made.map(|made| (made.size, made.mode)), Ok((6, 0o640)));
+            let attributes = FileChange {
+                mode: Some(0o600),
+                modified_ms: Some(1_500),
+                size: Some(5),
+            };
+            let then = [put(1, b"B"), UpdateInputCase::Change(attributes.clone())];
+            let changed = update(&client, start("tmp/f"), &then)
+                .await
+                .expect("changed");
+            assert_eq!(
+                (changed.size, changed.mode, changed.modified_ms),
+                (5, 0o600, 1_500)
+            );
+            let append = UpdateStart {
+                append: true,
+                ..start("tmp/f")
+            };
+            update(&client, append, &[put(0, b"!")])
+                .await
+                .expect("appended");
+            assert_eq!(
+                read(&client, at("", "tmp/f")).await.expect("read"),
+                b"aBcde!"
+            );
+            let only = UpdateStart {
+                create_only: true,
+                ..create("tmp/f")
+            };
+            assert_eq!(code(update(&client, only, &[]).await), 6);
+            let truncate = UpdateStart {
+                truncate: true,
+                ..start("tmp/f")
+            };
+            update(&client, truncate, &[]).await.expect("truncated");
+            assert_eq!(read(&client, at("", "tmp/f")).await.expect("read"), b"");
+            assert_eq!(code(update(&client, create("usr/f"), &[]).await), 7);
+            assert_eq!(code(update(&client, create("tmp"), &[]).await), 3);
+            shell(
+                &client,
+                "mkfifo /tmp/pipe; ln -s /tmp/f /tmp/l; mkdir /tmp/d",
+            )
+            .await;
+            // ENXIO: nobody reads it; and with a reader it would still be no regular file.
+            assert!(update(&client, start("tmp/pipe"), &[]).await.is_err());
+            let change = |path| ChangeRequest {
+                file: Some(at("", path)),
+                change: Some(attributes.clone()),
+            };
+            let mode_only = |path| ChangeRequest {
+                change: Some(FileChange {
+                    mode: Some(0o7711),
+                    ..FileChange::default()
+                }),
+                ..change(path)
+            };
+            let changed: FileInfo =
+                one(client.unary("Files/Change", &change("tmp/l")).await).expect("through a link");
+            assert_eq!((changed.size, changed.modified_ms), (5, 1_500));
+            let changed: FileInfo =
+                one(client.unary("Files/Change", &mode_only("tmp/d")).await).expect("a directory");
+            assert_eq!(changed.mode, 0o711);
+            for path in ["tmp/pipe", "dev/null"] {
+                let refused = one::<FileInfo>(client.unary("Files/Change", &mode_only(path)).await);
+                assert_eq!(code(refused), 3, "{path}");
+            }
+        });
+    });
+}
+
+#[test]
+fn names_are_changed_and_links_made_and_neither_leads_out_of_a_root() {
+    let room = Room::new(Starter::User, SLEEPS);
+    run(async {
+        let client = room.greet().await;
+        shell(
+            &client,
+            "mkdir /tmp/r /tmp/o; echo a >/tmp/r/a; echo b >/tmp/r/b; ln -s /tmp/o /tmp/r/out",
+        )
+        .await;
+        let rename = |from, to, keep| RenameRequest {
+            from: Some(at("/tmp/r", from)),
+            to: Some(at("/tmp/r", to)),
+            keep,
+        };
+        let renamed = |request| {
+            let client = &client;
+            async move { client.unary("Files/Rename", &request).await.1.code }
+        };
+        assert_eq!(renamed(rename("a", "b", true)).await, 6);
+        assert_eq!(renamed(rename("a", "../o/a", false)).await, 7);
+        assert_eq!(renamed(rename("a", "out/a", false)).await, 7);
+        assert_eq!(renamed(rename("none", "c", true)).await, 5);
+        assert_eq!(renamed(rename("a", "b", false)).await, OK);
+        let link = |path| MakeLinkRequest {
+            file: Some(at("/tmp/r", path)),
+            link: Bytes::from_static(b"../../etc/passwd"),
+        };
+        let made: FileInfo =
+            one(client.unary("Files/MakeLink", &link("l")).await).expect("a link holds anything");
+        assert_eq!(
+            (made.kind, &made.link[..]),
+            (FileKind::Symlink, &b"../../etc/passwd"[..])
+        );
+        assert_eq!(code(read(&client, at("/tmp/r", "l")).await), 7);
+        for (path, status) in [("l", 6), ("out/l", 7), ("..", 3)] {
+            let refused = one::<FileInfo>(client.unary("Files/MakeLink", &link(path)).await);
+            assert_eq!(code(refused), status, "{path}");
+        }
+        for path in ["out/new", "../o/new", "l"] {
+            let start = UpdateStart {
+                file: Some(at("/tmp/r", path)),
+                create: true,
+                truncate: true,
+                ..UpdateStart::default()
+            };
+            assert_eq!(code(update(&client, start, &[]).await), 7, "{path}");
+            let change = ChangeRequest {
+                file: Some(at("/tmp/r", path)),
+                change: Some(FileChange::default()),
+            };
+            let refused = one::<FileInfo>(client.unary("Files/Change", &change).await);
+            assert_eq!(code(refused), 7, "{path}");
+        }
+        assert_eq!(
+            shell(&client, "ls /tmp/o; cat /tmp/r/b").await.text(),
+            "a\n"
+        );
     });
 }
 

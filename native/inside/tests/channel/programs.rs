@@ -342,6 +342,25 @@ fn a_reader_that_is_slow_slows_the_program_and_nobody_else() {
 }
 
 #[test]
+fn output_and_errors_at_the_same_time_stay_whole_for_a_slow_reader() {
+    let room = Room::new(Starter::User, SLEEPS);
+    run(async {
+        let client = room.greet().await;
+        let mut stalled = client.open("Exec/Exec").await;
+        let many = "head -c 6000000 /dev/zero | tr '\\0'";
+        let script = format!("({many} e >&2) & {many} o; wait");
+        stalled.send(&exec(&["sh", "-c", &script])).await;
+        let _started: ExecOutput = stalled.message().await.expect("started");
+        // The window is full by the time that this has run, in the middle of a message.
+        assert_eq!(shell(&client, "sleep 0.3; echo ok").await.text(), "ok\n");
+        let ran = finish(stalled).await;
+        assert_eq!(ran.end.map(|end| end.code), Some(OK));
+        assert!(ran.out.len() == 6_000_000 && ran.out.iter().all(|byte| *byte == b'o'));
+        assert!(ran.err.len() == 6_000_000 && ran.err.iter().all(|byte| *byte == b'e'));
+    });
+}
+
+#[test]
 fn a_launcher_that_is_killed_leaves_a_socket_that_refuses() {
     as_everyone(|starter| {
         let mut room = Room::new(starter, SLEEPS);

@@ -201,7 +201,7 @@ fn the_relay_is_confined() {
         has("Seccomp:\t2");
         has("Threads:\t1");
         let limits = read("limits");
-        let files = 2000 * 6 + 3 + 64;
+        let files = 2000 * 7 + 4 + 64;
         let files = format!("Max open files            {files:<20} {files:<20} files");
         assert!(limits.contains(&files), "{limits}");
         // Undumpable: its files in /proc are root's (proc(5)).

@@ -55,6 +55,22 @@ fn a_connection_that_the_host_allows_reaches_who_it_names() {
     });
 }
 
+/// Which algorithm paces what a program sends to a name.
+const PACED: &str = "import socket
+for f,h in ((socket.AF_INET,'198.18.0.9'),(socket.AF_INET6,'fd67:6c6f:7665::9')):
+ s=socket.socket(f)
+ s.connect((h,443))
+ print(s.getsockopt(socket.IPPROTO_TCP,socket.TCP_CONGESTION,16).rstrip(bytes(1)).decode())";
+
+#[test]
+fn nothing_paces_what_never_leaves_the_machine() {
+    as_everyone(|starter| {
+        let host = Host::listen(starter, limits(), all_to(in_capitals()));
+        let outcome = host.start(starter, &python(PACED)).finish();
+        assert_eq!(outcome.stdout, "reno\nreno\n", "{outcome:?}");
+    });
+}
+
 /// What becomes of one attempt to connect to (address, port), of reading after it.
 const TRIES: &str = "import socket,sys,errno
 for a in sys.argv[1:]:

@@ -82,7 +82,8 @@ impl Host {
     /// A plan whose program may connect to port 443 of whom this host allows.
     pub fn plan(&self, script: &str) -> Value {
         let mut plan = plan_for(script);
-        plan["egress"] = json!({ "socket": self.socket, "tcpPorts": [443], "addresses": [] });
+        plan["egress"] =
+            json!({ "socket": self.socket, "tcpPorts": [443], "udpPorts": [123], "addresses": [] });
         plan
     }
 

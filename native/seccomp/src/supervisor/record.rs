@@ -73,18 +73,62 @@ pub fn cut(bytes: &[u8]) -> String {
     text
 }
 
-/// Writes records, and counts equal ones where there are more than this many a second: somebody
-/// who asks for the same thing in a loop neither fills the disk nor goes unseen.
+/// Writes records, and counts the same ones where there are more of them than this: somebody who asks for the same thing in a
+/// loop neither fills the disk nor goes unseen. Of programs that are executed and files each is wanted longer.
+const EACH_PLACE: u32 = 50;
 const EACH: u32 = 1000;
+
+/// What was counted is written so often.
 const WINDOW: Duration = Duration::from_secs(1);
+
+/// So long something has to be unseen, or seldom, until each is written again.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Different things that are known at a time; whoever asks for more is written down each time.
+const KNOWN: usize = 64;
 
 pub struct Recorder<S> {
     sink: S,
     window: Option<Instant>,
+    known: Vec<Known>,
+}
+
+struct Known {
+    /// The last of them.
+    activity: Activity,
+    since: Instant,
     written: u32,
-    last: Option<Activity>,
-    /// Repetitions of `last` that are not written yet.
+    /// How many since are not written yet.
     repeated: u32,
+}
+
+impl Activity {
+    /// Whether another is the same thing again. Of what goes to an address it is enough that the same program wants it: one that
+    /// is started for each attempt is a loop too.
+    fn is_again(&self, other: &Activity) -> bool {
+        let pid = match self.address {
+            Some(_) => other.pid,
+            None => self.pid,
+        };
+        (self.kind, pid, self.access, self.verdict, self.rule)
+            == (
+                other.kind,
+                other.pid,
+                other.access,
+                other.verdict,
+                other.rule,
+            )
+            && self.address == other.address
+            && self.path == other.path
+            && self.program == other.program
+    }
+
+    fn each(&self) -> u32 {
+        match self.address {
+            Some(_) => EACH_PLACE,
+            None => EACH,
+        }
+    }
 }
 
 impl<S: Sink> Recorder<S> {
@@ -92,54 +136,77 @@ impl<S: Sink> Recorder<S> {
         Self {
             sink,
             window: None,
-            written: 0,
-            last: None,
-            repeated: 0,
+            known: Vec::new(),
         }
     }
 
     pub fn record(&mut self, activity: Activity, now: Instant) -> io::Result<()> {
         self.tick(now)?;
-        if self.written >= EACH && self.last.as_ref() == Some(&activity) {
-            self.repeated += 1;
-            return Ok(());
-        }
-        self.flush()?;
-        self.sink.record(&activity)?;
         self.window.get_or_insert(now);
-        self.written += 1;
-        self.last = Some(activity);
+        let same = |known: &&mut Known| known.activity.is_again(&activity);
+        if let Some(known) = self.known.iter_mut().find(same) {
+            known.activity.pid = activity.pid;
+            if known.written >= activity.each() {
+                known.repeated += 1;
+                return Ok(());
+            }
+            known.written += 1;
+            return self.sink.record(&activity);
+        }
+        if self.known.len() == KNOWN {
+            let oldest = self.known.remove(0);
+            oldest.flush(&mut self.sink)?;
+        }
+        self.sink.record(&activity)?;
+        self.known.push(Known {
+            activity,
+            since: now,
+            written: 1,
+            repeated: 0,
+        });
         Ok(())
     }
 
-    /// Ends the window when its time is over.
+    /// Ends the window when its time is over. What was counted in it is counted on: a loop is written once a second.
     pub fn tick(&mut self, now: Instant) -> io::Result<()> {
         if self
             .window
             .is_some_and(|start| now.duration_since(start) >= WINDOW)
         {
+            let is_recent = |known: &Known| now.duration_since(known.since) < MEMORY;
+            self.known
+                .retain(|known| known.repeated > 0 || is_recent(known));
             self.flush()?;
-            self.window = None;
-            self.written = 0;
+            self.window = (!self.known.is_empty()).then_some(now);
         }
         Ok(())
     }
 
     /// When `tick` has something to write.
     pub fn due(&self, now: Instant) -> Option<Duration> {
-        let start = self.window.filter(|_| self.repeated > 0)?;
+        let counts = self.known.iter().any(|known| known.repeated > 0);
+        let start = self.window.filter(|_| counts)?;
         Some((start + WINDOW).saturating_duration_since(now))
     }
 
     pub fn flush(&mut self) -> io::Result<()> {
-        if let (Some(last), count @ 1..) = (&self.last, self.repeated) {
-            self.sink.record(&Activity {
-                count,
-                ..last.clone()
-            })?;
-            self.repeated = 0;
+        for known in &mut self.known {
+            known.flush(&mut self.sink)?;
+            known.repeated = 0;
         }
         Ok(())
+    }
+}
+
+impl Known {
+    fn flush(&self, sink: &mut impl Sink) -> io::Result<()> {
+        if self.repeated == 0 {
+            return Ok(());
+        }
+        sink.record(&Activity {
+            count: self.repeated,
+            ..self.activity.clone()
+        })
     }
 }
 
@@ -164,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_counted_and_nothing_is_lost() {
+    fn a_flood_is_counted_whoever_joins_in_and_nothing_is_lost() {
         let seen = RefCell::new(Vec::new());
         let mut recorder = Recorder::new(|activity: &Activity| {
             seen.borrow_mut()
@@ -172,27 +239,80 @@ mod tests {
             Ok(())
         });
         let start = Instant::now();
-        for _ in 0..5000 {
-            recorder.record(activity("a"), start).unwrap();
+        for turn in 0..20_000 {
+            let pid = turn;
+            recorder
+                .record(
+                    Activity {
+                        pid,
+                        ..activity("a")
+                    },
+                    start,
+                )
+                .unwrap();
+            if turn % 1000 == 0 {
+                recorder.record(activity("b"), start).unwrap();
+            }
         }
-        assert_eq!(seen.borrow().len(), 1000);
+        assert_eq!(seen.borrow().len(), 50 + 20);
         assert_eq!(recorder.due(start), Some(WINDOW));
-        recorder.record(activity("b"), start).unwrap();
-        recorder.record(activity("b"), start).unwrap();
-        assert_eq!(
-            seen.borrow()[1000..],
-            [("a".to_owned(), 4000), ("b".to_owned(), 1)]
-        );
         recorder.tick(start + WINDOW).unwrap();
-        assert_eq!(seen.borrow().last(), Some(&("b".to_owned(), 1)));
-        let total: u32 = seen.borrow().iter().map(|(_, count)| count).sum();
-        assert_eq!(total, 5002);
-        recorder.record(activity("b"), start + WINDOW).unwrap();
+        assert_eq!(seen.borrow().last(), Some(&("a".to_owned(), 19_950)));
+        assert_eq!(recorder.due(start + WINDOW), None);
+        for _ in 0..100 {
+            recorder.record(activity("a"), start + WINDOW).unwrap();
+        }
+        assert_eq!(seen.borrow().len(), 71, "it goes on, and is counted on");
+        recorder.tick(start + 2 * WINDOW).unwrap();
+        assert_eq!(seen.borrow().last(), Some(&("a".to_owned(), 100)));
+        let later = start + MEMORY + 3 * WINDOW;
+        recorder.tick(later).unwrap();
+        recorder.record(activity("a"), later).unwrap();
         assert_eq!(
-            recorder.due(start + WINDOW),
-            None,
-            "a new second starts with single records"
+            seen.borrow().last(),
+            Some(&("a".to_owned(), 1)),
+            "it had ended"
         );
+        let total: u32 = seen.borrow().iter().map(|(_, count)| count).sum();
+        assert_eq!(total, 20_000 + 20 + 100 + 1);
+    }
+
+    #[test]
+    fn programs_that_are_executed_are_told_apart() {
+        let seen = RefCell::new(0);
+        let mut recorder = Recorder::new(|activity: &Activity| {
+            *seen.borrow_mut() += activity.count;
+            Ok(())
+        });
+        let program = |pid| Activity {
+            pid,
+            kind: ActivityKind::Exec,
+            address: None,
+            path: Some("/usr/bin/y".into()),
+            ..activity("")
+        };
+        for pid in 0..500 {
+            recorder.record(program(pid), Instant::now()).unwrap();
+        }
+        assert_eq!(*seen.borrow(), 500, "each at once");
+        assert!(recorder.known.len() <= KNOWN);
+    }
+
+    #[test]
+    fn among_many_places_nothing_is_lost_and_few_are_kept() {
+        let seen = RefCell::new(0);
+        let mut recorder = Recorder::new(|activity: &Activity| {
+            *seen.borrow_mut() += activity.count;
+            Ok(())
+        });
+        let start = Instant::now();
+        for turn in 0..20_000 {
+            let place = format!("p{}", turn % 100);
+            recorder.record(activity(&place), start).unwrap();
+        }
+        recorder.flush().unwrap();
+        assert_eq!(*seen.borrow(), 20_000);
+        assert!(recorder.known.len() <= KNOWN);
     }
 
     #[test]

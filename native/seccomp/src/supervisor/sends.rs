@@ -37,6 +37,7 @@ impl<S: Sink> Supervisor<S> {
     pub(super) fn record_messages(
         &mut self,
         call: &Notification,
+        kind: ActivityKind,
         count: u32,
         size: usize,
     ) -> Result<(), SupervisorError> {
@@ -47,12 +48,20 @@ impl<S: Sink> Supervisor<S> {
             .filter_map(|header| named(call.tid, header))
             .collect();
         for text in addresses {
-            let what = What::to_address(ActivityKind::Send, text, Verdict::Recorded, KERNEL);
+            let what = What::to_address(kind, text, Verdict::Recorded, KERNEL);
             if !self.record_for(call, &Target { tid: call.tid }, what)? {
                 return Ok(());
             }
         }
         self.answer(call, Answer::Continue).map(|_| ())
+    }
+}
+
+/// What the flags of a message mean by its address: the first bytes of a new connection (tcp(7), TCP_FASTOPEN), or a datagram's.
+pub fn kind(flags: u64) -> ActivityKind {
+    match flags as i32 & libc::MSG_FASTOPEN {
+        0 => ActivityKind::Send,
+        _ => ActivityKind::Connect,
     }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { GloveboxError } from '../../../errors.ts'
 import { randomHex } from '../../../system/random-hex.ts'
 import { untrustedLog } from '../../../ui/untrusted.ts'
@@ -121,6 +122,8 @@ async function start(
     signal.throwIfAborted()
     return {
       connect: async () => connectToGuest(sockets.at(socketNames.vsock)),
+      // A guest can end its connection by itself; a Firecracker that is gone has ended in a moment.
+      isOver: async () => Promise.race([ended.then(() => true), setTimeout(goneMs, false, { ref: false })]),
       pid,
       receipt,
       ...(!firecracker.hasFilter && { unchecked: noFilter }),
@@ -135,6 +138,8 @@ async function start(
     signal.removeEventListener('abort', abort)
   }
 }
+
+const goneMs = 2000
 
 interface Sockets {
   readonly path: string

@@ -88,6 +88,8 @@ export async function publishImage(
   store: ImageStore,
   image: string,
   facts: Omit<ImageRecord, 'schema' | 'digest' | 'files' | 'builtAt'>,
+  /** What is told of the very same image stays: it is another one's, who asks for it by that. */
+  { keepRecord = false }: { readonly keepRecord?: boolean } = {},
 ): Promise<Image> {
   const files = {
     kernel: await fileDigest(join(image, imageFiles.kernel)),
@@ -101,7 +103,7 @@ export async function publishImage(
   const there = readImage(store, digest)
   if (there !== undefined && (await damagedFiles(there)).length === 0) {
     // The same bytes, made again: only what is told of them may be newer.
-    writeWhole(join(target, 'image.json'), text)
+    if (!keepRecord) writeWhole(join(target, 'image.json'), text)
     rmSync(image, { recursive: true })
   } else {
     writeWhole(join(image, 'image.json'), text)

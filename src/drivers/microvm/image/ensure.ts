@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../../errors.ts'
+import type { OwnMachine } from '../../../policy/plan.ts'
+import type { Memo } from '../memo.ts'
 import type { BuildOptions } from './build.ts'
 import { currentImage, findImage, whyStale } from './images.ts'
 import { defaultRecipe, readRecipe, type Recipe } from './recipe.ts'
@@ -72,28 +74,38 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<Image> {
   return buildImage(recipe, options)
 }
 
+/** Where a configuration names parts of its own, and where they are remembered. */
+export interface OwnParts {
+  readonly machine: OwnMachine
+  readonly memo: Memo
+}
+
 /**
- * The image that a sandbox starts from, as `ensureImage`, with the progress of a build on a terminal's stderr.
+ * The image that a sandbox starts from, as `ensureImage`, or that of the configuration's own parts, with the progress of a build on a terminal's stderr.
  * @throws GloveboxError HOST_CANNOT where there is none, and no terminal either
  */
 export async function imageForStart(
   store: ImageStore,
   env: NodeJS.ProcessEnv,
-  { mayBuild, signal }: { readonly mayBuild: boolean; readonly signal: AbortSignal },
+  { mayBuild, own, signal }: { readonly mayBuild: boolean; readonly own?: OwnParts; readonly signal: AbortSignal },
 ): Promise<Image> {
   const { stepsOf } = await import('../../../ui/progress.ts')
   const steps = stepsOf('image', process.stderr)
   try {
-    return await ensureImage({
+    const options = {
       store,
       recipe: defaultRecipe,
       env,
       node: process.execPath,
       mayBuild: mayBuild && process.stderr.isTTY,
       progress: steps.show,
-      notice: (text) => void process.stderr.write(`glovebox: ${text}\n`),
+      notice: (text: string) => void process.stderr.write(`glovebox: ${text}\n`),
       signal,
-    })
+    }
+    const standard = async (): Promise<Image> => ensureImage(options)
+    if (own === undefined) return await standard()
+    const { ownImage } = await import('./own.ts')
+    return await ownImage(own.machine, { ...options, recipe: readRecipe(defaultRecipe), memo: own.memo, standard })
   } finally {
     steps.clear()
   }

@@ -31,22 +31,25 @@ export interface OwnKernel {
   readonly file: string
   /** `lib/modules/VERSION`; without one, all that a guest needs is built in. */
   readonly modules: string | undefined
+  /** The modules in order already, as an image has them. */
+  readonly archive?: string
 }
 
 /**
  * Takes it into an image, with those of its modules that guests need.
  * @returns its version, as far as it says one
  */
-export function takeOwnKernel({ file, modules: directory }: OwnKernel, image: string): string {
+export function takeOwnKernel({ file, modules: directory, archive }: OwnKernel, image: string): string {
   const kernel = readFileSync(file)
   const modules = directory === undefined ? [] : modulesInOrder(moduleTree(directory))
-  writeFileSync(join(image, imageFiles.modules), modulesArchive(modules), { mode: 0o600 })
+  const packed = archive === undefined ? modulesArchive(modules) : readFileSync(archive)
+  writeFileSync(join(image, imageFiles.modules), packed, { mode: 0o600 })
   writeFileSync(join(image, imageFiles.kernel), kernel, { mode: 0o600 })
-  return versionOf(kernel) ?? (directory === undefined ? 'own' : basename(directory))
+  return kernelVersion(kernel) ?? (directory === undefined ? 'own' : basename(directory))
 }
 
 /** In the header of a bzImage: "HdrS", and where the text of its version is (Documentation/arch/x86/boot.rst, kernel_version). */
-function versionOf(kernel: Buffer): string | undefined {
+export function kernelVersion(kernel: Buffer): string | undefined {
   if (kernel.length < 0x1000 || kernel.toString('latin1', 0x202, 0x206) !== 'HdrS') return undefined
   const at = kernel.readUInt16LE(0x20e) + 0x200
   const text = kernel.toString('latin1', at, at + 128)

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { killOn } from '../vmm/kill-on.ts'
 import type { MachineEnd } from '../vmm/machine.ts'
@@ -12,8 +15,35 @@ test('a state that is never written is not waited for, since others wait for its
   }
   const never = new Promise<string>(() => undefined)
   const machine = { qmp: { execute: async () => ({}) }, migrated: never, ended: ended.promise, kill }
-  await assert.rejects(freeze(machine, 1), /the state was not written \(it took too long\)/)
+  await assert.rejects(freeze(machine, '/nowhere/state', 1), /the state was not written \(it took too long\)/)
   assert.ok((await ended.promise).asked, 'nothing of it is left')
+})
+
+test('a machine is not ended before all of its state is in its file, whatever QEMU says of it', async (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'glovebox-freeze-'))
+  context.after(() => rmSync(directory, { recursive: true }))
+  const state = join(directory, 'state')
+  let uri = ''
+  let wasThere: boolean | undefined
+  const machine = {
+    qmp: {
+      execute: async (command: string, args?: Readonly<Record<string, unknown>>) => {
+        if (command === 'migrate') {
+          uri = String(args?.['uri'])
+          setTimeout(() => writeFileSync(state, 'whole'), 30)
+        }
+      },
+    },
+    migrated: Promise.resolve('completed'),
+    ended: new Promise<MachineEnd>(() => undefined),
+    kill: async (): Promise<MachineEnd> => {
+      wasThere = existsSync(state)
+      return { asked: true, lastWords: '' }
+    },
+  }
+  await freeze(machine, state)
+  assert.equal(wasThere, true)
+  assert.match(uri, /^exec:cat > (\S+)\.part && mv \1\.part \1$/)
 })
 
 test('whoever gives up ends the machine, also one that boots', () => {

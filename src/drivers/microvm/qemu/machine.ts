@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
+import { waitedBy, type Waited } from '../../../system/patience.ts'
 import type { Architecture } from '../architecture.ts'
 import { startJailed } from '../vmm/jailed.ts'
 import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
@@ -55,7 +58,7 @@ export function qemuVmm(options: QemuOptions): Vmm {
     name: `QEMU ${qemu.version}, ${accelerator === 'tcg' ? 'software emulation' : accelerator.toUpperCase()}`,
     async boot(parts, directory, signal) {
       const booted = await machine({ start: 'boot', directory }, parts, signal)
-      return { ...booted, freeze: async () => freeze(booted) }
+      return { ...booted, freeze: async () => freeze(booted, join(directory, stateName)) }
     },
     async clone(parts, { template, own }, signal) {
       const { path: memory, isShared } = memoryOf(qemu, join(template, memoryName), own)
@@ -88,8 +91,14 @@ const freezeMs = 60_000
 
 type Freezing = Pick<QemuMachine, 'migrated' | 'ended' | 'kill'> & { readonly qmp: Pick<Qmp, 'execute'> }
 
-/** The machine runs until its state is written, since a state remembers whether it ran; it never runs again. */
-export async function freeze(machine: Freezing, limitMs: number = freezeMs): Promise<void> {
+/** Takes a name only when all of it is there: QEMU says "completed" when it has written, and the shell's end of the pipe may hold all of it still. */
+const writing = `exec:cat > ${stateInside}.part && mv ${stateInside}.part ${stateInside}`
+
+/**
+ * The machine runs until its state is written, since a state remembers whether it ran; it never runs again.
+ * @param state where the state is, on the host
+ */
+export async function freeze(machine: Freezing, state: string, limitMs: number = freezeMs): Promise<void> {
   const { qmp, migrated, ended } = machine
   const gone = ended.then(({ lastWords }): never => {
     throw new GloveboxError('NOT_STARTED', `QEMU ended while its state was written: ${lastWords}`)
@@ -98,13 +107,25 @@ export async function freeze(machine: Freezing, limitMs: number = freezeMs): Pro
   await Promise.all([
     qmp.execute('migrate-set-capabilities', capability('x-ignore-shared')),
     qmp.execute('migrate-set-capabilities', capability('events')),
-    qmp.execute('migrate', { uri: `exec:cat > ${stateInside}` }),
+    qmp.execute('migrate', { uri: writing }),
   ])
-  const late = Promise.withResolvers<string>()
-  const timer = setTimeout(() => late.resolve('it took too long'), limitMs)
-  const status = await Promise.race([migrated, gone, late.promise]).finally(() => clearTimeout(timer))
+  const late = AbortSignal.timeout(limitMs)
+  const given = new Promise<string>((resolve) => {
+    late.addEventListener('abort', () => resolve('it took too long'), { once: true })
+  })
+  const written = migrated.then(async (status) => (status === 'completed' ? whenThere(state, late) : status))
+  const status = await Promise.race([written, gone, given])
   await machine.kill()
   if (status !== 'completed') throw new GloveboxError('NOT_STARTED', `QEMU: the state was not written (${status})`)
+}
+
+/** A name appears without a word to us: looking again is all there is, for some milliseconds. */
+async function whenThere(path: string, late: AbortSignal): Promise<string> {
+  while (!existsSync(path)) {
+    if (late.aborted) return 'it took too long'
+    await delay(2)
+  }
+  return 'completed'
 }
 
 interface QemuMachine extends Machine {
@@ -129,14 +150,16 @@ async function startQemu(
   const migrated = Promise.withResolvers<string>()
   let asked = false
   let console = ''
-  const qmp = openQmp(monitor, (event, data) => {
+  let waited: Waited | undefined
+  const onEvent = (event: string, data: Readonly<Record<string, unknown>>): void => {
     if (event === 'MIGRATION' && isFinal(data['status'])) migrated.resolve(data['status'])
     // It stands still now, so that its console can be read.
     if (event === 'SHUTDOWN' && !asked)
       void lastOfConsole(qmp)
         .then((text) => (console = text))
         .finally(abort)
-  })
+  }
+  const qmp = openQmp(monitor, onEvent, () => waited?.() ?? 0)
   const ended = jailed.ended.then(async ({ words }): Promise<MachineEnd> => {
     await qmp.closed
     const said = [...words, qmp.complaints(), console].filter((each) => each !== '')
@@ -149,10 +172,13 @@ async function startQemu(
   }
   try {
     const { pid, receipt } = await jailed.started
+    waited = waitedBy(pid)
     signal.throwIfAborted()
     // A port knows no connections: there is this one.
     const connect = async (): Promise<Duplex> => transport
-    return { connect, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
+    // QEMU holds the other end as long as it is there.
+    const isOver = async (): Promise<boolean> => transport.destroyed
+    return { connect, isOver, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
   } catch (error) {
     await kill()
     throw signal.aborted ? signal.reason : error
@@ -169,10 +195,13 @@ function isFinal(status: unknown): status is string {
 async function lastOfConsole(qmp: Qmp): Promise<string> {
   try {
     const text = await qmp.execute('ringbuf-read', { device: consoleName, size: consoleBytes })
-    return typeof text === 'string' ? untrusted(text.split('\n').slice(-lastLines).join('\n')) : ''
+    if (typeof text !== 'string') return ''
+    const lines = text.split('\n').slice(-lastLines)
+    return lines.map((line) => untrusted(line.trimEnd())).join('\n')
   } catch {
     return '' // it is gone already, and `ended` says so
   }
 }
 
-const lastLines = 20
+/** A panic says why before it shows where. */
+const lastLines = 40

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import { readLines } from '../../../system/line-reader.ts'
+import { patience, type Waited } from '../../../system/patience.ts'
 
 /** QEMU's control channel (QEMU Machine Protocol, docs/interop/qmp-spec): one JSON document a line, both ways. */
 export interface Qmp {
@@ -23,8 +24,9 @@ const answerMs = 10_000
 /**
  * Speaks with a monitor, and has negotiated already: what is executed before QEMU listens waits for it in the pipe.
  * @param onEvent events of QEMU's by their name
+ * @param waited how long QEMU was kept from its processor
  */
-export function openQmp(stream: Duplex, onEvent: (name: string, data: Message) => void): Qmp {
+export function openQmp(stream: Duplex, onEvent: (name: string, data: Message) => void, waited?: Waited): Qmp {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let next = 0
   let complaints = ''
@@ -63,15 +65,16 @@ export function openQmp(stream: Duplex, onEvent: (name: string, data: Message) =
     const id = next++
     const answer = Promise.withResolvers<unknown>()
     waiting.set(id, answer)
-    const timer = setTimeout(() => {
+    const late = (): void => {
       waiting.delete(id)
       answer.reject(failed(`no answer to ${command} within ${answerMs} ms`))
-    }, answerMs)
+    }
+    const settle = patience(answerMs, late, waited)
     stream.write(`${JSON.stringify({ execute: command, ...(args === undefined ? {} : { arguments: args }), id })}\n`)
     try {
       return await answer.promise
     } finally {
-      clearTimeout(timer)
+      settle()
     }
   }
   // Without it QEMU takes no other command.

@@ -89,12 +89,13 @@ test('a key of the plan that nobody knows is refused', () => {
 })
 
 test('sockets are in the guest’s own directory of that sandbox', () => {
-  const egress = { tcpPorts: [443, 22, 443], addresses: ['10.0.0.5/32', '10.0.0.5/32'] }
+  const egress = { tcpPorts: [443, 22, 443], udpPorts: [123], addresses: ['10.0.0.5/32', '10.0.0.5/32'] }
   const made = toGuestPlan(plan, dividePlan(plan, nothing), facts, { ...start, egress })
   assert.deepEqual(made.channel, { socket: '/run/glovebox/s/files-3f2a/channel' })
   assert.deepEqual(made.egress, {
     socket: '/run/glovebox/s/files-3f2a/egress',
     tcpPorts: [22, 443],
+    udpPorts: [123],
     addresses: ['10.0.0.5/32'],
   })
 })
@@ -109,7 +110,7 @@ test('what would have to be put into a directory of the image is refused, with w
 })
 
 test('a relay that is to connect by itself is refused: a machine has no network', () => {
-  const egress = { socket: '/run/egress', tcpPorts: [443], addresses: [] }
+  const egress = { socket: '/run/egress', tcpPorts: [443], udpPorts: [123], addresses: [] }
   assert.throws(() => dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'relay' } }), { code: 'INTERNAL' })
   dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'host' } })
 })

@@ -5,7 +5,7 @@ import { systemConfiguration, systemPrograms } from '../../../policy/system-path
 import type { SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
-import type { StartOptions } from '../../driver.ts'
+import type { EgressOptions, StartOptions } from '../../driver.ts'
 import { requireHonoured } from '../../honour.ts'
 import { toJailEgress } from '../../launcher/egress.ts'
 
@@ -120,7 +120,7 @@ export interface GuestStartOptions {
   readonly terminal: boolean
   readonly hold: boolean
   readonly channel: boolean
-  readonly egress: { readonly tcpPorts: readonly number[]; readonly addresses: readonly string[] } | undefined
+  readonly egress: Omit<EgressOptions, 'dials' | 'socket'> | undefined
 }
 
 function systemMount({ path, source, exec }: SystemPath): JailMount {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { GloveboxError } from '../../../errors.ts'
 import type { Inside } from '../../../inside/client.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import type { Exit, StartOptions, Wall } from '../../driver.ts'
@@ -118,10 +119,13 @@ async function untilEnded(running: {
       await running.fetch()
       return exit
     }
+    // While its machine runs, it is the guest that has broken with us, and we who end it for that.
+    const isOver = await machine.isOver()
     const { asked, lastWords } = await machine.kill()
+    if (!isOver) throw failure
     // Ended from outside, as a launcher that is killed; a machine that failed has said why.
     if (asked || lastWords === '') return killedFromOutside
-    throw failure
+    throw new GloveboxError('CHANNEL_LOST', `the virtual machine ended by itself: ${lastWords}`, { cause: failure })
   } finally {
     closing.close()
     await machine.kill()

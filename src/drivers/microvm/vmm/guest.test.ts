@@ -16,7 +16,14 @@ function machineThat(connect: (attempt: number) => Duplex): { machine: Machine; 
     return ended.promise
   }
   const receipt = { enforcements: [] } as unknown as Machine['receipt']
-  const machine: Machine = { connect: async () => connect(++attempts), pid: 1, receipt, ended: ended.promise, kill }
+  const machine: Machine = {
+    connect: async () => connect(++attempts),
+    isOver: async () => false,
+    pid: 1,
+    receipt,
+    ended: ended.promise,
+    kill,
+  }
   return { machine, attempts: () => attempts }
 }
 

@@ -5,12 +5,13 @@ import { openInside, type Inside } from '../../../inside/client.ts'
 import { lost } from '../../../inside/failure.ts'
 import { connectFramed, type FramedConnection, type FramedTiming as Patience } from '../../../inside/framing/connect.ts'
 import { GloveboxError } from '../../../errors.ts'
+import { waitedBy } from '../../../system/patience.ts'
 import { readAhead } from '../../../system/read-ahead.ts'
 import type { Machine } from './machine.ts'
 
 /**
  * All calls of a guest are on one connection, and its processors are shared with the host's other work: what would be silence of
- * a process beside us is a busy moment here.
+ * a process beside us is a busy moment here. Time in which it had no processor comes on top of all of these.
  */
 export const guestCaps: Caps = { ...defaultCaps, connectMs: 20_000, callMs: 20_000, silenceMs: 20_000 }
 
@@ -28,19 +29,40 @@ export const bootPatience: Patience = { againMs: 100, patienceMs: 120_000, isFre
  */
 export async function enterGuest(machine: Machine, patience: Patience): Promise<Inside> {
   const { ended } = machine
+  const waited = waitedBy(machine.pid)
   const stopped = new AbortController()
   void ended.then(() => stopped.abort())
   try {
-    const { stream } = await unless(stopped.signal, connectPatiently(machine, patience, stopped.signal))
-    return await unless(stopped.signal, openInside(readAhead(stream, maxWaiting), guestCaps))
+    const { stream } = await unless(stopped.signal, connectPatiently(machine, { ...patience, waited }, stopped.signal))
+    const caps = { ...guestCaps, waited }
+    return await unless(stopped.signal, openInside(readAhead(stream, maxWaiting), caps))
   } catch (error) {
-    // What is lost here is lost because the machine ends, or ends because it is lost.
-    const { asked, lastWords } = await machine.kill()
-    if (lastWords === '') throw error
-    throw new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
-      cause: error,
-      fix: asked ? undefined : 'glovebox doctor says whether this host can run one',
-    })
+    throw await lastWordsOf(machine, error)
+  }
+}
+
+/** What is lost is lost because the machine ends, or ends because it is lost. */
+async function lastWordsOf(machine: Machine, error: unknown): Promise<unknown> {
+  const { asked, lastWords } = await machine.kill()
+  if (lastWords === '') return error
+  return new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
+    cause: error,
+    fix: asked ? undefined : 'glovebox doctor says whether this host can run one',
+  })
+}
+
+/**
+ * Waits for the first word of the inside: a machine that came so far runs, however slowly, and is asked nothing.
+ * @throws as `enterGuest`
+ */
+export async function hearGuest(machine: Machine, patience: Patience): Promise<void> {
+  const stopped = new AbortController()
+  void machine.ended.then(() => stopped.abort())
+  try {
+    const { stream } = await unless(stopped.signal, connectPatiently(machine, patience, stopped.signal))
+    stream.destroy()
+  } catch (error) {
+    throw await lastWordsOf(machine, error)
   }
 }
 

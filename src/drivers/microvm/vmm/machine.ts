@@ -20,6 +20,8 @@ export interface Machine {
    * @throws GloveboxError CHANNEL_LOST where nobody takes it yet
    */
   connect(): Promise<Duplex>
+  /** Of a lost transport: whether the machine is gone, and not only its guest that has broken with us. */
+  isOver(): Promise<boolean>
   /** Of the VMM's process on the host. */
   readonly pid: number
   /** What holds the VMM itself. */

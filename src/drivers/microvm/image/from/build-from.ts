@@ -29,6 +29,8 @@ export interface FromOptions extends BuildOptions {
   /** Where the kernel comes from, unless there is one of the user's own. */
   readonly recipe: Recipe
   readonly kernel?: OwnKernel | undefined
+  /** Of the very same image: what is told of it stays as it is. */
+  readonly keepRecord?: boolean
   readonly notice: (text: string) => void
 }
 
@@ -56,14 +58,15 @@ export async function buildFrom(options: FromOptions): Promise<Image> {
     progress({ step: 'packing', share: 0.7 })
     const packing = { times: 'kept', env, signal } as const
     if (!isReady) await packErofs(root, join(image, imageFiles.root), packing)
-    return publishImage(store, image, {
+    const facts = {
       source: { ...source, name: options.name ?? source.name },
       architecture,
       ...kernel,
       packages: [],
       node: null,
       programs: programsIn(root),
-    })
+    }
+    return publishImage(store, image, facts, { keepRecord: options.keepRecord === true })
   })
 }
 

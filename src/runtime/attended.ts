@@ -1,0 +1,198 @@
+import type { Readable, Writable } from 'node:stream'
+import { openAudit } from '../audit/audit-log.ts'
+import type { Driver, Exit } from '../drivers/driver.ts'
+import type { Secrets } from '../egress/secrets/secrets.ts'
+import type { AskDesk } from '../guard/ask-desk.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { Recorder } from '../protocol/facts.ts'
+import { places } from '../system/places.ts'
+import { noticingDenials, type SeenDenial } from './denials.ts'
+import { attachClient, settlesWithin, whyGone, type Guarded } from './guarded.ts'
+import { withoutValues, withSecrets } from './open-secrets.ts'
+import type { ListeningPort } from './publish/listen.ts'
+import { recorderFor } from './recorder.ts'
+import { newSandboxId, startSandbox, type Sandbox } from './sandbox.ts'
+
+/** A server in a sandbox, with the guard before it and a record of its own, whose end is seen to: whoever its client is. */
+export interface Attended {
+  readonly sandbox: Sandbox
+  readonly record: Recorder
+  readonly lastDenial: () => SeenDenial | undefined
+  /** Whether a message of the server's has passed. */
+  readonly spoke: () => boolean
+  readonly startedMs: number
+  /** From the beginning of the start to the program. */
+  readonly sandboxMs: number
+  /** Settles when nothing of it is left, with the reason in words. Never rejects. */
+  readonly ended: Promise<ServedEnd>
+  /** Politely: the end of its input first. Idempotent. */
+  stop(): Promise<void>
+  /** At once: nothing of it is needed any more. */
+  discard(): Promise<void>
+  /** Its ports that this machine reaches. */
+  readonly published: readonly ListeningPort[]
+  /** An error in which its words may be: without the value of a secret. */
+  redacted(error: unknown): unknown
+}
+
+export interface ServedEnd {
+  readonly exit: Exit | undefined
+  readonly why: string
+  /** Something that it did to a copied workspace could not be taken over. */
+  readonly unsynced: boolean
+}
+
+export interface AttendOptions {
+  readonly plan: Plan
+  readonly driver: Driver
+  readonly verify: (() => Promise<void>) | undefined
+  /** The longest that one request may take, by the policy. */
+  readonly requestTimeMs: number | undefined
+  /** Whose variables secrets and proxies come from. */
+  readonly env: NodeJS.ProcessEnv
+  /** A start that is not wanted any more. */
+  readonly signal: AbortSignal
+  readonly onStderr: (chunk: Buffer) => void
+  /** Its program runs, and is about to be spoken to. */
+  readonly onStarted?: (() => void) | undefined
+  /** Not the one that its name means: it waits in a pool, or is there for one call. */
+  readonly spare?: boolean | undefined
+}
+
+export interface Client {
+  /** What the client writes, and where it reads. */
+  readonly streams: { readonly clientIn: Readable; readonly clientOut: Writable }
+  /** Nothing more is asked: a server on stdio ends by that. */
+  endInput(): void
+  /** Who waited has been answered, and nobody will be any more. */
+  onGone?(why: string): void
+  /** Calls are in this sandbox's record already, by the guard that the client itself speaks through. */
+  readonly isRecorded?: boolean
+  /** Who asks about names that no rule of the plan has. */
+  readonly desk?: ((record: Recorder) => Promise<AskDesk | undefined>) | undefined
+  readonly onPublished?: (id: string, ports: readonly ListeningPort[]) => void
+}
+
+/** How long a server may take to end after its input has ended, or after a polite signal. */
+export const graceMs = 2000
+
+/** @throws GloveboxError when it does not start; nothing of it is left then */
+export async function attend(options: AttendOptions, client: Client): Promise<Attended> {
+  const { plan, env } = options
+  if (plan.secrets.length === 0) return start(options, client, undefined)
+  // A copy: the variables that are secrets are taken out of it, and the next start wants them too.
+  return withSecrets(plan, { env: { ...env }, cwd: plan.command.cwd }, async (opened) =>
+    start({ ...options, plan: opened.plan }, client, opened.secrets),
+  )
+}
+
+async function start(
+  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStarted, spare }: AttendOptions,
+  client: Client,
+  secrets: Secrets | undefined,
+): Promise<Attended> {
+  const id = newSandboxId()
+  const from = performance.now()
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
+  const { record, last } = noticingDenials(recorderFor(audit.record, secrets))
+  let sandbox: Sandbox
+  let published: readonly ListeningPort[] = []
+  const onPublished = (ports: typeof published): void => {
+    published = ports
+    client.onPublished?.(id, ports)
+  }
+  try {
+    const desk = await client.desk?.(record)
+    const about = { id, plan, driver, record, verify, secrets, env, signal, onPublished, spare, desk }
+    sandbox = await startSandbox({ ...about, stdio: 'pipe' })
+  } catch (error) {
+    audit.close()
+    throw error
+  }
+  const sandboxMs = performance.now() - from
+  onStarted?.()
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopping ??= endPolitely(sandbox, () => client.endInput()))
+  try {
+    const guarded = await attachClient(sandbox, {
+      record: client.isRecorded === true ? withoutCalls(record) : record,
+      requestTimeMs,
+      secrets,
+      desk: undefined,
+      client: client.streams,
+      onStderr,
+    })
+    const ended = watch(sandbox, guarded, { stop, gone: (why) => client.onGone?.(why) }).finally(() => audit.close())
+    return {
+      sandbox,
+      record,
+      lastDenial: last,
+      spoke: guarded.spoke,
+      startedMs: Date.now(),
+      sandboxMs,
+      ended,
+      stop: async () => {
+        await stop()
+        await ended
+      },
+      async discard() {
+        await sandbox.wall.stop(0).catch(() => undefined) // told by `ended`
+        await ended
+      },
+      published,
+      redacted: (error) => (secrets === undefined ? error : withoutValues(error, secrets)),
+    }
+  } catch (error) {
+    await sandbox.wall.stop(0).catch(() => undefined) // what kept the guard from it is thrown
+    await sandbox.exit.catch(() => undefined) // as above
+    audit.close()
+    throw error
+  }
+}
+
+function withoutCalls(record: Recorder): Recorder {
+  return (fact) => {
+    if (fact.fact !== 'message') record(fact)
+  }
+}
+
+/** To the last process, and to the last answer. */
+async function watch(
+  sandbox: Sandbox,
+  { pipe }: Guarded,
+  { stop, gone }: { stop: () => Promise<void>; gone: (why: string) => void },
+): Promise<ServedEnd> {
+  let unrecorded: string | undefined
+  // Its messages can no longer be recorded, or it has closed its output: it serves nobody any more.
+  pipe.ended.then(
+    () => void stop(),
+    (error: unknown) => {
+      unrecorded = `its messages can no longer be recorded: ${String(error)}`
+      void sandbox.wall.stop(0)
+    },
+  )
+  let exit: Exit | undefined
+  let why: string
+  try {
+    exit = await sandbox.wall.exit
+    await settlesWithin(pipe.serverEnded, graceMs)
+    why = unrecorded ?? whyGone(sandbox, exit)
+  } catch (error) {
+    why = `the sandbox of "${sandbox.plan.server}" was lost: ${error instanceof Error ? error.message : String(error)}`
+  }
+  await pipe.serverGone(why, graceMs)
+  gone(why)
+  // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
+  await sandbox.exit.catch(() => undefined) // told above
+  return { exit, why, unsynced: sandbox.unsynced() }
+}
+
+async function endPolitely(sandbox: Sandbox, endInput: () => void): Promise<void> {
+  endInput()
+  const settled = sandbox.wall.exit.then(
+    () => undefined,
+    () => undefined, // told by `ended`
+  )
+  if (await settlesWithin(settled, graceMs)) return
+  await sandbox.wall.stop(graceMs).catch(() => undefined) // told by `ended`
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { whyNoMachines, testMachines } from '../support/machines.ts'
+import { unlessPresent } from '../support/requirement.ts'
+import type { Guest } from './guest/machine.ts'
+import { workspaceOutside } from './guest/place.ts'
+import { attackInGuest } from './guest/suite.ts'
+import { bombs, type Bomb } from './rooms/bombs.ts'
+import { denied, devices, magic, mounts, names, readOnly } from './rooms/files.ts'
+import { entry, privileged, spaces } from './rooms/kernel.ts'
+import { inherited, machine } from './rooms/machine.ts'
+import { families, inet, unix } from './rooms/network.ts'
+import { outward } from './rooms/processes.ts'
+import { brought, listed, loadersOf } from './rooms/programs.ts'
+import { connections, programs, supervisor } from './rooms/races.ts'
+import { reportsIn, sceneOf, wordsOf, type Attack } from './support/attack.ts'
+import { limits, mustHaveRun, planFor } from './support/jail.ts'
+import { withList } from './support/listed.ts'
+import type { Place } from './support/place.ts'
+import { attack } from './support/single.ts'
+
+const missing = unlessPresent('QEMU', whyNoMachines())
+if (missing === false) await testMachines()
+
+/** The image's own. */
+const loader = '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'
+const onHost = 'a race is won on the host within seconds, and in an emulated machine within minutes (races.test.ts)'
+const noNetwork = 'the guest has no network: its root cannot reach that address either'
+const outwards = inet.filter(({ id }) => id?.endsWith('-outward')).map(({ id = '' }) => [id, noNetwork] as const)
+
+/** A round of an emulated machine takes ten times as long. */
+function fewer(attacks: readonly Attack[], rounds: number): Attack[] {
+  return attacks.map((one) => ({ ...one, args: (scene) => ({ ...one.args?.(scene), rounds, seconds: 60 }) }))
+}
+
+const listOf = (place: Place) => withList(place).plan ?? {}
+
+suite('in a virtual machine', { skip: missing }, () => {
+  attackInGuest({
+    rooms: [
+      { name: 'names', attacks: names, shown: true },
+      { name: '/proc and descriptors', attacks: magic, shown: true },
+      { name: 'read-only mounts', attacks: readOnly, shown: true },
+      { name: 'the mount tree', attacks: mounts, shown: true },
+      { name: 'devices', attacks: devices, shown: true },
+      { name: 'denied paths', attacks: denied, shown: true },
+      { name: 'namespaces', attacks: spaces, shown: true },
+      { name: 'privileged calls', attacks: privileged, shown: true },
+      { name: 'doors into the kernel', attacks: entry, shown: true },
+      { name: 'IPv4 and IPv6', attacks: inet, shown: true },
+      { name: 'Unix sockets', attacks: unix, shown: true, shownIn: workspaceOutside },
+      { name: 'other families', attacks: families, shown: true },
+      { name: 'processes outside', attacks: outward, shown: true },
+      { name: 'programs that were brought along', attacks: brought, shown: true },
+      { name: 'a list of programs', attacks: listed, plan: listOf, shown: true },
+      {
+        name: 'a list with a loader',
+        attacks: loadersOf(loader),
+        plan: (place) => withList(place, [loader]).plan ?? {},
+        shown: true,
+      },
+      { name: 'races for connections', attacks: fewer(connections, 300), shown: onHost },
+      { name: 'races for programs', attacks: fewer(programs, 60), plan: listOf, shown: onHost },
+      { name: 'the supervisor', attacks: fewer(supervisor, 300), shown: 'outside there is no supervisor' },
+      { name: 'what could be handed on', attacks: inherited, shown: true },
+      { name: 'machine', attacks: machine, shown: true },
+    ],
+    passedOver: {},
+    unshown: Object.fromEntries(outwards),
+    more(guest, place) {
+      for (const bomb of bombs) test(bomb.title, async () => throwBomb(guest(), place(), bomb))
+
+      test('nothing is left of the sandboxes when they have ended', async () => {
+        const left = await guest().outside(
+          '/bin/sh',
+          '-c',
+          'cat /proc/[0-9]*/comm; ls /run/glovebox/s; ls /sys/fs/cgroup',
+        )
+        assert.doesNotMatch(left, /escape-|glovebox-inside|gbx-/)
+      })
+
+      test('a program that ignores everything is ended when its time is over, with all that it started', async () => {
+        const marker = `survivor-${place().name}`
+        const stay = attack('stop-everybody', { ws: place().ws, seconds: 60 })
+        const words = wordsOf([attack('survive', { marker }), stay], sceneOf(place(), 'jail'))
+        const run = await guest().run({
+          ...planFor(place(), words, { limits: limits({ time: 3000 }) }),
+          id: 'escape-time',
+        })
+        assert.equal(run.exit?.timedOut, true)
+        const left = await guest().outside(
+          '/bin/sh',
+          '-c',
+          'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n" | grep -c ^survivor',
+        )
+        assert.equal(left, '0\n')
+      })
+
+      // Last, as the machine ends by it.
+      for (const name of ['guest-sysrq']) {
+        test(`outside of the sandboxes it ends the machine: ${name}`, async () => {
+          const { ended } = guest()
+          await guest().startOutside('/run/glovebox/given/0/attacks', 'run', name)
+          const { asked } = await ended
+          assert.equal(asked, false)
+        })
+      }
+    },
+  })
+})
+
+async function throwBomb(guest: Guest, place: Place, bomb: Bomb): Promise<void> {
+  const words = wordsOf([bomb], sceneOf(place, 'jail'))
+  const run = mustHaveRun(
+    await guest.run({ ...planFor(place, words, { limits: limits(bomb.limits) }), id: `escape-${bomb.name}` }),
+  )
+  const report = reportsIn(run.stdout).get(bomb.name)
+  // No report at all: the whole sandbox was ended for it.
+  const ended = run.exit?.signal !== null || run.exit.outOfMemory
+  assert.ok(report !== undefined || ended, `no report, and the sandbox ended with ${run.exit?.code}`)
+  assert.ok(report?.attempted ?? true, report?.reason ?? '')
+  assert.equal(report?.effect ?? 'none', 'none')
+  const memory = run.receipt?.enforcements.find(({ control }) => control === 'memory')
+  assert.match(memory?.mechanism ?? '', /cgroup/)
+  if (bomb.measure === 'memory') {
+    assert.ok((run.exit?.peakMemoryBytes ?? 0) <= (bomb.limits.memory ?? 0) + 24 * 1024 ** 2, JSON.stringify(run.exit))
+  }
+}
