@@ -2,7 +2,6 @@ import type { Control } from '../protocol/controls.ts'
 import type { JailLimits, JailMount } from '../protocol/jail-plan.ts'
 import type { Secret } from './secrets.ts'
 import type { Network, PublishedPort } from './network.ts'
-import type { VmmName } from './policy.ts'
 
 /** A policy resolved for one start: pure data, printable (`--dry-run`), the same for every driver. */
 export interface Plan {
@@ -31,6 +30,9 @@ export interface Plan {
   /** What a virtual machine is made of instead of our own; other walls have no use for it. */
   readonly machine?: OwnMachine
 }
+
+/** Programs that run machines. */
+export type VmmName = 'firecracker' | 'qemu'
 
 /** Paths of this machine; null: our own. */
 export interface OwnMachine {

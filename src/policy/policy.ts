@@ -1,5 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
-import type { OwnMachine } from './plan.ts'
+import type { OwnMachine, VmmName } from './plan.ts'
 import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
@@ -30,8 +30,6 @@ export interface Policy {
   /** Absolute paths. */
   readonly machine?: OwnMachine
 }
-
-export type VmmName = 'firecracker' | 'qemu'
 
 export interface Workspace {
   readonly path: string

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import type { VmmName } from '../../policy/policy.ts'
+import type { VmmName } from '../../policy/plan.ts'
 import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'

@@ -1,4 +1,4 @@
-import type { VmmName } from '../../policy/policy.ts'
+import type { VmmName } from '../../policy/plan.ts'
 import { GloveboxError } from '../../errors.ts'
 import { chooseAccelerator, type Accel, type Accelerated, type KvmTrial, type Refusal } from './accelerator.ts'
 import type { Vmm } from './vmm/machine.ts'
