@@ -3,7 +3,7 @@ import type { Summary } from './stats.ts'
 /** A figure that was measured in several ways in the same run; the first way is the baseline. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'ms' | 'MB' | 'per second'
+  readonly unit: 'ms' | 'MB' | 'per second' | 'cores'
   readonly ways: readonly Way[]
   readonly target: Target | undefined
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import type { Case, Figure } from './case.ts'
 import { calls } from './cases/calls.ts'
 import { channel } from './cases/channel.ts'
+import { density } from './cases/density.ts'
 import { egress } from './cases/egress.ts'
 import { help } from './cases/help.ts'
 import { initialize } from './cases/initialize.ts'
@@ -32,7 +33,10 @@ const cases: Readonly<Record<string, Case>> = {
   channel,
   egress,
   help,
+  density,
 }
+/** Hundreds of machines at once: only where it is asked for. */
+const onlyNamed: ReadonlySet<string> = new Set(['density'])
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,7 +56,8 @@ if (unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
 
 using program = prepared(values.clone === true)
 const figures: Figure[] = []
-for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
+const usual = Object.keys(cases).filter((name) => !onlyNamed.has(name))
+for (const name of positionals.length > 0 ? positionals : usual) {
   figures.push(...(await measured(name)))
 }
 if (values.json === true) process.stdout.write(`${JSON.stringify(figures)}\n`)

@@ -20,6 +20,7 @@ export function reportOf({ name, unit, ways, target }: Figure): string {
 
 function amount(value: number, unit: Figure['unit']): string {
   if (unit === 'per second') return `${Math.round(value).toLocaleString('en')}/s`
+  if (unit === 'cores') return `${value.toFixed(2)} cores`
   if (unit === 'MB') return `${value.toFixed(1)} MB`
   return `${value.toFixed(value < 10 ? 3 : 1)} ms`
 }

@@ -1,37 +1,25 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadDriver } from '../../src/drivers/registry.ts'
-import { bootTemplate, machineParts } from '../../src/drivers/microvm/boot-template.ts'
-import { findMicrovmHost } from '../../src/drivers/microvm/host.ts'
+import { machineParts } from '../../src/drivers/microvm/boot-template.ts'
 import type { MicrovmHost } from '../../src/drivers/microvm/microvm-host.ts'
-import { bootPatience, clonePatience, enterGuest } from '../../src/drivers/microvm/vmm/guest.ts'
+import { bootPatience, enterGuest } from '../../src/drivers/microvm/vmm/guest.ts'
 import type { Machine } from '../../src/drivers/microvm/vmm/machine.ts'
-import type { Shape } from '../../src/drivers/microvm/vmm/shape.ts'
-import { testMachines, whyNoMachines } from '../../test/support/machines.ts'
 import type { Figure, Options } from '../case.ts'
+import { cloned, findMachines, never, proportionalMegabytes, shape } from '../clones.ts'
 import { summarize, type Summary } from '../stats.ts'
-
-/** What a policy's default of 256 MiB makes. */
-const shape: Shape = { memoryBytes: 384 * 1024 ** 2, vcpus: 1 }
 
 const mostClones = 100
 const boots = 3
 /** All there at once. */
 const crowd = 20
 
-const never = new AbortController().signal
-
 /** A machine from its template to its first answer, beside a jail and a boot; and what each of many takes of the memory. */
 export async function microvm({ runs }: Options): Promise<Figure[]> {
-  const missing = whyNoMachines()
-  if (missing !== undefined) {
-    process.stderr.write(`microvm: not measured: ${missing}\n`)
-    return []
-  }
-  await testMachines()
-  const host = await findMicrovmHost(process.env, { mayBuild: true, signal: never })
-  const { directory } = await bootTemplate(host, shape, never)
+  const found = await findMachines('microvm')
+  if (found === undefined) return []
+  const { host, template: directory } = found
   const jails: number[] = []
   const clones: number[] = []
   const jail = await loadDriver('jail')
@@ -79,17 +67,6 @@ async function timeClone(host: MicrovmHost, template: string): Promise<number> {
   return took
 }
 
-async function cloned(host: MicrovmHost, template: string): Promise<Machine> {
-  const own = mkdtempSync(path.join(tmpdir(), 'glovebox-bench-'))
-  try {
-    const machine = await host.vmm.clone(machineParts(host, shape), { template, own }, never)
-    await enterGuest(machine, clonePatience)
-    return machine
-  } finally {
-    rmSync(own, { recursive: true })
-  }
-}
-
 async function timeBoot(host: MicrovmHost): Promise<number> {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-bench-'))
   let machine: Machine | undefined
@@ -113,11 +90,6 @@ async function memoryOf(host: MicrovmHost, template: string): Promise<Summary> {
   } finally {
     await Promise.all(machines.map(async (machine) => machine.kill()))
   }
-}
-
-function proportionalMegabytes(pid: number): number {
-  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
-  return Number(kilobytes) / 1024
 }
 
 function memoryFigure(summary: Summary): Figure {

@@ -27,8 +27,8 @@ export async function readLines(stream: Readable, maxBytes: number, onLine: (lin
       try {
         take(chunk)
       } catch (error) {
-        reject(error)
-        stream.destroy()
+        // `finished` tells.
+        stream.destroy(error instanceof Error ? error : new Error(String(error)))
       }
     })
   })

@@ -22,8 +22,6 @@ export interface Differences {
   readonly brokenPipe: string | false
   /** The programs of a sandbox are among this host's processes. */
   readonly seen: string | false
-  /** So many of a program's connections are open at once. */
-  readonly connections: number
   /** So many sandboxes ask at once, where there is time for the long counts. */
   readonly crowd: number
   /** A program of the host's system directories is there, with what belongs to it. */
@@ -34,7 +32,6 @@ const noDifferences: Differences = {
   write: false,
   brokenPipe: false,
   seen: false,
-  connections: 1000,
   crowd: 20,
   hostSystem: false,
 }

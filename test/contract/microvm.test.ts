@@ -13,8 +13,6 @@ suite('microvm', { skip: missing }, () => {
     write: 'a machine sees no directory of the host: what it may change is copied (docs/microvm.md)',
     brokenPipe: 'the channel has no word for a stream that nobody reads: the program gets SIGPIPE (docs/microvm.md)',
     seen: 'its programs are processes of the guest; what is looked for instead is the machine itself',
-    // A thousand take longer than the half minute that a connection is waited for (docs/microvm.md).
-    connections: 100,
     // Twenty starts of Node at once, each translated by an emulator of its own, take minutes of two processors.
     crowd: 4,
     hostSystem:

@@ -46,7 +46,7 @@ step emulated; GLOVEBOX_ACCEL=tcg ended glove exec --vmm firecracker -- true
 step boot; ended glove exec --vmm firecracker -- uname -r
 step chosen; ended glove exec --driver microvm -- sh -c 'ls /dev /sys/class/net; cat /proc/sys/kernel/random/boot_id'
 step templates; ended glove template list --json
-step receipts; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: [^",;]*' | sort -u
+step receipts; cat /home/alice/home/state/audit/*.jsonl | grep -o '"microvm: [^";]*' | sort -u
 step unchecked; cat /home/alice/home/state/audit/*.jsonl | grep -o 'this Firecracker is not linked' | sort -u
 step one; ended glove exec --vmm firecracker -- sh -c 'head -c 16 /dev/urandom | od -An -tx1; cat /etc/machine-id'
 step two; ended glove exec --vmm firecracker -- sh -c 'head -c 16 /dev/urandom | od -An -tx1; cat /etc/machine-id'

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { Exit, Wall } from '../../src/drivers/driver.ts'
+import type { Wall } from '../../src/drivers/driver.ts'
 import type { MicrovmHost } from '../../src/drivers/microvm/microvm-host.ts'
 import { startMicrovm } from '../../src/drivers/microvm/start.ts'
 import { loadDriver } from '../../src/drivers/registry.ts'
@@ -28,25 +28,25 @@ const MiB = 1024 ** 2
 interface Hostility {
   readonly title: string
   readonly how: string
-  readonly then: RegExp | 'goes on'
+  readonly outcome: RegExp | 'goes on'
 }
 
 /** These let the host wait: they are met together. */
 const silent: readonly Hostility[] = [
-  { title: 'begins a frame and never ends it', how: 'half', then: /no sign of life/ },
-  { title: 'swallows all that the host says', how: 'silence', then: /no sign of life/ },
-  { title: 'stops its init', how: 'frozen', then: /no sign of life/ },
-  { title: 'sends a frame from far ahead', how: 'gap', then: /bytes between the sandbox and us were lost/ },
-  { title: 'restarts', how: 'reboot', then: /ended/ },
-  { title: 'panics', how: 'panic', then: /ended by itself: [^]*sysrq/ },
+  { title: 'begins a frame and never ends it', how: 'half', outcome: /no sign of life/ },
+  { title: 'swallows all that the host says', how: 'silence', outcome: /no sign of life/ },
+  { title: 'stops its init', how: 'frozen', outcome: /no sign of life/ },
+  { title: 'sends a frame from far ahead', how: 'gap', outcome: /bytes between the sandbox and us were lost/ },
+  { title: 'restarts', how: 'reboot', outcome: /ended/ },
+  { title: 'panics', how: 'panic', outcome: /ended by itself: [^]*(?:sysrq|Kernel panic)/ },
 ]
 const strays = /bytes between the sandbox and us were lost|more than a megabyte/
 const loud: readonly Hostility[] = [
-  { title: 'writes noise without end to its port', how: 'noise', then: strays },
-  { title: 'repeats a delivered frame without end', how: 'old', then: strays },
-  { title: 'begins frame after frame and ends none', how: 'lies', then: strays },
-  { title: 'welcomes the host without end, as another machine', how: 'welcome', then: strays },
-  { title: 'writes without end to its console', how: 'console', then: 'goes on' },
+  { title: 'writes noise without end to its port', how: 'noise', outcome: strays },
+  { title: 'repeats a delivered frame without end', how: 'old', outcome: strays },
+  { title: 'begins frame after frame and ends none', how: 'lies', outcome: strays },
+  { title: 'welcomes the host without end, as another machine', how: 'welcome', outcome: strays },
+  { title: 'writes without end to its console', how: 'console', outcome: 'goes on' },
 ]
 
 suite('a hostile guest', { skip: missing }, () => {
@@ -71,28 +71,37 @@ suite('a hostile guest', { skip: missing }, () => {
     await answer
   }
 
-  const meet = async ({ how, then }: Hostility): Promise<void> => {
-    const wall = await start(host, contract, how)
-    const earlier = process.memoryUsage.rss()
-    let end: Exit | Error | undefined
+  /** How it ended, after others were asked while it did what it does. */
+  const live = async (wall: Wall, outcome: Hostility['outcome']): Promise<unknown> => {
+    let end: unknown
     const ended = wall.exit.then(
       (exit) => (end = exit),
-      (error: Error) => (end = error),
+      (error: unknown) => (end = error),
     )
-    // Each round takes a while, in which the guest does what it does.
+    // Each round takes a while.
     for (let round = 0; round < 20; round++) await ask()
-    if (then === 'goes on') {
-      assert.equal(end, undefined, `it ended by itself: ${String(end)}`)
+    if (outcome === 'goes on') {
+      assert.equal(end, undefined, `it ended by itself: ${JSON.stringify(end)}`)
       await wall.stop(500).catch(() => undefined) // its exit is looked at
     }
     await ended
-    if (then !== 'goes on') {
+    assert.ok(hasEnded(wall.pid), 'its QEMU is still there')
+    return end
+  }
+
+  const meet = async ({ how, outcome }: Hostility): Promise<void> => {
+    const earlier = process.memoryUsage.rss()
+    // On a busy host a guest may turn before its start has been told: then it is the start that fails, with the same reason.
+    const end = await start(host, contract, how).then(
+      async (wall) => live(wall, outcome),
+      (error: unknown) => error,
+    )
+    if (outcome !== 'goes on') {
       assert.ok(end instanceof GloveboxError, `no reason: ${JSON.stringify(end)}`)
-      assert.equal(end.code, 'CHANNEL_LOST')
-      assert.match(end.message, then)
+      assert.ok(end.code === 'CHANNEL_LOST' || end.code === 'NOT_STARTED', end.code)
+      assert.match(end.message, outcome)
     }
     assert.ok(process.memoryUsage.rss() - earlier < 256 * MiB, 'this process has grown by what the guest wrote')
-    assert.ok(hasEnded(wall.pid), 'its QEMU is still there')
     await ask()
   }
 

@@ -36,16 +36,20 @@ const below = (directory: string): string[] => globSync(`test/${directory}/**/*.
 /** Downloads, unpacks and installs: of packages, and of images. */
 const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|images)/.test(file)
 
+/** Machines in machines, for minutes, each with all processors of its own. */
+const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
+
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const
   const aside = { aside: true, asUserToo: false } as const
   return [
     { ...inFront, name: 'contract', files: below('contract'), asUserToo: true },
-    { ...inFront, name: 'e2e', files: below('e2e').filter((file) => !isPackages(file)) },
+    { ...inFront, name: 'e2e', files: below('e2e').filter((file) => !isPackages(file) && !isNested(file)) },
     { ...inFront, name: 'escape', files: below('escape') },
     { ...aside, kind: 'node', name: 'unit', files: unitTests(), concurrency: 1 },
     { ...aside, kind: 'cargo', name: 'rust', cargo },
     { ...aside, kind: 'node', name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
+    { ...aside, kind: 'node', name: 'nested', files: below('e2e').filter(isNested), concurrency: 1 },
     ...fuzzers(long),
   ]
 }

@@ -99,6 +99,7 @@ test('a key that this version cannot honour stops the start, naming the key and 
   const cases: [SandboxConfig, RegExp][] = [
     [{ limits: { output: 50_000 } }, /limits\.output/],
     [{ group: 'one' }, /group/],
+    [{ template: 'server' }, /template: machines/],
   ]
   for (const [sandbox, key] of cases) {
     assert.throws(

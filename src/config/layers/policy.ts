@@ -138,7 +138,15 @@ function workspaceOf({ workspace }: SandboxConfig): Workspace | null {
 }
 
 function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
-  const { limits, group } = sandbox
+  const { limits, group, template } = sandbox
+  if (template === 'server') {
+    throw missing(
+      ['template'],
+      origins,
+      'machines are cloned before their server starts',
+      'write "boot", or leave it out',
+    )
+  }
   if (limits?.output !== undefined) {
     throw missing(
       ['limits', 'output'],

@@ -43,7 +43,9 @@ export async function chooseAccelerator(
   if (refusal === undefined) return { accelerator: 'kvm' }
   if (asked === 'auto') return { accelerator: 'tcg', instead: refusal }
   throw new GloveboxError('HOST_CANNOT', `${name} is asked for by name, and ${refusal.reason}`, {
-    fix: refusal.fix ?? 'leave microvm.accel and GLOVEBOX_ACCEL out, and machines are emulated here',
+    fix: [refusal.fix, 'leave microvm.accel and GLOVEBOX_ACCEL out, and machines are emulated here']
+      .filter((each) => each !== undefined)
+      .join('; or '),
   })
 }
 

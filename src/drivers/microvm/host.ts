@@ -46,10 +46,7 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv, asked: AskedHost):
   if (found === undefined) findQemu(env, architecture)
   const insideSha256 = await memo.of('inside', fileStamp(inside), () => sha256(readFileSync(inside)))
   const images = imageStore(at)
-  const image = await imageForStart(images, env, {
-    ...asked,
-    ...(asked.machine !== undefined && { own: { machine: asked.machine, memo } }),
-  })
+  const image = await imageForStart(images, env, { ...asked, memo })
   const processor = processorName(readCpuinfo())
   const hostKernel = release()
   const { kernel, root } = image.record.files

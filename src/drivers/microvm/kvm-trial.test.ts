@@ -1,24 +1,30 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
-import { unlessPresent } from '../../../test/support/requirement.ts'
 import { GloveboxError } from '../../errors.ts'
 import { places } from '../../system/places.ts'
 import { kvmTrial, type TrialOptions } from './kvm-trial.ts'
 
-/** Only the device's node is looked at: no guest is booted here. */
-const skip = unlessPresent('KVM', existsSync('/dev/kvm') ? undefined : 'there is no /dev/kvm')
-
 function trialOf(home: string, boot: TrialOptions['boot'], more: Partial<TrialOptions> = {}) {
   const at = places({ GLOVEBOX_HOME: home })
-  return kvmTrial({ vmm: 'qemu', places: at, about: ['QEMU 7.2'], boot, signal: AbortSignal.timeout(60_000), ...more })
+  // Any file: the node is only looked at, and no guest is booted.
+  return kvmTrial({
+    vmm: 'qemu',
+    places: at,
+    about: ['QEMU 7.2'],
+    device: join(home, 'device'),
+    boot,
+    signal: AbortSignal.timeout(60_000),
+    ...more,
+  })
 }
 
 function home(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'glovebox-kvm-'))
   context.after(() => rmSync(directory, { recursive: true }))
+  writeFileSync(join(directory, 'device'), '', { mode: 0o600 })
   return directory
 }
 
@@ -27,7 +33,7 @@ const stands: TrialOptions['boot'] = async (signal) =>
     signal.addEventListener('abort', () => reject(new Error('ended')), { once: true })
   })
 
-suite('a trial of KVM', { skip }, () => {
+suite('a trial of KVM', () => {
   test('what came of it is remembered, with the time that it took, until something changes', async (context) => {
     const at = home(context)
     const trial = trialOf(at, async () => undefined)
@@ -36,6 +42,8 @@ suite('a trial of KVM', { skip }, () => {
     const later = trialOf(at, stands).known()
     assert.ok(later?.ok === true && later.answeredMs >= 0)
     assert.equal(trialOf(at, stands, { about: ['QEMU 8.2'] }).known(), undefined)
+    chmodSync(join(at, 'device'), 0o660)
+    assert.equal(trialOf(at, stands).known(), undefined, 'somebody was given the device')
   })
 
   test('a guest that never answers is given up, and one that ends gives its reason', async (context) => {

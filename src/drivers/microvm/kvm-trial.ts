@@ -19,6 +19,7 @@ export interface TrialOptions {
   /** It takes longer than a second. */
   readonly onLong?: (() => void) | undefined
   readonly limitMs?: number
+  readonly device?: string
 }
 
 /**
@@ -27,10 +28,19 @@ export interface TrialOptions {
  */
 const trialMs = 120_000
 
-export function kvmTrial({ vmm, places, about, boot, signal, onLong, limitMs = trialMs }: TrialOptions): KvmTrial {
+export function kvmTrial({
+  vmm,
+  places,
+  about,
+  boot,
+  signal,
+  onLong,
+  limitMs = trialMs,
+  device = kvmDevice,
+}: TrialOptions): KvmTrial {
   // What is remembered of QEMU is called as it was before there was another.
   const memoName = vmm === 'qemu' ? 'kvm' : `kvm-${vmm}`
-  const conditions = (): readonly unknown[] => [...about, ...ofThisHost()]
+  const conditions = (): readonly unknown[] => [...about, ...ofThisHost(device)]
   const known = (): Tried | undefined => openMemo(places).known(memoName, conditions()) as Tried | undefined
   const run = async (): Promise<Tried> => {
     const before = known()
@@ -48,8 +58,8 @@ export function kvmTrial({ vmm, places, about, boot, signal, onLong, limitMs = t
 }
 
 /** Switches of the firmware and options of modules are others after a boot only; groups and the device's owner at any time. */
-function ofThisHost(): readonly unknown[] {
-  const { mode, uid, gid, rdev } = statSync(kvmDevice)
+function ofThisHost(device: string): readonly unknown[] {
+  const { mode, uid, gid, rdev } = statSync(device)
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   return [release(), boot, mode, uid, gid, rdev, process.getuid?.(), process.getgroups?.()]
 }

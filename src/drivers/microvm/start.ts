@@ -31,7 +31,7 @@ export async function startMicrovm(
 ): Promise<Wall> {
   signal.throwIfAborted()
   // First: what it refuses must not have started anything.
-  const division = dividePlan(plan, options)
+  const division = dividePlan(plan, options, host.image.record.programs)
   const shape = shapeFor(plan.limits, workspaceOf(division, options)?.size)
   const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
   // Gone when the machine runs: it has open what it needs.
@@ -50,8 +50,10 @@ export async function startMicrovm(
       stopped()
     }
   } catch (error) {
-    await machine?.kill()
-    throw signal.aborted ? signal.reason : error
+    const end = await machine?.kill()
+    if (signal.aborted) throw signal.reason
+    if (end === undefined || end.asked || end.lastWords === '') throw error
+    throw new GloveboxError('NOT_STARTED', `the virtual machine ended by itself: ${end.lastWords}`, { cause: error })
   }
 }
 

@@ -4,6 +4,9 @@ import { dial, type DialOptions } from '../connect/dial.ts'
 import { createStreamIncoming } from '../connect/stream-incoming.ts'
 import type { Ended, Incoming } from '../incoming.ts'
 
+/** Times as long as a connection may take: the relay opens the streams of a thousand one after another, in a guest that may be emulated. */
+const handPatience = 6
+
 /**
  * A connection whose relay has no network, as in a guest: every one is handed over, and connected from here. Refusals are
  * resets, as where the relay connects.
@@ -11,7 +14,7 @@ import type { Ended, Incoming } from '../incoming.ts'
 export function dialedHere(relayed: Incoming, options: DialOptions): Incoming {
   const { address, port } = relayed
   let taken: Duplex | undefined
-  const hand = async (): Promise<Duplex> => (taken = await handWithin(relayed, options.connectMs))
+  const hand = async (): Promise<Duplex> => (taken = await handWithin(relayed, options.connectMs * handPatience))
   return {
     address,
     port,

@@ -102,13 +102,14 @@ export function networkCases({ plan, run, start, differences }: Contract): void 
     assert.equal(await said(port, node(script)), 'true\n')
   })
 
-  withServers(`${differences.connections} connections are open at once`, async ({ servers, said }) => {
+  withServers('a thousand connections are open at once', async ({ servers, said }) => {
     const port = await servers.echo()
-    const script = `const all = Array.from({ length: ${differences.connections} }, (_, at) => new Promise((done, fail) => {
-        const s = require('net').connect(${port}, '${name}'); s.on('error', fail).on('connect', () => s.write('n' + at + '\\n'));
+    // Looked up once: a thousand lookups, four at a time as Node makes them, are a test of those.
+    const script = `require('dns').promises.lookup('${name}', 4).then(({ address }) => { const all = Array.from({ length: 1000 }, (_, at) => new Promise((done, fail) => {
+        const s = require('net').connect(${port}, address); s.on('error', fail).on('connect', () => s.write('n' + at + '\\n'));
         s.on('data', (d) => String(d) === 'n' + at + '\\n' ? done(s) : fail(new Error(String(d)))) }));
-      Promise.all(all).then((open) => { console.log(open.filter((s) => !s.destroyed).length); open.forEach((s) => s.destroy()) })`
-    assert.equal(await said(port, node(script)), `${differences.connections}\n`)
+      return Promise.all(all) }).then((open) => { console.log(open.filter((s) => !s.destroyed).length); open.forEach((s) => s.destroy()) })`
+    assert.equal(await said(port, node(script)), '1000\n')
   })
 
   withServers('sandboxes ask again and again without an error', async ({ servers, to }) => {

@@ -19,8 +19,10 @@ use crate::caps;
 use crate::pipe::Pipe;
 use crate::status::{Code, Result, Status};
 
-/// Connections that wait for the host to offer again: a relay makes as many at once as programs do.
-const BACKLOG: i32 = 128;
+/// Connections that wait for the host to offer again: a relay makes as many at once as programs do. More than a sandbox may have, and
+/// what the kernel allows by default (net.core.somaxconn): a full queue has the relay try all of them again and again, which under
+/// emulation leaves the processor no time to empty it.
+const BACKLOG: i32 = 4096;
 
 pub struct Rooms {
     base: PathBuf,

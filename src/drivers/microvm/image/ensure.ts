@@ -55,7 +55,8 @@ async function upToDate(current: Image | undefined, options: EnsureOptions): Pro
   const stale = whyStale(current, recipe, { version: process.version, bytes: statSync(options.node).size })
   if (stale === undefined) return current
   if (!mayBuild) {
-    notice(`the image is used as it is, although ${stale}: glovebox image update`)
+    const which = `${current.record.digest.slice(0, 12)} (${recipe.name} ${recipe.sha256.slice(0, 8)})`
+    notice(`the image ${which} is used as it is, although ${stale}: glovebox image update`)
     return current
   }
   try {
@@ -74,10 +75,12 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<Image> {
   return buildImage(recipe, options)
 }
 
-/** Where a configuration names parts of its own, and where they are remembered. */
-export interface OwnParts {
-  readonly machine: OwnMachine
+export interface ImageForStart {
+  readonly mayBuild: boolean
+  /** Parts that the configuration names. */
+  readonly machine?: OwnMachine | undefined
   readonly memo: Memo
+  readonly signal: AbortSignal
 }
 
 /**
@@ -87,10 +90,11 @@ export interface OwnParts {
 export async function imageForStart(
   store: ImageStore,
   env: NodeJS.ProcessEnv,
-  { mayBuild, own, signal }: { readonly mayBuild: boolean; readonly own?: OwnParts; readonly signal: AbortSignal },
+  { mayBuild, machine, memo, signal }: ImageForStart,
 ): Promise<Image> {
   const { stepsOf } = await import('../../../ui/progress.ts')
   const steps = stepsOf('image', process.stderr)
+  const notices: string[] = []
   try {
     const options = {
       store,
@@ -99,14 +103,24 @@ export async function imageForStart(
       node: process.execPath,
       mayBuild: mayBuild && process.stderr.isTTY,
       progress: steps.show,
-      notice: (text: string) => void process.stderr.write(`glovebox: ${text}\n`),
+      notice: (text: string) => void notices.push(text),
       signal,
     }
     const standard = async (): Promise<Image> => ensureImage(options)
-    if (own === undefined) return await standard()
+    if (machine === undefined) return await standard()
     const { ownImage } = await import('./own.ts')
-    return await ownImage(own.machine, { ...options, recipe: readRecipe(defaultRecipe), memo: own.memo, standard })
+    return await ownImage(machine, { ...options, recipe: readRecipe(defaultRecipe), memo, standard })
   } finally {
     steps.clear()
+    await tellOnce(notices, memo)
   }
+}
+
+/** A client starts a server many times a day: what is to be done about its image is said when it is new. */
+async function tellOnce(notices: readonly string[], memo: Memo): Promise<void> {
+  if (notices.length === 0) return
+  await memo.of('image-notice', notices, () => {
+    for (const text of notices) process.stderr.write(`glovebox: ${text}\n`)
+    return true
+  })
 }

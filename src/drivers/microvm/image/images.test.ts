@@ -6,8 +6,9 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { eventually } from '../../../../test/support/eventually.ts'
 import { GloveboxError } from '../../../errors.ts'
 import { tryHold } from '../../../system/mutex.ts'
+import { openMemo } from '../memo.ts'
 import { publishImage } from './build.ts'
-import { ensureImage, type EnsureOptions } from './ensure.ts'
+import { ensureImage, imageForStart, type EnsureOptions } from './ensure.ts'
 import { currentImage, damagedFiles, findImage, listImages, requireOwnName, whyStale } from './images.ts'
 import { makeInitrd } from './initrd.ts'
 import { purgeImages } from './purge.ts'
@@ -122,6 +123,21 @@ test('an older image is used as it is where nobody waits for a newer one, and it
   assert.equal((await named.image).record.digest, old.record.digest)
   assert.deepEqual(named.notices, [])
   await assert.rejects(ensure({ image: 'none' }).image, /no image "none"/)
+})
+
+test('what is to be said of an image is said once for it and its recipe, not at each start', async (t) => {
+  await published('root', { node: { ...node, version: 'v1.2.3' } })
+  const said: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0)
+  const memo = openMemo({ cache: join(base, 'cache') })
+  const start = async (): Promise<Image> =>
+    imageForStart(store, process.env, { mayBuild: false, memo, signal: new AbortController().signal })
+  await start()
+  await start()
+  assert.equal(said.filter((text) => text.includes('v1.2.3')).length, 1, said.join(''))
+  await published('newer', { node: { ...node, version: 'v1.2.3' } })
+  await start()
+  assert.equal(said.filter((text) => text.includes('v1.2.3')).length, 2, said.join(''))
 })
 
 test('an image is stale with another recipe or another Node', async () => {

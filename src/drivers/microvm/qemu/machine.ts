@@ -166,7 +166,8 @@ async function startQemu(
     return { asked, lastWords: said.join('\n').trim() }
   })
   const kill = async (): Promise<MachineEnd> => {
-    asked = true
+    // One that has let go of its port is ending by itself, or was ended by somebody else.
+    asked ||= !transport.destroyed
     abort()
     return ended
   }

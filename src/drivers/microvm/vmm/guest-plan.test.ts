@@ -114,3 +114,44 @@ test('a relay that is to connect by itself is refused: a machine has no network'
   assert.throws(() => dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'relay' } }), { code: 'INTERNAL' })
   dividePlan(plan, { ...nothing, egress: { ...egress, dials: 'host' } })
 })
+
+test('a program by its name alone is the image’s own, and what the host has for it is not brought along', () => {
+  const because = (target: string, why: string): PlanMount => ({ ...mount(target, 'user'), why })
+  const shim = {
+    ...plan,
+    command: { ...plan.command, path: '/home/ada/.pyenv/shims/python3', argv: ['python3', '/srv/app/main.py'] },
+    exec: ['/home/ada/.pyenv/shims/python3'],
+    mounts: [
+      mount('/usr', 'system'),
+      mount('/srv/app', 'user'),
+      because('/home/ada/.pyenv/shims/python3', 'program'),
+      because('/home/ada/.pyenv/lib/python3.14', 'standard library of the interpreter'),
+    ],
+  }
+  const division = dividePlan(shim, nothing, ['python3', 'sh'])
+  assert.deepEqual(
+    division.given.map(({ target }) => target),
+    ['/srv/app'],
+  )
+  const guest = toGuestPlan(shim, division, facts, start)
+  assert.equal(guest.command.path, '/usr/bin/python3')
+  assert.deepEqual(guest.exec, ['/usr/bin/python3'])
+})
+
+test('a program by its path, one that the image has not, and a virtual environment are brought along', () => {
+  const path = '/home/ada/env/bin/python3'
+  const asked = (name: string, why: string, programs: readonly string[]): readonly PlanMount[] =>
+    dividePlan(
+      {
+        ...plan,
+        command: { ...plan.command, path, argv: [name] },
+        mounts: [mount('/usr', 'system'), { ...mount('/home/ada/env', 'user'), why }],
+      },
+      nothing,
+      programs,
+    ).given
+  assert.equal(asked(path, 'program', ['python3']).length, 1)
+  assert.equal(asked('python3', 'program', ['sh']).length, 1)
+  assert.equal(asked('python3', 'virtual environment', ['python3']).length, 1)
+  assert.equal(asked('python3', 'program', ['python3']).length, 0)
+})

@@ -28,13 +28,20 @@ export interface Division {
   readonly copied: readonly PlanMount[]
   /** Paths of the guest's own system, or of the copy, that the plan names: which of them there are, only the guest can say. */
   readonly asked: readonly string[]
+  /** The name of a program of the image's, which is started instead of the host's. */
+  readonly program: string | undefined
 }
 
 /**
  * What a plan needs besides the image, before anything is started.
  * @throws GloveboxError HOST_CANNOT for what a machine of its own cannot be given, INTERNAL for a network that its relay is to open
  */
-export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 'socket' | 'egress'>): Division {
+export function dividePlan(
+  plan: Plan,
+  { socket, egress }: Pick<StartOptions, 'socket' | 'egress'>,
+  /** Names of programs that the image has. */
+  programs: readonly string[] = [],
+): Division {
   requireHonoured(plan, { socket, egress }, 'the microVM')
   const written = plan.mounts.find(({ access }) => access === 'write')
   if (written !== undefined) {
@@ -46,16 +53,37 @@ export function dividePlan(plan: Plan, { socket, egress }: Pick<StartOptions, 's
   if (egress?.dials === 'relay') {
     throw new GloveboxError('INTERNAL', 'a relay that is to connect, in a machine without a network')
   }
+  const own = ownProgram(plan, programs)
   const given = plan.mounts.filter(
-    ({ owner, target, access }) => access !== 'copy' && (owner === 'user' || !isOfImage(target)),
+    ({ owner, target, access, why }) =>
+      access !== 'copy' &&
+      (owner === 'user' || !isOfImage(target)) &&
+      !(own !== undefined && isOfProgram(why, target, plan)),
   )
   const isGiven = (path: string): boolean => given.some(({ target }) => isWithin(path, target))
   const { path, argv, cwd } = plan.command
-  const programs = isGiven(path) ? [] : [path, ...alternatives(path, argv[0])]
+  const candidates = isGiven(path) ? [] : [path, ...alternatives(path, argv[0])]
   const directories = isOfSystem(cwd, plan) ? [cwd] : []
-  const asked = [...programs, ...directories, ...(plan.exec ?? []), ...loaders(plan.exec), ...plan.deny]
+  const asked = [...candidates, ...directories, ...(plan.exec ?? []), ...loaders(plan.exec), ...plan.deny]
   const copied = plan.mounts.filter(({ access }) => access === 'copy')
-  return { given, copied, asked: [...new Set(asked)].filter((each) => !isGiven(each)) }
+  return { given, copied, asked: [...new Set(asked)].filter((each) => !isGiven(each)), program: own }
+}
+
+/**
+ * A program that was asked for by its name alone is the image's where it has one of that name. The host's may be a shim of a
+ * version manager, whose versions are not there, or be linked with libraries that the image has not. What was named by a path, and a
+ * virtual environment, which is a path by itself, is what was meant.
+ */
+function ownProgram({ command: { path, argv }, mounts }: Plan, programs: readonly string[]): string | undefined {
+  const [name = ''] = argv
+  if (name.includes('/') || !programs.includes(name) || isWithin(path, '/usr')) return undefined
+  return mounts.some(({ target, why }) => why === 'program' && isWithin(path, target)) ? name : undefined
+}
+
+/** What was brought along for the program alone, as `runtime/inspect` says why. */
+function isOfProgram(why: string, target: string, { command }: Plan): boolean {
+  const libraries = why === 'standard library of the interpreter' || why === 'modules of the interpreter'
+  return libraries || (why === 'program' && isWithin(command.path, target))
 }
 
 export interface GuestFacts {
@@ -70,7 +98,7 @@ export interface GuestFacts {
  */
 export function toGuestPlan(
   plan: Plan,
-  { given, copied }: Division,
+  { given, copied, program }: Division,
   { system, present }: GuestFacts,
   { id, terminal, hold, channel, egress }: GuestStartOptions,
 ): JailPlan {
@@ -92,7 +120,12 @@ export function toGuestPlan(
     ),
     // What is neither there nor given cannot be seen, and could not be masked.
     deny: plan.deny.filter(isThere),
-    exec: plan.exec === null ? null : [...plan.exec, ...loaders(plan.exec)].filter(isThere),
+    exec:
+      plan.exec === null
+        ? null
+        : [...plan.exec, ...(program === undefined ? [] : alternatives('', program)), ...loaders(plan.exec)].filter(
+            isThere,
+          ),
     limits: plan.limits,
     mode: plan.mode,
     allowDegraded: plan.allowDegraded,

@@ -18,11 +18,12 @@ import { requireTools, toolsOf } from '../tools.ts'
 import { readUnpacked } from './compressed.ts'
 import { isErofs, takeErofs } from './ready.ts'
 import { completeRoot } from './complete-root.ts'
+import { createCpioReader, isCpio } from './cpio.ts'
 import { applyLayers, readDockerImage } from './docker.ts'
 import { createRootWriter } from './root-writer.ts'
 
 export interface FromOptions extends BuildOptions {
-  /** A directory, a tar archive, what `docker save` wrote, or a finished erofs file. */
+  /** A directory, a tar or cpio archive (an initramfs), what `docker save` wrote, or a finished erofs file. */
   readonly path: string
   /** What it is called; the file's own name by default. */
   readonly name: string | undefined
@@ -79,6 +80,10 @@ async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
     return { kind: 'directory', name, sha256: '' }
   }
   const { sha256 } = await fileDigest(path, options.signal)
+  if (await isCpio(path, options.signal)) {
+    await fromArchive(path, options, (sink) => createCpioReader(sink))
+    return { kind: 'cpio', name: name.replace(/\.(cpio|img)(\.\w+)?$/, ''), sha256 }
+  }
   if (await isDockerArchive(path, options.signal)) {
     return { kind: 'docker', name: (await fromDocker(path, options)) ?? name, sha256 }
   }
@@ -96,9 +101,17 @@ function fromDirectory(path: string, { root, notice, signal }: Unpacking): void 
 }
 
 async function fromTar(path: string, root: string, signal: AbortSignal | undefined): Promise<void> {
+  await fromArchive(path, { root, signal }, createForeignTarReader)
+}
+
+async function fromArchive(
+  path: string,
+  { root, signal }: Pick<Unpacking, 'root' | 'signal'>,
+  readerFor: typeof createForeignTarReader,
+): Promise<void> {
   using writer = createRootWriter(root)
   try {
-    const reader = createForeignTarReader(writer.layer(false))
+    const reader = readerFor(writer.layer(false))
     await readUnpacked(path, async (chunk) => reader.push(chunk), signal)
     reader.finish()
     writer.settle()

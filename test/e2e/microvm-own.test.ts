@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, suite, test } from 'node:test'
+import { currentImage } from '../../src/drivers/microvm/image/images.ts'
+import { defaultRecipe } from '../../src/drivers/microvm/image/recipe.ts'
+import { testImageStore } from '../support/image.ts'
+import { testMachines, whyNoMachines } from '../support/machines.ts'
+import { projectRoot } from '../support/readable-tree.ts'
+import { unlessPresent } from '../support/requirement.ts'
+
+const missing = unlessPresent('QEMU', whyNoMachines())
+if (missing === false) await testMachines()
+
+const directory = mkdtempSync('/tmp/glovebox-own-')
+after(() => rmSync(directory, { recursive: true }))
+
+interface Ran {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function glovebox(...words: readonly string[]): Ran {
+  return spawnSync(process.execPath, [path.join(projectRoot, 'bin/glovebox.cjs'), ...words], {
+    encoding: 'utf8',
+    input: '',
+  })
+}
+
+/** Starts a machine by a configuration with these parts; its program says what kernel it has. */
+function startWith(microvm: Readonly<Record<string, string | null>>): Ran {
+  const server = { command: 'sh', args: ['-c', 'uname -r >&2; cat'], sandbox: { driver: 'microvm' } }
+  const file = path.join(directory, 'glovebox.json')
+  writeFileSync(file, JSON.stringify({ mcpServers: { own: server }, microvm }))
+  return glovebox('run', '--config', file, 'own')
+}
+
+suite('a kernel and a root filesystem of the user’s own', { skip: missing }, () => {
+  const standard = () => {
+    const image = currentImage(testImageStore(), defaultRecipe)
+    assert.ok(image)
+    return image
+  }
+  after(() => {
+    // Of the images that this made, none stays in the store of the suite.
+    const { images } = JSON.parse(glovebox('image', 'list', '--json').stdout) as {
+      images: { digest: string; source: { name: string } }[]
+    }
+    for (const { digest, source } of images) {
+      if (source.name.startsWith('own-image-')) assert.equal(glovebox('image', 'purge', digest).status, 0)
+    }
+  })
+
+  test(
+    'they boot from wherever they lie, are put together once, and again when a file has changed',
+    { timeout: 300_000 },
+    () => {
+      const { kernel, root, record } = standard()
+      copyFileSync(kernel, path.join(directory, 'vmlinuz'))
+      copyFileSync(root, path.join(directory, 'root.erofs'))
+      // The same system in another file, so that it is another image.
+      appendFileSync(path.join(directory, 'root.erofs'), Buffer.alloc(4096))
+      const first = startWith({ kernel: 'vmlinuz', rootfs: path.join(directory, 'root.erofs') })
+      assert.match(first.stderr, /image: packing/)
+      assert.match(first.stderr, new RegExp(`^${record.kernelVersion}$`, 'm'))
+      const second = startWith({ kernel: 'vmlinuz', rootfs: path.join(directory, 'root.erofs') })
+      assert.doesNotMatch(second.stderr, /packing|booting/)
+      assert.match(second.stderr, new RegExp(`^${record.kernelVersion}$`, 'm'))
+      appendFileSync(path.join(directory, 'root.erofs'), Buffer.alloc(4096))
+      const third = startWith({ kernel: null, rootfs: 'root.erofs' })
+      assert.match(third.stderr, new RegExp(`^${record.kernelVersion}$`, 'm'), third.stderr)
+      // The recipe's image is still that.
+      assert.equal(standard().record.digest, record.digest)
+    },
+  )
+
+  test(
+    'a kernel without what guests need ends with its own last words, and what it needs',
+    { timeout: 300_000 },
+    () => {
+      const file = path.join(directory, 'bare')
+      copyFileSync(standard().kernel, file)
+      // Another file, of which nobody knows modules; without them this one has no disk.
+      appendFileSync(file, Buffer.alloc(4))
+      const { status, stderr } = startWith({ kernel: 'bare' })
+      assert.equal(status, 125, stderr)
+      assert.match(stderr, /there is no \/dev\/vda/)
+      assert.match(stderr, /fix: use a kernel with .*virtio-blk, virtio-console, erofs/)
+    },
+  )
+
+  test('what cannot be one is told by its key, before anything is started', () => {
+    writeFileSync(path.join(directory, 'text'), 'no kernel')
+    mkdirSync(path.join(directory, 'tree'))
+    const told = (microvm: Parameters<typeof startWith>[0]): string => {
+      const { status, stderr } = startWith(microvm)
+      assert.equal(status, 2, stderr)
+      return stderr
+    }
+    assert.match(told({ kernel: 'nowhere' }), /microvm\.kernel: there is no .*nowhere/)
+    assert.match(told({ kernel: 'text' }), /microvm\.kernel: .*text is no kernel for this processor/)
+    assert.match(told({ rootfs: 'tree' }), /microvm\.rootfs: .*tree is no file\n.*fix: make one of it: tar/)
+  })
+})
