@@ -139,7 +139,8 @@ async function start(
   }
 }
 
-const goneMs = 2000
+/** Until the launcher of its jail has told of an end, on a busy host. */
+const goneMs = 10_000
 
 interface Sockets {
   readonly path: string
