@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { places } from '../system/places.ts'
-import { askedAccelerator } from './machine-settings.ts'
+import { askedAccelerator, machineSettings } from './machine-settings.ts'
 
 test('the accelerator is the variable’s, else the user’s own configuration’s, else to be found out', async (context) => {
   const home = mkdtempSync(join(tmpdir(), 'glovebox-accel-'))
@@ -21,4 +21,22 @@ test('the accelerator is the variable’s, else the user’s own configuration�
   await assert.rejects(askedAccelerator({ ...env, GLOVEBOX_ACCEL: 'xen' }), /GLOVEBOX_ACCEL is "xen"/)
   write('hyperv')
   await assert.rejects(askedAccelerator(env), /accel/)
+})
+
+test('the VMM and its program are the user’s own configuration’s, a path belonging to the directory of that file', async (context) => {
+  const home = mkdtempSync(join(tmpdir(), 'glovebox-vmm-'))
+  context.after(() => rmSync(home, { recursive: true }))
+  const env = { GLOVEBOX_HOME: home }
+  assert.deepEqual(await machineSettings(env), { accel: 'auto', vmm: undefined, firecracker: undefined })
+  const { config } = places(env)
+  mkdirSync(config, { recursive: true })
+  const write = (text: string): void => writeFileSync(join(config, 'glovebox.toml'), `[microvm]\n${text}\n`)
+  write('vmm = "firecracker"\nfirecracker = "bin/firecracker"')
+  assert.deepEqual(await machineSettings(env), {
+    accel: 'auto',
+    vmm: 'firecracker',
+    firecracker: join(config, 'bin/firecracker'),
+  })
+  write('vmm = "xen"')
+  await assert.rejects(machineSettings(env), /vmm/)
 })

@@ -72,6 +72,18 @@ test('what is wrong is told with its flag', () => {
     )
 })
 
+test('a VMM that is asked for brings the driver that has some, and goes with no other', () => {
+  const policy = (...words: string[]): Policy => policyFromFlags(flags(...words), {})
+  const asked = policy('--vmm', 'firecracker')
+  assert.deepEqual([asked.driver, asked.vmm], ['microvm', 'firecracker'])
+  assert.deepEqual(policy('--driver', 'microvm', '--vmm', 'qemu').vmm, 'qemu')
+  assert.equal('vmm' in policy('--driver', 'microvm'), false)
+  assert.throws(() => policy('--driver', 'jail', '--vmm', 'qemu'), { code: 'POLICY_INVALID', message: /^--vmm: / })
+  const layer = flagsLayer(flags('--vmm', 'firecracker'), { cwd: '/', env: {} })
+  const merged = mergeLayers([{ ...layer, vmm: 'qemu', sandbox: { driver: 'jail' } }, layer])
+  assert.deepEqual([merged.sandbox.driver, merged.vmm], ['microvm', 'firecracker'])
+})
+
 test('each value knows its flag, and `add` writes it under its key', () => {
   const given = flags(
     '--allow-net',

@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
 import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
+import type { VmmName } from '../policy/plan.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
@@ -14,6 +15,7 @@ import { secretsFromFlags } from './secret-flags.ts'
 export interface PolicyFlags {
   readonly driver?: string
   readonly isolation?: string
+  readonly vmm?: VmmName
   readonly read?: readonly string[]
   readonly write?: readonly string[]
   readonly volume?: readonly string[]
@@ -104,6 +106,12 @@ export function addPolicyFlags(command: Command): Command {
     .option('--deny-tools <names>', 'tools that do not exist for the client; wins over --tools', list)
     .optionsGroup('Wall:')
     .option('--driver <name>', 'jail (default)')
+    .addOption(
+      new Option(
+        '--vmm <name>',
+        'of the driver microvm, which it implies: the program that runs machines (default: firecracker where KVM boots a guest with it, else qemu)',
+      ).choices(['firecracker', 'qemu']),
+    )
     .addOption(new Option('--isolation <name>').hideHelp())
     .addOption(
       new Option('--mode <mode>', 'enforce (default), or audit: also record each file that is opened').choices([
@@ -126,7 +134,8 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
   const volumes = (flags.volume ?? []).map(parseVolume)
   return {
     ...defaultPolicy,
-    driver: flags.driver ?? flags.isolation ?? defaultPolicy.driver,
+    driver: driverOf(flags),
+    ...(flags.vmm !== undefined && { vmm: flags.vmm }),
     workspace: flags.workspace === undefined ? null : parseWorkspace(flags.workspace),
     filesystem: {
       read: [...(flags.read ?? []), ...volumes.filter(({ readOnly }) => readOnly).map(({ path }) => path)],
@@ -145,6 +154,19 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
     mode: flags.mode ?? 'enforce',
     allowDegraded: (flags.allowDegraded ?? []).map(parseControl),
   }
+}
+
+/** The driver that has VMMs. */
+const ofVmms = 'microvm'
+
+function driverOf({ driver, isolation, vmm }: PolicyFlags): string {
+  const named = driver ?? isolation
+  if (vmm === undefined || named === undefined || named === ofVmms) {
+    return named ?? (vmm === undefined ? defaultPolicy.driver : ofVmms)
+  }
+  throw new GloveboxError('POLICY_INVALID', `--vmm: the driver ${named} has none`, {
+    fix: `leave --driver out, which --vmm implies, or leave --vmm out`,
+  })
 }
 
 /** Which flag adds to which list. */

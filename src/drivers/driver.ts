@@ -19,12 +19,26 @@ export interface SupportYes {
   readonly explicitLimits:
     | { readonly ok: true }
     | { readonly ok: false; readonly reason: string; readonly fix: string | undefined }
+  /** Of a driver that can run its machines by Firecracker: what became of it. */
+  readonly firecracker?: FirecrackerSupport
   /** What machines run on, and why not on what they would run on best; undefined where there are none. */
   readonly accelerator?: {
     readonly name: 'kvm' | 'tcg'
     readonly reason?: string | undefined
     readonly fix?: string | undefined
   }
+}
+
+export interface FirecrackerSupport {
+  /** Null: there is none. */
+  readonly version: string | null
+  readonly path?: string
+  /** Whether it brings a filter of system calls of its own. */
+  readonly hasFilter?: boolean
+  /** Whether machines are run by it. */
+  readonly used: boolean
+  readonly reason?: string | undefined
+  readonly fix?: string | undefined
 }
 
 export interface Evidence {

@@ -21,6 +21,7 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'tools',
   'mode',
   'allowDegraded',
+  'vmm',
   'machine',
 ])
 

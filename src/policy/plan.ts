@@ -25,9 +25,14 @@ export interface Plan {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** The program that runs machines, of a driver that has some; undefined: the driver sees what there is. */
+  readonly vmm?: VmmName
   /** What a virtual machine is made of instead of our own; other walls have no use for it. */
   readonly machine?: OwnMachine
 }
+
+/** Programs that run machines. */
+export type VmmName = 'firecracker' | 'qemu'
 
 /** Paths of this machine; null: our own. */
 export interface OwnMachine {

@@ -1,5 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
-import type { OwnMachine } from './plan.ts'
+import type { OwnMachine, VmmName } from './plan.ts'
 import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
@@ -25,6 +25,8 @@ export interface Policy {
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly mode: 'enforce' | 'audit' | 'learn'
   readonly allowDegraded: readonly Control[]
+  /** The program that runs machines, asked for by name for this start; undefined: the driver sees what there is. */
+  readonly vmm?: VmmName
   /** Absolute paths. */
   readonly machine?: OwnMachine
 }

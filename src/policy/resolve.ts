@@ -54,6 +54,7 @@ export function resolvePlan(
     tools: policy.tools,
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
+    ...(policy.vmm !== undefined && { vmm: policy.vmm }),
     ...(policy.machine !== undefined && { machine: policy.machine }),
   }
 }

@@ -38,7 +38,7 @@ function renderSupport(support: SupportYes, style: Style): string {
   const fixes = support.receipt.enforcements.flatMap((line) =>
     line.enforced || line.fix === undefined ? [] : [`     ${line.control}: ${line.fix}\n`],
   )
-  return `${table(rows)}\n${limits}${fixes.join('')}${accelerator(support, style)}`
+  return `${table(rows)}\n${limits}${fixes.join('')}${accelerator(support, style)}${firecracker(support, style)}`
 }
 
 function accelerator({ accelerator: found }: SupportYes, style: Style): string {
@@ -46,6 +46,17 @@ function accelerator({ accelerator: found }: SupportYes, style: Style): string {
   if (found.name === 'kvm') return `${style.good('yes')}  machines run on KVM: one was booted on it\n`
   const fix = found.fix === undefined ? '' : `     fix: ${found.fix}\n`
   return `${style.warn('no ')}  machines are emulated: ${untrusted(found.reason ?? 'asked for (microvm.accel)')}\n${fix}`
+}
+
+function firecracker({ firecracker: found }: SupportYes, style: Style): string {
+  if (found === undefined) return ''
+  const fix = found.fix === undefined ? '' : `     fix: ${untrusted(found.fix)}\n`
+  if (found.version === null)
+    return `${style.dim('     Firecracker is not installed, and QEMU runs the machines')}\n${style.dim(fix)}`
+  const filter = found.hasFilter === true ? 'with' : 'a build without'
+  const name = `Firecracker ${untrusted(found.version)} (${untrusted(found.path ?? '')}, ${filter} a filter of system calls of its own)`
+  if (found.used) return `${style.good('yes')}  machines are run by ${name}\n`
+  return `${style.warn('no ')}  ${name} does not run machines: ${untrusted(found.reason ?? 'another VMM is asked for (microvm.vmm)')}\n${fix}`
 }
 
 function toJson({ drivers, absent, whole }: Examination): object {

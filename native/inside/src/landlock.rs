@@ -194,10 +194,17 @@ fn rules(plan: &Plan) -> Vec<Rule<'_>> {
             access: READ | CHANGE | meeting,
         });
     }
+    // What has a device is a monitor of ours that runs machines, in a jail of its own: Firecracker is spoken with by sockets that it
+    // makes, in a directory of this machine alone.
+    let meeting = if plan.devices.is_empty() {
+        0
+    } else {
+        MAKE_SOCK
+    };
     for mount in &plan.mounts {
         let change = match mount.access {
             Access::Read => 0,
-            Access::Write => CHANGE,
+            Access::Write => CHANGE | meeting,
         };
         let execute = if mount.exec && plan.exec.is_none() {
             EXECUTE
@@ -325,7 +332,8 @@ mod tests {
         };
         assert_eq!(access(&plan, "/usr"), READ | EXECUTE);
         assert_eq!(access(&plan, "/etc/ssl/certs"), READ);
-        assert_eq!(access(&plan, "/workspace"), READ | CHANGE);
+        assert_eq!(access(&plan, "/workspace"), READ | CHANGE | MAKE_SOCK);
+        assert_eq!(access(&plan, "/etc/ssl/certs") & MAKE_SOCK, 0);
     }
 
     #[test]
@@ -340,7 +348,10 @@ mod tests {
 
     #[test]
     fn sockets_are_made_in_own_directories_only_and_devices_nowhere() {
-        let plan = plan();
+        let plan = Plan {
+            devices: Vec::new(),
+            ..plan()
+        };
         assert_eq!(access(&plan, "/workspace") & MEETING_POINTS, 0);
         assert_eq!(access(&plan, "/tmp") & MEETING_POINTS, MEETING_POINTS);
         let granted = rules(&plan).iter().fold(0, |all, rule| all | rule.access);

@@ -13,7 +13,7 @@ use glovebox_seccomp::{self as seccomp, Supervisor, SupervisorOptions};
 use glovebox_wire::egress::{RESOLVER, RESOLVER_PORT, SYNTHETIC};
 use glovebox_wire::inside::Denial;
 use glovebox_wire::{
-    cut, Access, Activity, ActivityKind, Egress, FailureCode, Plan, Status, Verdict,
+    cut, Access, Activity, ActivityKind, Device, Egress, FailureCode, Plan, Status, Verdict,
 };
 use rustix::event::{eventfd, EventfdFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -54,6 +54,7 @@ impl Supervision {
         let exec_allow = plan.exec.as_ref();
         let exec_allow = exec_allow.map(|list| list.iter().map(Into::into).collect());
         let egress = plan.egress.as_ref().map(in_supervisors_words);
+        let runs_machines = plan.devices.contains(&Device::Kvm);
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).step(STAGE, || "make a pipe".into())?;
         let failed = eventfd(0, EventfdFlags::CLOEXEC).step(STAGE, || "make an eventfd".into())?;
         let failed = Arc::new(failed);
@@ -76,6 +77,7 @@ impl Supervision {
                         let options = SupervisorOptions {
                             own_devices: vec![charge.device],
                             exec_allow,
+                            runs_machines,
                             egress,
                         };
                         supervise(charge, options, (report, posted), &stopped)

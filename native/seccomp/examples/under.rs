@@ -74,6 +74,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         SupervisorOptions {
             own_devices,
             exec_allow: None,
+            runs_machines: false,
             egress: None,
         },
         print,

@@ -45,6 +45,8 @@ pub struct SupervisorOptions {
     pub own_devices: Vec<u64>,
     /// The files that may be executed, as paths inside; `None`: whatever the kernel lets.
     pub exec_allow: Option<Vec<PathBuf>>,
+    /// The program is a monitor of ours that runs machines, in a jail of its own.
+    pub runs_machines: bool,
     /// What stands for somebody outside; `None`: nothing does.
     pub egress: Option<Egress>,
 }

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
+import type { VmmName } from '../../policy/plan.ts'
 import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
@@ -15,6 +16,8 @@ export interface Layer {
   readonly originOf: (path: KeyPath) => Origin
   /** `--sync`: of the workspace that any layer has. */
   readonly sync?: 'ask' | 'yes' | 'no'
+  /** `--vmm` */
+  readonly vmm?: VmmName
   /** Limits that nobody wrote down for this host: they may fall to a second mechanism. */
   readonly defaultLimits?: LimitsConfig
 }
@@ -23,6 +26,7 @@ export interface Merged {
   readonly sandbox: SandboxConfig
   readonly env: Readonly<Record<string, string>>
   readonly defaultLimits: LimitsConfig
+  readonly vmm: VmmName | undefined
   readonly origins: Origins
 }
 
@@ -96,7 +100,8 @@ export function mergeLayers(layers: readonly Layer[]): Merged {
       note(['env', name])
     }
   }
-  return { sandbox: withSync(sandbox, layers), env, defaultLimits, origins }
+  const vmm = layers.findLast((layer) => layer.vmm !== undefined)?.vmm
+  return { sandbox: withSync(sandbox, layers), env, defaultLimits, vmm, origins }
 }
 
 function withSync(sandbox: SandboxConfig, layers: readonly Layer[]): SandboxConfig {

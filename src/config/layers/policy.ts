@@ -24,7 +24,7 @@ export interface Placed {
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
 export function policyOf(merged: Merged): Policy {
-  const { sandbox, env, defaultLimits, origins } = merged
+  const { sandbox, env, defaultLimits, vmm, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
@@ -40,6 +40,7 @@ export function policyOf(merged: Merged): Policy {
     tools: { allow: tools?.allow ?? defaultPolicy.tools.allow, deny: tools?.deny ?? [] },
     mode: sandbox.mode ?? defaultPolicy.mode,
     allowDegraded: sandbox.allowDegraded ?? [],
+    ...(vmm !== undefined && { vmm }),
   }
 }
 

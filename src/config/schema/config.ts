@@ -34,6 +34,8 @@ export interface MicrovmConfig {
   readonly kernel?: string | null
   readonly rootfs?: string | null
   readonly accel?: 'auto' | 'kvm' | 'tcg'
+  readonly vmm?: 'firecracker' | 'qemu'
+  readonly firecracker?: string
 }
 
 const argument = text({ what: 'a text', check: unexpanded })
@@ -152,6 +154,17 @@ export const configShape: Shape<Config> = table<Config>({
         }),
         'What machines run on. Of your own configuration: a project says nothing about your machine.',
         'auto',
+      ),
+      vmm: field(
+        choice(['firecracker', 'qemu'], {
+          firecracker: 'Firecracker, which needs KVM',
+          qemu: 'QEMU, with KVM or by software emulation',
+        }),
+        'The program that runs machines. Without it: Firecracker where KVM boots a guest with it, else QEMU. Of your own configuration.',
+      ),
+      firecracker: field(
+        hostPath(),
+        'The program of Firecracker, where it is not in PATH. Of your own configuration: a project says nothing about your machine.',
       ),
     }),
     'Guests of the microvm driver.',

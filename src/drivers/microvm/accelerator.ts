@@ -36,12 +36,13 @@ export async function chooseAccelerator(
   asked: Accel,
   trial: KvmTrial,
   device: () => Refusal | undefined = whyNoDevice,
+  name = 'KVM',
 ): Promise<Accelerated> {
   if (asked === 'tcg') return { accelerator: 'tcg' }
   const refusal = device() ?? refusalOf(await tried(asked, trial))
   if (refusal === undefined) return { accelerator: 'kvm' }
   if (asked === 'auto') return { accelerator: 'tcg', instead: refusal }
-  throw new GloveboxError('HOST_CANNOT', `KVM is asked for by name, and ${refusal.reason}`, {
+  throw new GloveboxError('HOST_CANNOT', `${name} is asked for by name, and ${refusal.reason}`, {
     fix: [refusal.fix, 'leave microvm.accel and GLOVEBOX_ACCEL out, and machines are emulated here']
       .filter((each) => each !== undefined)
       .join('; or '),

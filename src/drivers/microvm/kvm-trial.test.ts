@@ -11,6 +11,7 @@ function trialOf(home: string, boot: TrialOptions['boot'], more: Partial<TrialOp
   const at = places({ GLOVEBOX_HOME: home })
   // Any file: the node is only looked at, and no guest is booted.
   return kvmTrial({
+    vmm: 'qemu',
     places: at,
     about: ['QEMU 7.2'],
     device: join(home, 'device'),

@@ -8,6 +8,8 @@ import { kvmDevice, type KvmTrial, type Tried } from './accelerator.ts'
 import { openMemo } from './memo.ts'
 
 export interface TrialOptions {
+  /** Of the VMM that is tried. */
+  readonly vmm: 'qemu' | 'firecracker'
   readonly places: Places
   /** What else the outcome depends on: the VMM as it is installed, the processor, the guest. */
   readonly about: readonly unknown[]
@@ -26,9 +28,8 @@ export interface TrialOptions {
  */
 const trialMs = 120_000
 
-const memoName = 'kvm'
-
 export function kvmTrial({
+  vmm,
   places,
   about,
   boot,
@@ -37,16 +38,18 @@ export function kvmTrial({
   limitMs = trialMs,
   device = kvmDevice,
 }: TrialOptions): KvmTrial {
+  // What is remembered of QEMU is called as it was before there was another.
+  const memoName = vmm === 'qemu' ? 'kvm' : `kvm-${vmm}`
   const conditions = (): readonly unknown[] => [...about, ...ofThisHost(device)]
   const known = (): Tried | undefined => openMemo(places).known(memoName, conditions()) as Tried | undefined
   const run = async (): Promise<Tried> => {
     const before = known()
     const waiting = { signal, ...(onLong && { onWait: onLong }) }
-    return holding(join(places.cache, 'machine-mutexes'), 'kvm-trial', waiting, async () => {
+    return holding(join(places.cache, 'machine-mutexes'), `${memoName}-trial`, waiting, async () => {
       // What another process has found out while we waited for it is as good.
       const found = known()
       if (found !== undefined && JSON.stringify(found) !== JSON.stringify(before)) return found
-      const outcome = await timed(boot, { signal, onLong, limitMs })
+      const outcome = await timed(boot, { vmm, signal, onLong, limitMs })
       openMemo(places).remember(memoName, conditions(), outcome)
       return outcome
     })
@@ -63,7 +66,7 @@ function ofThisHost(device: string): readonly unknown[] {
 
 async function timed(
   boot: TrialOptions['boot'],
-  { signal, onLong, limitMs }: Pick<TrialOptions, 'signal' | 'onLong'> & { readonly limitMs: number },
+  { vmm, signal, onLong, limitMs }: Pick<TrialOptions, 'vmm' | 'signal' | 'onLong'> & { readonly limitMs: number },
 ): Promise<Tried> {
   const from = performance.now()
   const late = AbortSignal.timeout(limitMs)
@@ -73,9 +76,13 @@ async function timed(
     return { ok: true, answeredMs: Math.round(performance.now() - from) }
   } catch (error) {
     signal.throwIfAborted()
-    if (late.aborted) return { ok: false, reason: standsStill(limitMs), fix: again }
+    if (late.aborted) return { ok: false, reason: standsStill(limitMs), fix: again[vmm] }
     if (!(error instanceof GloveboxError) || error.code === 'INTERNAL') throw error
-    return { ok: false, reason: `a guest does not boot on it: ${inOneLine(error.message)}`, fix: error.fix ?? again }
+    return {
+      ok: false,
+      reason: `a guest does not boot on it: ${inOneLine(error.message)}`,
+      fix: error.fix ?? again[vmm],
+    }
   } finally {
     clearTimeout(long)
   }
@@ -90,5 +97,8 @@ function inOneLine(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, '; ').slice(0, 400)
 }
 
-const again =
-  'GLOVEBOX_ACCEL=kvm tries it again; it is also tried again after a reboot, and when QEMU or the kernel is another one'
+const again: Readonly<Record<TrialOptions['vmm'], string>> = {
+  qemu: 'GLOVEBOX_ACCEL=kvm tries it again; it is also tried again after a reboot, and when QEMU or the kernel is another one',
+  firecracker:
+    '--vmm firecracker tries it again; it is also tried again after a reboot, and when Firecracker or the kernel is another one',
+}

@@ -1,9 +1,11 @@
 import { GloveboxError } from '../../errors.ts'
-import type { Driver, Support } from '../driver.ts'
+import type { Driver, FirecrackerSupport, Support } from '../driver.ts'
 import { probeDriver } from '../launcher/probe.ts'
+import { firecrackerIdentity, whereToGetFirecracker } from './firecracker/find.ts'
 import { findMicrovmHost } from './host.ts'
 import type { MicrovmHost } from './microvm-host.ts'
 import { startMicrovm } from './start.ts'
+import { inPath } from './vmm/program.ts'
 import { mostWorkspaceBytes } from './vmm/shape.ts'
 
 /** A virtual machine for each sandbox, cloned from a template, with the jail around the program inside and around QEMU outside. */
@@ -18,7 +20,7 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     tryOut: undefined,
     start: async (plan, options, signal) =>
       startMicrovm(
-        await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, signal }),
+        await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, vmm: plan.vmm, signal }),
         plan,
         options,
         signal,
@@ -41,5 +43,16 @@ async function probe(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Suppo
   const start: Driver['start'] = async (plan, options, end) => startMicrovm(host, plan, options, end)
   const support = await probeDriver({ name: 'microvm', start, binary: host.inside.path, memoryBytes }, signal)
   const { accelerator, instead } = host.accelerated
-  return support.ok ? { ...support, accelerator: { name: accelerator, ...instead } } : support
+  return support.ok ? { ...support, accelerator: { name: accelerator, ...instead }, ...ofFirecracker(host) } : support
+}
+
+function ofFirecracker({ env, firecracker, notFirecracker, vmm }: MicrovmHost): {
+  readonly firecracker?: FirecrackerSupport
+} {
+  // One that is there, and that nobody has looked at since another VMM is asked for, is nothing to tell of.
+  if (firecracker === undefined && inPath(env, 'firecracker') !== undefined) return {}
+  if (firecracker === undefined) return { firecracker: { version: null, used: false, fix: whereToGetFirecracker } }
+  const { version, path, hasFilter } = firecracker
+  const used = vmm.identity.includes(firecrackerIdentity(firecracker))
+  return { firecracker: { version, path, hasFilter, used, ...notFirecracker } }
 }

@@ -1,5 +1,6 @@
 import type { Places } from '../../system/places.ts'
-import type { Accelerated } from './accelerator.ts'
+import type { Accelerated, Refusal } from './accelerator.ts'
+import type { Firecracker } from './firecracker/find.ts'
 import type { Image } from './image/record.ts'
 import type { ImageStore } from './image/store.ts'
 import type { Vmm } from './vmm/machine.ts'
@@ -11,6 +12,9 @@ export interface MicrovmHost {
   readonly places: Places
   readonly vmm: Vmm
   readonly accelerated: Accelerated
+  /** Where it is there, whether it is used or not. */
+  readonly firecracker: Firecracker | undefined
+  readonly notFirecracker?: Refusal
   readonly image: Image
   readonly images: ImageStore
   readonly templates: TemplateStore

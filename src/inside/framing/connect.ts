@@ -73,6 +73,8 @@ export async function connectFramed(
   transport.on('data', take)
   transport.on('close', gone)
   transport.on('error', gone)
+  // Whoever made it may have paused it, so that nothing is lost until here.
+  transport.resume()
   // Told to whoever awaits the welcome as well.
   stream.on('error', () => undefined)
   transport.write(isFresh ? session.hello() : session.opening())

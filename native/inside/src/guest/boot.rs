@@ -1,11 +1,9 @@
 //! From the kernel's first program to a machine that answers.
 
-use std::os::fd::OwnedFd;
-
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
 use rustix::process::{setrlimit, umask, Resource, Rlimit};
 
-use super::devices::{self, Events};
+use super::devices::{self, Events, Way};
 use super::{modules, mounts};
 use crate::fault::{Outcome, Step};
 use crate::loopback;
@@ -13,8 +11,8 @@ use crate::loopback;
 /// As many as a plan may ask for; the kernel gives its first program 4,096.
 const OPEN_FILES: u64 = 1 << 20;
 
-/// Returns the channel's port.
-pub fn boot() -> Outcome<OwnedFd> {
+/// Returns what the channel goes through.
+pub fn boot() -> Outcome<Way> {
     umask(rustix::fs::Mode::from_raw_mode(0o022));
     mounts::kernel_files()?;
     streams().step("boot", || "open 0 to 2".into())?;
@@ -32,8 +30,8 @@ pub fn boot() -> Outcome<OwnedFd> {
         maximum: Some(OPEN_FILES),
     };
     setrlimit(Resource::Nofile, files).step("boot", || "allow open files".into())?;
-    // Last, as its name comes by a message of the device's, later than the device itself.
-    devices::wait_for_port(&mut events)
+    // Last, as the name of a port comes by a message of the device's, later than the device itself.
+    devices::wait_for_way(&mut events)
 }
 
 /// What the kernel could not open for us: without a console there is none to be had before devtmpfs is mounted. Numbers 0

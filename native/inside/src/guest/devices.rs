@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::{SocketAddrNetlink, KOBJECT_UEVENT};
 use rustix::net::{bind, recv, socket_with, AddressFamily, RecvFlags, SocketFlags, SocketType};
 
+use super::vsock;
 use crate::fault::{Fault, Outcome, Step};
 
 const STAGE: &str = "devices";
@@ -79,14 +80,36 @@ pub fn wait_for_file(events: &mut Events, path: &str) -> Outcome<String> {
     events.until(path, || Path::new(path).exists().then(|| path.to_owned()))
 }
 
-pub fn wait_for_port(events: &mut Events) -> Outcome<OwnedFd> {
-    let device = events.until(&format!("port {PORT}"), find)?;
-    // Only one may have it open (drivers/char/virtio_console.c): as long as this is, nobody else gets in.
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    open(&device, flags, Mode::empty()).step(STAGE, || format!("open {device}"))
+/// What the host speaks through: a monitor gives its guests one of the two.
+pub enum Way {
+    Port(OwnedFd),
+    /// Listens already.
+    Vsock(OwnedFd),
 }
 
-fn find() -> Option<String> {
+pub fn wait_for_way(events: &mut Events) -> Outcome<Way> {
+    enum Found {
+        Port(String),
+        Vsock,
+    }
+    let find = || {
+        let port = find_port().map(Found::Port);
+        port.or_else(|| vsock::is_there().then_some(Found::Vsock))
+    };
+    match events.until(&format!("port {PORT} and no vsock device"), find)? {
+        Found::Port(device) => {
+            // Only one may have it open (drivers/char/virtio_console.c): as long as this is, nobody else gets in.
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let port = open(&device, flags, Mode::empty());
+            port.step(STAGE, || format!("open {device}")).map(Way::Port)
+        }
+        Found::Vsock => vsock::listener()
+            .step(STAGE, || "listen for the host".into())
+            .map(Way::Vsock),
+    }
+}
+
+fn find_port() -> Option<String> {
     // Not there before the first port is.
     let ports = fs::read_dir(PORTS).ok()?;
     ports.flatten().find_map(|port| {

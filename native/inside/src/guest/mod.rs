@@ -9,6 +9,7 @@ mod modules;
 mod mounts;
 mod port;
 mod serve;
+mod vsock;
 
 use std::convert::Infallible;
 use std::fs::OpenOptions;
@@ -39,6 +40,6 @@ pub fn run() -> i32 {
 }
 
 fn serve() -> Outcome<Infallible> {
-    let port = boot::boot()?;
-    serve::serve(port)
+    let way = boot::boot()?;
+    serve::serve(way)
 }

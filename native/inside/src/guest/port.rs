@@ -1,4 +1,4 @@
-//! The port as a byte stream for tokio.
+//! The port as a byte stream for tokio, and a connection that takes its place.
 //!
 //! A port whose host is not there says "hung up" to whoever polls it, and tokio believes that for ever. So it is polled by
 //! epolls of our own, whose edges tokio waits for: they come back whenever something changes, and the port itself is then
@@ -124,5 +124,57 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair")
+    }
+
+    fn run<T>(work: impl std::future::Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .expect("a runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, work)
+    }
+
+    fn stream(file: OwnedFd) -> Stream {
+        Stream(Port::new(file).expect("registered"))
+    }
+
+    #[test]
+    fn more_than_it_holds_is_carried_and_its_end_is_an_end() {
+        const BYTES: usize = 4 << 20;
+        let (ours, theirs) = pair();
+        run(async {
+            let (mut ours, mut theirs) = (stream(ours), stream(theirs));
+            let sending = tokio::task::spawn_local(async move {
+                ours.write_all(&vec![7; BYTES]).await.expect("written");
+            });
+            let mut heard = Vec::new();
+            let bytes = theirs.read_to_end(&mut heard).await.expect("its end");
+            sending.await.expect("sent");
+            assert_eq!(bytes, BYTES);
+            assert!(heard.iter().all(|byte| *byte == 7));
+        });
+    }
+
+    #[test]
+    fn who_is_gone_is_an_error_and_no_signal() {
+        let (ours, theirs) = pair();
+        drop(theirs);
+        run(async {
+            let failed = stream(ours).write_all(b"nobody").await;
+            let failed = failed.expect_err("nobody hears");
+            assert_eq!(failed.kind(), io::ErrorKind::BrokenPipe);
+        });
     }
 }

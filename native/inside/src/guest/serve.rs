@@ -1,26 +1,29 @@
-//! The channel over the port: one session of a host's after the other.
+//! The channel over the port, or over a connection: one session of a host's after the other.
 
 use std::convert::Infallible;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::rc::Rc;
 
 use glovebox_channel::framing::Role;
 use glovebox_channel::{carry, connection, Children, Guest, Identity, Offer, Program, Wall};
 use glovebox_wire::inside::HelloReply;
 use rustix::fs::{open, Mode, OFlags};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
+use super::devices::Way;
 use super::figures::OfTheMachine;
 use super::machine::Own;
 use super::mounts::SOCKETS;
 use super::port::{Port, Stream};
+use super::vsock::Listener;
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::signal_descriptor;
 
 const STAGE: &str = "channel";
 
 /// Nobody is connected when a template is made, and nothing runs: a clone finds us waiting for its host's HELLO.
-pub fn serve(port: OwnedFd) -> Outcome<Infallible> {
+pub fn serve(way: Way) -> Outcome<Infallible> {
     let ended = signal_descriptor(&[libc::SIGCHLD]).step(STAGE, || "hear of children".into())?;
     let children = Rc::new(Children::default());
     let offer = offer(&children)?;
@@ -31,29 +34,54 @@ pub fn serve(port: OwnedFd) -> Outcome<Infallible> {
         .build()
         .map_err(failed)?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
-        let port = Port::new(port).map_err(failed)?;
         spawn_local(async move {
             // It fails only where nothing works any more.
             let _failed = children.reap_all(ended).await;
         });
-        loop {
-            port.connected().await.map_err(failed)?;
-            let offer = Rc::clone(&offer);
-            let identity = Rc::clone(&offer.identity);
-            let role = move || Role::Inside {
-                generation: identity.generation(),
-                instance: identity.instance(),
-            };
-            let stream = Stream(Rc::clone(&port));
-            let carried = carry(stream, role, Vec::new(), move |connected| {
-                spawn_local(connection(connected, Rc::clone(&offer)));
-            });
-            carried.await.map_err(failed)?;
+        match way {
+            Way::Port(port) => over_port(Port::new(port).map_err(failed)?, &offer).await,
+            Way::Vsock(socket) => {
+                over_connections(Listener::new(socket).map_err(failed)?, &offer).await
+            }
         }
+        .map_err(failed)
     })
 }
 
-fn failed(error: std::io::Error) -> Fault {
+/// There is one port: where it fails, nothing can be said any more.
+async fn over_port(port: Rc<Port>, offer: &Rc<Offer>) -> io::Result<Infallible> {
+    loop {
+        port.connected().await?;
+        session(Stream(Rc::clone(&port)), offer).await?;
+    }
+}
+
+async fn over_connections(listener: Listener, offer: &Rc<Offer>) -> io::Result<Infallible> {
+    loop {
+        // One that is reset when its clone goes on says so by an error alone, without a hang-up: what waits for a port sees that too.
+        let connection = Port::new(listener.accept().await?)?;
+        // One that breaks off is an end like any other.
+        let _ended = session(Stream(connection), offer).await;
+    }
+}
+
+async fn session<T>(transport: T, offer: &Rc<Offer>) -> io::Result<()>
+where
+    T: AsyncRead + AsyncWrite + 'static,
+{
+    let identity = Rc::clone(&offer.identity);
+    let role = move || Role::Inside {
+        generation: identity.generation(),
+        instance: identity.instance(),
+    };
+    let offer = Rc::clone(offer);
+    carry(transport, role, Vec::new(), move |connected| {
+        spawn_local(connection(connected, Rc::clone(&offer)));
+    })
+    .await
+}
+
+fn failed(error: io::Error) -> Fault {
     Fault::host(STAGE, format!("serve: {error}"))
 }
 

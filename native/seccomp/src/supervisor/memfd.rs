@@ -20,10 +20,15 @@ impl<S: Sink> Supervisor<S> {
             .and_then(|()| memory::string(call.tid, call.args[0]))
             .and_then(|name| {
                 // The kernel's own longest name is 249 bytes; it answers EINVAL to more.
-                memfd_create(
-                    name.as_slice(),
-                    flags | MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL,
-                )
+                let plain = flags | MemfdFlags::CLOEXEC;
+                match memfd_create(name.as_slice(), plain | MemfdFlags::NOEXEC_SEAL) {
+                    // A kernel before 6.3 has no such seal. Firecracker has its queues in such files, and what has taken it over
+                    // gains nothing by executing one: it runs code of its own already, and keeps its filter and its walls.
+                    Err(Errno::INVAL) if self.options.runs_machines => {
+                        memfd_create(name.as_slice(), plain)
+                    }
+                    made => made,
+                }
             });
         let file = match made {
             Ok(file) => file,

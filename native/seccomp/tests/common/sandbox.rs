@@ -110,6 +110,7 @@ impl Sandbox {
         let options = SupervisorOptions {
             own_devices: vec![device],
             exec_allow: self.exec_allow,
+            runs_machines: false,
             egress: None,
         };
         let supervisor = Supervisor::new(listener, options, sink).unwrap();

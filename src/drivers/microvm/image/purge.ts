@@ -32,8 +32,8 @@ export async function purgeImages(
       renameSync(image.directory, join(staged.directory, image.record.digest))
     }
     const caches = all
-      ? [store.initrds, store.given, join(store.downloads, 'archives'), store.downloads]
-      : [store.initrds]
+      ? [store.initrds, store.kernels, store.given, join(store.downloads, 'archives'), store.downloads]
+      : [store.initrds, store.kernels]
     for (const directory of caches.filter((each) => existsSync(each))) {
       freedBytes += bytesIn(directory)
       removeTree(directory)

@@ -15,6 +15,8 @@ export interface ImageStore {
   readonly downloads: string
   /** Initial RAM disks, named by what is in them. */
   readonly initrds: string
+  /** Kernels as they are when they run, for a VMM that does not unpack them, named by what they were unpacked from. */
+  readonly kernels: string
   /** Packed package store entries. */
   readonly given: string
 }
@@ -27,6 +29,7 @@ export function imageStore({ data, cache }: Pick<Places, 'data' | 'cache'>): Ima
     mutexes: join(root, 'mutexes'),
     downloads: join(cache, 'image-downloads'),
     initrds: join(cache, 'initrd'),
+    kernels: join(cache, 'kernels'),
     given: join(cache, 'given'),
   }
 }

@@ -1,10 +1,11 @@
-import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
 import { runCommand } from '../../../system/run-command.ts'
 import type { Architecture } from '../architecture.ts'
+import { inPath, loaders, systemMounts } from '../vmm/program.ts'
 
 /** An installed QEMU, and what it needs of the host in order to start. */
 export interface Qemu {
@@ -26,12 +27,8 @@ const oldest = [7, 2] as const
 /** Where it is, by PATH. @throws GloveboxError HOST_CANNOT naming the package to install */
 export function findQemu(env: NodeJS.ProcessEnv, architecture: Architecture): string {
   const name = programs[architecture]
-  const found = (env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((directory) => directory.startsWith('/'))
-    .map((directory) => join(directory, name))
-    .find((path) => isExecutable(path))
-  if (found !== undefined) return realpathSync(found)
+  const found = inPath(env, name)
+  if (found !== undefined) return found
   const debian = architecture === 'x64' ? 'qemu-system-x86' : 'qemu-system-arm'
   throw new GloveboxError('HOST_CANNOT', `there is no ${name} in PATH`, {
     fix: `install QEMU (Debian and Ubuntu: apt-get install --no-install-recommends ${debian}; macOS: brew install qemu)`,
@@ -60,7 +57,7 @@ export function qemuAt(path: string, version: string): Qemu {
     path,
     version,
     readOnlyMemory: isAtLeast(version, [8, 2]),
-    mounts: mountsFor(path),
+    mounts: systemMounts(path, partsOf),
     executables: [path, ...loaders()],
   }
 }
@@ -68,15 +65,6 @@ export function qemuAt(path: string, version: string): Qemu {
 function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
   const [ours = 0, below = 0] = version.split('.').map(Number)
   return ours > major || (ours === major && below >= minor)
-}
-
-/** The system's programs and libraries; for one that lies elsewhere, itself and what was installed with it. */
-function mountsFor(path: string): JailMount[] {
-  const mounts: JailMount[] = systemPaths
-    .filter((each) => lstatSync(each, { throwIfNoEntry: false })?.isSymbolicLink() === false)
-    .map((each) => ({ source: each, target: each, access: 'read', exec: each !== loaderCache, owner: 'system' }))
-  if (mounts.some(({ target }) => path.startsWith(`${target}/`))) return mounts
-  return [...mounts, ...partsOf(path)]
 }
 
 /** Beside `PREFIX/bin/qemu`: its libraries and firmware. Never the prefix, which may be a home (`~/bin`, `~/.local/bin`). */
@@ -107,23 +95,4 @@ const dataDirectories = ['share/qemu', 'share/seabios', 'share/qemu-firmware']
 function isSomebodys(prefix: string): boolean {
   const home = homedir()
   return prefix === '/' || home === prefix || home.startsWith(`${prefix}/`)
-}
-
-const loaderCache = '/etc/ld.so.cache'
-const systemPaths = ['/usr', '/bin', '/lib', '/lib64', '/nix/store', '/gnu/store', loaderCache]
-
-function loaders(): string[] {
-  const usual = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1', '/lib/ld-musl-x86_64.so.1']
-  return usual
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-    .map((path) => realpathSync(path))
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,13 +1,13 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { GloveboxError, messageOf } from '../../../errors.ts'
+import { GloveboxError } from '../../../errors.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import { randomHex } from '../../../system/random-hex.ts'
 import { waitedBy, type Waited } from '../../../system/patience.ts'
-import { spawnOnSockets, type SocketsProcess } from '../../../system/spawn-inside.ts'
-import { follow } from '../../launcher/follow.ts'
 import type { Architecture } from '../architecture.ts'
+import { startJailed } from '../vmm/jailed.ts'
 import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
 import { memoryName, stateName } from '../vmm/template-store.ts'
 import type { Accelerator } from './command-line.ts'
@@ -141,14 +141,12 @@ async function startQemu(
   signal: AbortSignal,
 ): Promise<QemuMachine> {
   signal.throwIfAborted()
-  const inside = await spawn(binary, state)
-  const abort = (): void => inside.kill('SIGKILL') // its pid namespace dies with it
+  const jailed = await startJailed(binary, plan, state)
+  const abort = (): void => jailed.end()
   signal.addEventListener('abort', abort, { once: true })
-  const [transport, monitor] = inside.sockets
+  const [transport, monitor] = jailed.sockets
   // Told by the end of the machine.
   transport.on('error', () => undefined)
-  const limits: string[] = []
-  const follower = follow(inside, { onActivity: () => undefined, onLimit: ({ detail }) => void limits.push(detail) })
   const migrated = Promise.withResolvers<string>()
   let asked = false
   let console = ''
@@ -162,16 +160,11 @@ async function startQemu(
         .finally(abort)
   }
   const qmp = openQmp(monitor, onEvent, () => waited?.() ?? 0)
-  const ended = follower.exit
-    .then(
-      () => undefined,
-      (error: unknown) => messageOf(error),
-    )
-    .then(async (failure): Promise<MachineEnd> => {
-      await qmp.closed
-      const words = [failure, ...limits, qmp.complaints(), console].filter((each) => each !== undefined && each !== '')
-      return { asked, lastWords: words.join('\n').trim() }
-    })
+  const ended = jailed.ended.then(async ({ words }): Promise<MachineEnd> => {
+    await qmp.closed
+    const said = [...words, qmp.complaints(), console].filter((each) => each !== '')
+    return { asked, lastWords: said.join('\n').trim() }
+  })
   const kill = async (): Promise<MachineEnd> => {
     // One that has let go of its port is ending by itself, or was ended by somebody else.
     asked ||= !transport.destroyed
@@ -179,30 +172,19 @@ async function startQemu(
     return ended
   }
   try {
-    inside.plan.write(`${JSON.stringify(plan)}\n`)
-    const { pid, receipt } = await follower.started
+    const { pid, receipt } = await jailed.started
     waited = waitedBy(pid)
     signal.throwIfAborted()
-    return { transport, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
+    // A port knows no connections: there is this one.
+    const connect = async (): Promise<Duplex> => transport
+    // QEMU holds the other end as long as it is there.
+    const isOver = async (): Promise<boolean> => transport.destroyed
+    return { connect, isOver, pid, receipt, ended, kill, qmp, migrated: migrated.promise }
   } catch (error) {
     await kill()
     throw signal.aborted ? signal.reason : error
   } finally {
     signal.removeEventListener('abort', abort)
-  }
-}
-
-async function spawn(binary: string, state: string | undefined): Promise<SocketsProcess> {
-  const input = state === undefined ? 'ignore' : openSync(state, 'r')
-  try {
-    return await spawnOnSockets(binary, ['jail'], input)
-  } catch (cause) {
-    throw new GloveboxError('NOT_STARTED', `${binary} could not be started: ${messageOf(cause)}`, {
-      cause,
-      fix: 'check that the native package was made for this system and processor',
-    })
-  } finally {
-    if (input !== 'ignore') closeSync(input)
   }
 }
 

@@ -120,7 +120,7 @@ async function untilEnded(running: {
       return exit
     }
     // While its machine runs, it is the guest that has broken with us, and we who end it for that.
-    const isOver = machine.transport.destroyed
+    const isOver = await machine.isOver()
     const { asked, lastWords } = await machine.kill()
     if (!isOver) throw failure
     // Ended from outside, as a launcher that is killed; a machine that failed has said why.

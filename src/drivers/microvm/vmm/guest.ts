@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { defaultCaps, type Caps } from '../../../inside/caps.ts'
 import { openInside, type Inside } from '../../../inside/client.ts'
 import { lost } from '../../../inside/failure.ts'
-import { connectFramed, type FramedTiming as Patience } from '../../../inside/framing/connect.ts'
+import { connectFramed, type FramedConnection, type FramedTiming as Patience } from '../../../inside/framing/connect.ts'
 import { GloveboxError } from '../../../errors.ts'
 import { waitedBy } from '../../../system/patience.ts'
 import { readAhead } from '../../../system/read-ahead.ts'
@@ -31,7 +33,7 @@ export async function enterGuest(machine: Machine, patience: Patience): Promise<
   const stopped = new AbortController()
   void ended.then(() => stopped.abort())
   try {
-    const { stream } = await unless(stopped.signal, connectFramed(machine.transport, { ...patience, waited }))
+    const { stream } = await unless(stopped.signal, connectPatiently(machine, { ...patience, waited }, stopped.signal))
     const caps = { ...guestCaps, waited }
     return await unless(stopped.signal, openInside(readAhead(stream, maxWaiting), caps))
   } catch (error) {
@@ -57,10 +59,34 @@ export async function hearGuest(machine: Machine, patience: Patience): Promise<v
   const stopped = new AbortController()
   void machine.ended.then(() => stopped.abort())
   try {
-    const { stream } = await unless(stopped.signal, connectFramed(machine.transport, patience))
+    const { stream } = await unless(stopped.signal, connectPatiently(machine, patience, stopped.signal))
     stream.destroy()
   } catch (error) {
     throw await lastWordsOf(machine, error)
+  }
+}
+
+/**
+ * Over a transport that may be none: nobody may listen in the guest yet, and a connection breaks off that a guest had taken for
+ * one of its template's.
+ */
+async function connectPatiently(
+  machine: Pick<Machine, 'connect'>,
+  patience: Patience,
+  stopped: AbortSignal,
+): Promise<FramedConnection> {
+  const until = performance.now() + patience.patienceMs
+  for (;;) {
+    let transport: Duplex | undefined
+    try {
+      transport = await machine.connect()
+      return await connectFramed(transport, { ...patience, patienceMs: Math.max(1, until - performance.now()) })
+    } catch (error) {
+      // One that is there, and over which nobody answers, is not better the second time.
+      const isOver = transport !== undefined && !transport.destroyed
+      if (isOver || stopped.aborted || performance.now() >= until) throw error
+    }
+    await setTimeout(patience.againMs / 10)
   }
 }
 

@@ -15,8 +15,13 @@ export interface MachineParts {
 
 /** A running machine, with its VMM behind a wall of its own. */
 export interface Machine {
-  /** The bytes of the guest's port, which knows no connections (docs/channel.md, "Framing"). */
-  readonly transport: Duplex
+  /**
+   * A transport to the guest's inside, framed (docs/channel.md, "Framing"): the one port that there is, or a new connection.
+   * @throws GloveboxError CHANNEL_LOST where nobody takes it yet
+   */
+  connect(): Promise<Duplex>
+  /** Of a lost transport: whether the machine is gone, and not only its guest that has broken with us. */
+  isOver(): Promise<boolean>
   /** Of the VMM's process on the host. */
   readonly pid: number
   /** What holds the VMM itself. */

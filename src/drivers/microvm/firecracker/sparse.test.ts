@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeSparse } from './sparse.ts'
+
+test('a file that is mostly empty takes little room, and reads the same', (context) => {
+  const base = mkdtempSync(join(tmpdir(), 'glovebox-sparse-'))
+  context.after(() => rmSync(base, { recursive: true }))
+  const path = join(base, 'memory')
+  const bytes = Buffer.alloc(9 * 1024 ** 2 + 123)
+  bytes.write('first')
+  bytes.write('across two reads', 4 * 1024 ** 2 - 5)
+  bytes.write('x', bytes.length - 1)
+  writeFileSync(path, bytes)
+  chmodSync(path, 0o640)
+  makeSparse(path)
+  assert.ok(readFileSync(path).equals(bytes))
+  assert.ok(statSync(path).blocks * 512 < 1024 ** 2, 'it has holes')
+  assert.equal(statSync(path).mode & 0o777, 0o640)
+  assert.deepEqual(readdirSync(base), ['memory'])
+})
+
+test('an empty file stays one', (context) => {
+  const base = mkdtempSync(join(tmpdir(), 'glovebox-sparse-'))
+  context.after(() => rmSync(base, { recursive: true }))
+  const path = join(base, 'memory')
+  writeFileSync(path, Buffer.alloc(1024 ** 2))
+  makeSparse(path)
+  assert.deepEqual([statSync(path).size, statSync(path).blocks], [1024 ** 2, 0])
+})

@@ -1,0 +1,56 @@
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+
+/** Some pages at a time: what is shorter would be a hole that no file system keeps. */
+const pieceBytes = 64 * 1024
+const readBytes = 64 * pieceBytes
+
+/**
+ * Lets a file have holes where it is empty. A snapshot's memory is written whole, and most of a machine that has just booted is
+ * empty: a hole takes no room on the disk, and reads the same.
+ */
+export function makeSparse(path: string): void {
+  const made = `${path}.sparse`
+  const from = openSync(path, 'r')
+  try {
+    const { size, mode } = fstatSync(from)
+    const to = openSync(made, 'wx', 0o600)
+    try {
+      copyWhatIsThere(from, to)
+      ftruncateSync(to, size)
+      fchmodSync(to, mode & 0o777)
+    } finally {
+      closeSync(to)
+    }
+    renameSync(made, path)
+  } catch (error) {
+    rmSync(made, { force: true })
+    throw error
+  } finally {
+    closeSync(from)
+  }
+}
+
+function copyWhatIsThere(from: number, to: number): void {
+  const buffer = Buffer.alloc(readBytes)
+  const empty = Buffer.alloc(pieceBytes)
+  for (let at = 0; ;) {
+    const bytes = readSync(from, buffer, 0, readBytes, at)
+    if (bytes === 0) return
+    for (let piece = 0; piece < bytes; piece += pieceBytes) {
+      const data = buffer.subarray(piece, Math.min(piece + pieceBytes, bytes))
+      if (data.equals(empty.subarray(0, data.length))) continue
+      for (let done = 0; done < data.length;) done += writeSync(to, data, done, data.length - done, at + piece + done)
+    }
+    at += bytes
+  }
+}
