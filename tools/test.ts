@@ -22,14 +22,14 @@ if (unknown.length > 0) {
 const live = liveChildren()
 const tallies: Tally[] = []
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
-const inFront = wanted.filter(({ aside }) => !aside)
+const alone = wanted.filter((suite) => isCi && suite.alone)
+const inFront = wanted.filter((suite) => !suite.aside && !alone.includes(suite))
 const aside = wanted.filter((suite) => suite.aside)
 if (isCi && asked.length === 0) tallies.push(await runChecks())
-// What waits for a time in front, what only computes or downloads aside: in two lanes for two processors where somebody waits
-// for the answer. On CI one after the other, since a machine that is starved says little of the code.
-const front = runLane(inFront, false)
-if (isCi) await front
-await Promise.all([front, runLane(aside, !isCi && inFront.length > 0)])
+// On CI some have the machine to themselves: one that is starved says little of the code.
+await runLane(alone, false)
+// Two lanes for two processors: what waits and measures time in front, what only computes or downloads aside.
+await Promise.all([runLane(inFront, false), runLane(aside, inFront.length > 0)])
 conclude(sum(tallies))
 
 async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> {

@@ -9,6 +9,8 @@ interface Part {
   readonly name: string
   /** Computes or downloads, and measures no time: runs beside the others, and gives way to them. */
   readonly aside: boolean
+  /** On CI it has the machine to itself: it emulates machines, or compares times. */
+  readonly alone: boolean
   /** Root runs it twice: once more, whole, as an ordinary user. */
   readonly asUserToo: boolean
 }
@@ -40,16 +42,16 @@ const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|ima
 const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
-  const inFront = { kind: 'node', concurrency: 1, aside: false, asUserToo: false } as const
-  const aside = { aside: true, asUserToo: false } as const
+  const inFront = { kind: 'node', concurrency: 1, aside: false, alone: false, asUserToo: false } as const
+  const aside = { aside: true, alone: false, asUserToo: false } as const
   return [
-    { ...inFront, name: 'contract', files: below('contract'), asUserToo: true },
+    { ...inFront, name: 'contract', files: below('contract'), alone: true, asUserToo: true },
     { ...inFront, name: 'e2e', files: below('e2e').filter((file) => !isPackages(file) && !isNested(file)) },
     { ...inFront, name: 'escape', files: below('escape') },
     { ...aside, kind: 'node', name: 'unit', files: unitTests(), concurrency: 1 },
     { ...aside, kind: 'cargo', name: 'rust', cargo },
     { ...aside, kind: 'node', name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
-    { ...aside, kind: 'node', name: 'nested', files: below('e2e').filter(isNested), concurrency: 1 },
+    { ...inFront, name: 'nested', files: below('e2e').filter(isNested), alone: true },
     ...fuzzers(long),
   ]
 }
@@ -75,7 +77,7 @@ function fuzzers(long: boolean): ProgramSuite[] {
   return programs.toSorted().flatMap((file) => {
     const name = path.basename(file, '.ts')
     const { cases, seconds } = effortFor(name, long)
-    const part = { kind: 'program', aside: true, asUserToo: false } as const
+    const part = { kind: 'program', aside: true, alone: false, asUserToo: false } as const
     const fixed = { ...part, name: `fuzz ${name}`, args: [file, '--seed', '1', '--cases', `${cases}`] }
     const random = { ...part, name: `fuzz ${name}, random`, args: [file, '--seconds', `${seconds}`] }
     return [fixed, random]
