@@ -47,7 +47,7 @@ suite('machines on KVM', { skip: unlessPresent('QEMU', whyNotNested()), ...patie
   test('where a guest boots on it, machines run on KVM, and that is found out once', () => {
     const { kvm } = JSON.parse(step('memo')) as { readonly kvm: { readonly value: { readonly ok: boolean } } }
     assert.equal(kvm.value.ok, true, told)
-    assert.match(step('boot'), /trying whether a virtual machine runs on KVM; once on this host/)
+    assert.match(step('boot'), /trying whether a virtual machine runs here \(QEMU [\d.]+, KVM\); once on this host/)
     assert.doesNotMatch(step('clone'), /trying whether/)
   })
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync } from 'node:fs'
+import { chownSync, cpSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { places } from '../../src/system/places.ts'
 import { ensureImage } from '../../src/drivers/microvm/image/ensure.ts'
@@ -11,8 +11,11 @@ import { missingTools, toolsOf } from '../../src/drivers/microvm/image/tools.ts'
 import type { Runner } from './as-user.ts'
 import { projectRoot } from './readable-tree.ts'
 
+/** Where whoever runs the tests as somebody else has put an image for that one (`imageFor`). */
+const givenHome = 'GLOVEBOX_TEST_IMAGE_HOME'
+
 /** Kept between runs of the suite: an image takes half a minute, and its packages come from the network. */
-export const testImageHome: string = path.join(projectRoot, 'build/test-image')
+export const testImageHome: string = process.env[givenHome] ?? path.join(projectRoot, 'build/test-image')
 
 export function testImageStore(): ImageStore {
   return imageStore(places({ GLOVEBOX_HOME: testImageHome }))
@@ -38,6 +41,18 @@ export async function testImage(): Promise<Image> {
       throw new Error(text)
     },
   })
+}
+
+/** What another user's tests find the image by that we have: an image belongs to one user, who alone reads it. */
+export function imageFor(runner: Runner): Record<string, string> {
+  const image = currentImage(testImageStore(), defaultRecipe)
+  if (image === undefined) return {}
+  const home = path.join(runner.home, 'image')
+  const data = path.join(home, 'data')
+  mkdirSync(data, { recursive: true })
+  for (const directory of [home, data]) chownSync(directory, runner.uid, runner.gid)
+  giveImage(image, runner, data)
+  return { [givenHome]: home }
 }
 
 /** A copy of an image for whoever's directory of data (`$XDG_DATA_HOME/glovebox`, `GLOVEBOX_HOME/data`) this is, as if they had built it. */

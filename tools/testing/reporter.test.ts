@@ -13,6 +13,7 @@ test('fine', () => {})
 test('left out', { skip: 'no moon' }, () => {})
 test('parent', async (t) => { await t.test('child', () => { assert.equal(1, 2) }) })
 describe('suite', () => { test('inside', () => {}) })
+describe('far suite', { skip: 'no stars' }, () => { test('never', () => {}) })
 `
 
 /** Runs these files under the reporter. */
@@ -38,8 +39,9 @@ function run(files: Record<string, string>): { tally: Tally; output: string; cod
 
 test('The reporter counts tests, not the suites and tests around them, and shows each failure and the reason of each skip.', () => {
   const { tally, output, code } = run({ 'a.test.mjs': example })
-  assert.equal(inWords(tally), '2 passed, 1 failed, 1 skipped')
+  assert.equal(inWords(tally), '2 passed, 1 failed, 2 skipped')
   assert.match(tally.skips[0] ?? '', /left out — no moon$/)
+  assert.match(tally.skips[1] ?? '', /far suite — no stars$/)
   assert.match(output, /✗ child\n {2}.*a\.test\.mjs:6\n {4}AssertionError/)
   assert.doesNotMatch(output, /✗ parent/)
   assert.equal(code, 1)

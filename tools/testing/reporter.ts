@@ -26,9 +26,11 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
   if (target !== undefined) writeFileSync(target, JSON.stringify(sum([...files.values()])))
 }
 
-/** A suite, or a test that failed only because one below it did, is no test of its own. */
+/** A suite, or a test that failed only because one below it did, is no test of its own; one that is skipped is told like a test. */
 function isParent(event: Result): boolean {
-  if (event.data.details.type === 'suite') return event.type === 'test:pass' || !failedItself(event)
+  const { details, skip } = event.data
+  if (details.type === 'suite' && skip !== undefined && skip !== false) return false
+  if (details.type === 'suite') return event.type === 'test:pass' || !failedItself(event)
   return event.type === 'test:fail' && !failedItself(event)
 }
 

@@ -3,6 +3,7 @@ import { accessSync, chownSync, constants, existsSync, mkdtempSync, readFileSync
 import { setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Runner } from '../../test/support/as-user.ts'
+import { imageFor } from '../../test/support/image.ts'
 import { unlessPresent } from '../../test/support/requirement.ts'
 import { root } from '../checks.ts'
 import type { Live } from './live.ts'
@@ -64,7 +65,7 @@ function startNode(args: readonly string[], more: Record<string, string>, { asid
   return runner.spawn(runner.node, args, {
     cwd: runner.root,
     stdio,
-    env: { ...runner.env, ...Object.fromEntries(told), ...more },
+    env: { ...runner.env, ...Object.fromEntries(told), ...imageFor(runner), ...more },
   })
 }
 

@@ -104,5 +104,5 @@ async function firecrackerHere(
 }
 
 function tellOfTrial({ name }: Vmm): void {
-  process.stderr.write(`glovebox: trying whether a virtual machine runs on KVM (${name}); once on this host\n`)
+  process.stderr.write(`glovebox: trying whether a virtual machine runs here (${name}); once on this host\n`)
 }
