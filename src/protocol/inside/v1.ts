@@ -2102,8 +2102,8 @@ export const filesCalls: Readonly<{
   rename: Call<RenameRequest, Empty>
   makeLink: Call<MakeLinkRequest, FileInfo>
   /**
-   * Writes into a regular file where it stands, at any offset. The first message is `start`. What came before the end of the
-   * call stays, however it ends.
+   * Writes into a regular file where it stands, at any offset. The first message is `start`; the answer's headers come when
+   * the file is open. What came before the end of the call stays, however it ends.
    */
   update: Call<UpdateInput, FileInfo>
 }> = {
