@@ -53,6 +53,7 @@ async function recorded(runner: Runner): Promise<Event[]> {
 }
 
 for (const runner of runners()) {
+  // The example of docs/network.md, "Datagrams": a rule with /udp, and an answer through it.
   test(`datagrams go to an allowed name and back, by every call, and nowhere else (${runner.name})`, async (t) => {
     const four = await server(t, '127.0.0.1')
     const six = await server(t, '::1', four.port)
