@@ -21,6 +21,7 @@ function own(runner: Runner, file: string): string {
   return file
 }
 
+// The examples of docs/ssh.md: programs, terminals, ports, and the clients that read the ssh_config.
 for (const runner of runners()) {
   const as = ` (${runner.name})`
 
