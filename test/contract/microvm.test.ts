@@ -1,10 +1,12 @@
 import { suite } from 'node:test'
 import { loadDriver } from '../../src/drivers/registry.ts'
+import { isGivenImage } from '../support/image.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
-import { unlessPresent } from '../support/requirement.ts'
+import { unlessLong, unlessPresent } from '../support/requirement.ts'
 import { testDriver } from './test-driver.ts'
 
-const missing = unlessPresent('QEMU', whyNoMachines())
+const missing =
+  unlessPresent('QEMU', whyNoMachines()) || (isGivenImage && unlessLong('the contract in machines, for a second user,'))
 if (missing === false) await testMachines()
 const driver = await loadDriver('microvm')
 

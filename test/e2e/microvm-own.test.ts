@@ -10,9 +10,9 @@ import { findInside } from '../../src/system/native.ts'
 import { testImageStore } from '../support/image.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
 import { projectRoot } from '../support/readable-tree.ts'
-import { unlessPresent } from '../support/requirement.ts'
+import { unlessLong, unlessPresent } from '../support/requirement.ts'
 
-const missing = unlessPresent('QEMU', whyNoMachines())
+const missing = unlessPresent('QEMU', whyNoMachines()) || unlessLong('an image of a kernel of one’s own')
 if (missing === false) await testMachines()
 
 const directory = mkdtempSync('/tmp/glovebox-own-')

@@ -12,11 +12,11 @@ import { createContract, until, type Contract, type Started } from '../contract/
 import { hasEnded } from '../contract/processes.ts'
 import { runners } from '../support/as-user.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
-import { unlessPresent } from '../support/requirement.ts'
+import { unlessLong, unlessPresent } from '../support/requirement.ts'
 import { hostWithAccomplice } from './guest/accomplice.ts'
 import { attacksBinary } from './support/binaries.ts'
 
-const missing = unlessPresent('QEMU', whyNoMachines())
+const missing = unlessPresent('QEMU', whyNoMachines()) || unlessLong('each hostile guest')
 if (missing === false) await testMachines()
 
 const MiB = 1024 ** 2

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { whyNoMachines, testMachines } from '../support/machines.ts'
-import { unlessPresent } from '../support/requirement.ts'
+import { unlessLong, unlessPresent } from '../support/requirement.ts'
 import type { Guest } from './guest/machine.ts'
 import { workspaceOutside } from './guest/place.ts'
 import { attackInGuest } from './guest/suite.ts'
@@ -19,7 +19,7 @@ import { withList } from './support/listed.ts'
 import type { Place } from './support/place.ts'
 import { attack } from './support/single.ts'
 
-const missing = unlessPresent('QEMU', whyNoMachines())
+const missing = unlessPresent('QEMU', whyNoMachines()) || unlessLong('the escape suite in a guest')
 if (missing === false) await testMachines()
 
 /** The image's own. */

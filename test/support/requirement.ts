@@ -12,6 +12,11 @@ export function unlessPresent(component: string, missing: string | undefined): s
   return missing
 }
 
+/** The reason to skip what takes minutes, for node:test's `skip` option; false where the long counts are meant. */
+export function unlessLong(what: string): string | false {
+  return isLong() ? false : `${what} takes minutes: GLOVEBOX_LONG=1 has it run`
+}
+
 /** True where the long counts of rounds and cases are meant: `GLOVEBOX_LONG=1`, which `CI=true npm test` sets. */
 export function isLong(): boolean {
   return process.env['GLOVEBOX_LONG'] === '1'

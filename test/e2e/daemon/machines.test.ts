@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.ts'
 import { giveImage, testImage } from '../../support/image.ts'
 import { configure, household } from '../../support/launching.ts'
 import { whyNoMachines } from '../../support/machines.ts'
-import { isLong, unlessPresent } from '../../support/requirement.ts'
+import { isLong, unlessLong, unlessPresent } from '../../support/requirement.ts'
 import { createRandom, named, play, runtimeFiles } from './rounds.ts'
 
 // ORPHAN-0, for machines that the daemon owns. GLOVEBOX_SEED=n repeats the choices of a run.
@@ -19,7 +19,7 @@ const roles = ['cli', 'daemon', 'launcher', 'qemu'] as const
 /** A machine is up in some seconds: what starts and what runs are both met. */
 const longestDelayMs = 4000
 
-const missing = unlessPresent('QEMU', whyNoMachines())
+const missing = unlessPresent('QEMU', whyNoMachines()) || unlessLong('killing machines at random')
 
 test('machines of launched servers', { skip: missing }, async (t) => {
   const [runner] = runners()
