@@ -226,10 +226,14 @@ fn processor_bomb(args: &Args, trace: &mut Trace) -> Outcome {
 /// nobody reads meanwhile.
 fn flood(args: &Args, trace: &mut Trace) -> Outcome {
     let until = sys::monotonic_ms() + args.number("milliseconds");
-    let Some(goal) = crate::network::Address::inet("203.0.113.1", 9) else {
-        return Outcome::NotTried("no address".into());
-    };
-    while sys::monotonic_ms() < until {
+    // Each to another port: the same one would only be counted.
+    for port in (1..=u16::MAX).cycle() {
+        if sys::monotonic_ms() >= until {
+            break;
+        }
+        let Some(goal) = crate::network::Address::inet("203.0.113.1", port) else {
+            return Outcome::NotTried("no address".into());
+        };
         let fd = match sys!(
             libc::SYS_socket,
             goal.family,
