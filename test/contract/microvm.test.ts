@@ -1,6 +1,5 @@
 import { suite } from 'node:test'
 import { loadDriver } from '../../src/drivers/registry.ts'
-import { isGivenImage } from '../support/image.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
 import { unlessLong, unlessPresent } from '../support/requirement.ts'
 import { testDriver } from './test-driver.ts'

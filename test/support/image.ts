@@ -14,9 +14,6 @@ import { projectRoot } from './readable-tree.ts'
 /** Where whoever runs the tests as somebody else has put an image for that one (`imageFor`). */
 const givenHome = 'GLOVEBOX_TEST_IMAGE_HOME'
 
-/** We are tested as another user, beside one of more rights who is tested too. */
-export const isGivenImage: boolean = process.env[givenHome] !== undefined
-
 /** Kept between runs of the suite: an image takes half a minute, and its packages come from the network. */
 export const testImageHome: string = process.env[givenHome] ?? path.join(projectRoot, 'build/test-image')
 
