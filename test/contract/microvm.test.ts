@@ -4,8 +4,7 @@ import { testMachines, whyNoMachines } from '../support/machines.ts'
 import { unlessLong, unlessPresent } from '../support/requirement.ts'
 import { testDriver } from './test-driver.ts'
 
-const missing =
-  unlessPresent('QEMU', whyNoMachines()) || (isGivenImage && unlessLong('the contract in machines, for a second user,'))
+const missing = unlessPresent('QEMU', whyNoMachines()) || unlessLong('the contract in machines')
 if (missing === false) await testMachines()
 const driver = await loadDriver('microvm')
 
