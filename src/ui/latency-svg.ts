@@ -9,6 +9,8 @@ export interface LatencyPicture {
 const width = 760
 const panel = { left: 56, right: 44, height: 190, gap: 64 }
 const top = 96
+/** No clock tells less apart, and what is next to nothing divides into no number. */
+const shortestMs = 1e-6
 
 /**
  * The distribution of some latencies as a picture that stands alone: for each series a histogram, with its median, 95th and 99th
@@ -100,7 +102,7 @@ function binsFor(count: number): number {
 
 /** The next of 1, 2, 2.5, 5 and 10 times a power of ten that is not below. */
 function niceEnd(value: number): number {
-  if (!(value > 0)) return 1
+  if (!(value >= shortestMs)) return 1
   const power = 10 ** Math.floor(Math.log10(value))
   return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((factor) => factor * power >= value) ?? 10) * power
 }

@@ -29,6 +29,13 @@ test('a picture counts each value once, is well-formed, and has no number that i
   )
 })
 
+test('what is next to nothing has a scale', () => {
+  for (const ms of [0, 5e-324, 1e-310, 1e-7]) {
+    const svg = latencySvg({ title: 't', subtitle: 's', series: [{ name: 'Quick', valuesMs: [ms] }] })
+    assert.doesNotMatch(svg, /NaN|Infinity/)
+  }
+})
+
 test('a series without a value is left out', () => {
   const svg = latencySvg({ title: 't', subtitle: 's', series: [{ name: 'Nothing', valuesMs: [] }] })
   assert.doesNotMatch(svg, /Nothing/)

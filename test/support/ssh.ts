@@ -50,7 +50,8 @@ export function clientsOf(runner: Runner): Clients {
     writeFileSync(passwd, `tester:x:${runner.uid}:${runner.gid}::${runner.home}:/bin/sh\n`, { mode: 0o644 })
     chownSync(passwd, runner.uid, runner.gid)
     const script = 'mount --bind "$0" /etc/passwd && exec "$@"'
-    return ['unshare', '--mount', 'sh', '-c', script, passwd, ...asIdentity(runner, plain)]
+    const apart = process.getuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps']
+    return ['unshare', ...apart, '--mount', 'sh', '-c', script, passwd, ...asIdentity(runner, plain)]
   }
   return clientsWith(runner, config, words)
 }

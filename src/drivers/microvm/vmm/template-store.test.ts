@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -49,6 +58,7 @@ for (const file of ['memory', 'state', '../template.json']) {
   test(`a template whose ${file} was changed is made anew`, async (context) => {
     const [store, { make, count }] = [storeOf(context), maker()]
     const { directory } = await provideTemplate(store, key, make, waiting)
+    chmodSync(path.join(directory, file), 0o600)
     appendFileSync(path.join(directory, file), 'x')
     assert.equal(readTemplate(store, key), undefined)
     await provideTemplate(store, key, make, waiting)

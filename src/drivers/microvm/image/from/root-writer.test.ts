@@ -6,7 +6,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -16,6 +15,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
 import { layer, type LayerEntry } from '../../../../../test/support/layers.ts'
 import { createRootWriter } from './root-writer.ts'
+import { removeTree } from '../../../../packages/store/staging.ts'
 
 let base = ''
 let root = ''
@@ -27,7 +27,7 @@ beforeEach(() => {
   writeFileSync(join(base, 'outside'), 'untouched')
 })
 
-afterEach(() => rmSync(base, { recursive: true }))
+afterEach(() => removeTree(base))
 
 async function apply(...layers: readonly (readonly LayerEntry[])[]): Promise<void> {
   using writer = createRootWriter(root)
