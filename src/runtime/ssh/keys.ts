@@ -41,8 +41,7 @@ export function sshKeys(places: Places): SshKeys {
 function keyPair(directory: string, name: string): { path: string; private: string; public: string } {
   const path = join(directory, name)
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
-    const made = ssh2.utils.generateKeyPairSync('ed25519', { comment: `glovebox ${name}` })
-    putOnce(path, made.private)
+    putOnce(path, newKey(`glovebox ${name}`))
   }
   const { mode, uid } = statSync(path)
   if ((mode & 0o077) !== 0 || uid !== process.getuid?.()) {
@@ -62,6 +61,15 @@ function keyPair(directory: string, name: string): { path: string; private: stri
   // ssh(1) names the key by it, and asks for no passphrase meanwhile.
   put(`${path}.pub`, `${line} glovebox\n`)
   return { path, private: text, public: line }
+}
+
+/** One in some hundred of those that ssh2 makes is none that it reads (a number in it loses a byte): such a one is made again. */
+export function newKey(comment: string): string {
+  for (let tries = 0; tries < 16; tries++) {
+    const { private: text } = ssh2.utils.generateKeyPairSync('ed25519', { comment })
+    if (!(ssh2.utils.parseKey(text) instanceof Error)) return text
+  }
+  throw new GloveboxError('INTERNAL', 'no key could be made that can be read')
 }
 
 /** Whole or not at all, and the first of two processes wins: a half-written key would keep everybody out. */
