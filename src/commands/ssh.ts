@@ -11,7 +11,7 @@ export function register(program: Command): void {
   const each = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
   program
     .command('ssh')
-    .summary('a running sandbox for ssh, scp, sftp, rsync and editors')
+    .summary('a running sandbox for ssh, scp, sftp and what starts ssh')
     .usage('[options] NAME [-- <command...>]')
     .description(
       `Starts the system's ssh with a running sandbox at the other end, under its policy; the connection goes through a process of
