@@ -11,6 +11,7 @@ use rustix::fs::{accessat, Access, AtFlags, CWD};
 use rustix::process::{kill_process, Pid, Signal};
 
 use crate::hierarchy::Version;
+use crate::small;
 
 /// How long the end of killed processes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -99,7 +100,7 @@ impl Group {
 
     /// `None` if this kernel has no such file.
     pub fn read(&self, file: &str) -> io::Result<Option<String>> {
-        match fs::read_to_string(self.path.join(file)) {
+        match small::read_text(self.path.join(file)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

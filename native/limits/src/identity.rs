@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use crate::small;
+
 const PREFIX: &str = "glovebox-";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl Identity {
 
     /// `false` only when it is certain that the owner is gone.
     pub fn lives(&self, from: &Self) -> io::Result<bool> {
-        if self.namespace != from.namespace {
+        if self == from || self.namespace != from.namespace {
             return Ok(true);
         }
         Ok(start_time(self.pid)? == Some(self.start))
@@ -68,7 +70,7 @@ impl Identity {
 
 /// `None`: there is no such process.
 fn start_time(pid: u32) -> io::Result<Option<u64>> {
-    let stat = match fs::read(format!("/proc/{pid}/stat")) {
+    let stat = match small::read(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat,
         // ESRCH: it ended between open and read.
         Err(error)

@@ -13,6 +13,7 @@ mod limits;
 mod place;
 mod request;
 mod second;
+mod small;
 mod sockets;
 mod stale;
 mod v1;

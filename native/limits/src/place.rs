@@ -1,13 +1,11 @@
 //! Finds, for each control, the directory in which its cgroup can be made.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crate::hierarchy::{self, Hierarchy, Version};
 use crate::request::{Asked, Control};
 use crate::v2::Base;
-use crate::{v1, v2};
+use crate::{small, v1, v2};
 
 pub struct Places {
     pub hierarchies: Vec<Hierarchy>,
@@ -27,7 +25,7 @@ impl Places {
     /// `mountinfo` is the text of /proc/self/mountinfo, if it has been read already.
     pub fn find(wanted: &[Asked], mountinfo: Option<&str>) -> Result<Self, String> {
         let text = |path: &str| {
-            read_at_once(path).map_err(|error| format!("{path} cannot be read: {error}"))
+            small::read_text(path).map_err(|error| format!("{path} cannot be read: {error}"))
         };
         let own = text("/proc/self/cgroup")?;
         let hierarchies = match mountinfo {
@@ -85,11 +83,4 @@ impl Places {
                 });
         found.clone()
     }
-}
-
-/// These files are made anew for each read, and growing a buffer from nothing takes a dozen.
-fn read_at_once(path: &str) -> io::Result<String> {
-    let mut text = String::with_capacity(16 * 1024);
-    File::open(path)?.read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::group::{make_directory, writable, Group};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::request::{Amount, Asked};
-use crate::v1;
+use crate::{small, v1};
 
 pub fn hierarchy(hierarchies: &[Hierarchy]) -> Option<&Hierarchy> {
     hierarchies.iter().find(|h| h.version == Version::Two)
@@ -17,7 +17,7 @@ pub fn hierarchy(hierarchies: &[Hierarchy]) -> Option<&Hierarchy> {
 
 /// The controllers that the tree has at all: on mixed hosts most are in version 1.
 pub fn controllers(hierarchy: &Hierarchy) -> Vec<String> {
-    let text = fs::read_to_string(hierarchy.mount.join("cgroup.controllers"));
+    let text = small::read_text(hierarchy.mount.join("cgroup.controllers"));
     text.map_or_else(
         |_| Vec::new(),
         |text| text.split_ascii_whitespace().map(str::to_owned).collect(),

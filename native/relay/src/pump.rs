@@ -8,11 +8,14 @@ use rustix::net::{shutdown, Shutdown};
 use rustix::pipe::{splice, SpliceFlags};
 
 use crate::budget::{Budget, Grant};
-use crate::pipes::{Pipe, Pipes, CAPACITY};
+use crate::pipes::{Pipe, Pipes, LARGE};
 use crate::sock::Sock;
 
 /// As much moves before it is somebody else's turn.
 const TURN: u64 = 4 << 20;
+
+/// What has moved more is a stream, and no conversation.
+const BUSY: u64 = 4 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -69,7 +72,7 @@ impl Pump {
             if !from.readable {
                 return Ok(Turn::Waits);
             }
-            let most = match means.budget.ask(left.min(CAPACITY as u64)) {
+            let most = match means.budget.ask(left.min(LARGE as u64)) {
                 Grant::Bytes(most) => most,
                 Grant::Later => return Ok(Turn::Throttled),
                 Grant::Never => return Ok(Turn::Spent),
@@ -109,7 +112,7 @@ impl Pump {
     }
 
     fn fill(&mut self, from: &mut Sock, most: u64, pipes: &mut Pipes) -> Result<u64> {
-        let pipe = pipes.take()?;
+        let pipe = pipes.take(self.moved > BUSY)?;
         match move_bytes(&*from, &pipe.write, most as usize) {
             Ok(0) => {
                 self.ended = true;

@@ -9,6 +9,7 @@
 
 mod address;
 mod connect;
+mod decision;
 mod exec;
 mod listener;
 mod memfd;
