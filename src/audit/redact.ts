@@ -31,6 +31,11 @@ function isSecretFlag(word: string): boolean {
   return /^--?[A-Za-z][\w-]*$/.test(word) && secretName.test(word)
 }
 
+/** Whether a variable is called what secrets are called, or its value looks like a known kind of one. */
+export function looksSecret(name: string, value: string): boolean {
+  return value !== '' && (secretName.test(name) || redactText(value) !== value)
+}
+
 /** Any of these somewhere in a text means that the slower replacements are worth their time. */
 const hint = /:\/\/|[=:]|\b(?:gh[opsur]_|github_pat_|glpat-|sk-|xox|AKIA|ASIA|AIza|npm_|hf_|eyJ|Bearer|Basic)/
 

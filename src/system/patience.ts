@@ -47,6 +47,23 @@ export function patience(ms: number, onOver: () => void, waited: Waited = () => 
   }
 }
 
+/**
+ * What comes of a work that somebody does who shares the processors with others.
+ * @throws what the work does, or `late()` when it took too long
+ */
+export async function inPatience<T>(
+  work: Promise<T>,
+  { ms, late, waited }: { readonly ms: number; readonly late: () => Error; readonly waited: Waited },
+): Promise<T> {
+  const over = Promise.withResolvers<never>()
+  const settle = patience(ms, () => over.reject(late()), waited)
+  try {
+    return await Promise.race([work, over.promise])
+  } finally {
+    settle()
+  }
+}
+
 function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`)

@@ -34,7 +34,7 @@ export function replaceFile(
   texts: { readonly before: string | undefined; readonly after: string },
   options: { readonly mode: number },
 ): Replaced {
-  const target = existsSync(path) ? realpathSync(path) : path
+  const target = existsSync(path) ? realpathSync.native(path) : path
   const attempt = <T>(act: () => T): T => {
     try {
       return act()
