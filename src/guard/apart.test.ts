@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { eventually } from '../../test/support/eventually.ts'
 import { call, notification, request, result } from '../../test/support/conversation.ts'
 import { createApartRouter, type ApartRouter, type CallNumber, type Step } from './apart.ts'
 
@@ -109,6 +112,51 @@ test('requests of two servers with the same id and token reach the client under 
     { to: 'client', message: notification('notifications/cancelled', { requestId: one.id }) },
   ])
   assert.deepEqual(client(result(one.id)), [], 'nobody waits for it')
+})
+
+test('a question that was answered has no progress any more, unless it goes on as a task, and none when its call is over', () => {
+  const { client, call: from } = bench()
+  client(call(1, 'apart'))
+  const ask = (id: number): string => {
+    const [step] = from(1, request(id, 'ping', { _meta: { progressToken: id } })) as { message: { id: string } }[]
+    assert.ok(step !== undefined)
+    return step.message.id
+  }
+  const progress = (progressToken: unknown): object =>
+    notification('notifications/progress', { progressToken, progress: 1 })
+  for (const [at, answer] of [{}, 'no object', [1], null].entries()) {
+    const own = ask(at)
+    assert.deepEqual(client(progress(own)), [{ to: 1, message: progress(at) }])
+    assert.deepEqual(client({ jsonrpc: '2.0', id: own, result: answer }), [
+      { to: 1, message: { jsonrpc: '2.0', id: at, result: answer } },
+    ])
+    assert.deepEqual(client(progress(own)), [])
+  }
+  const lasting = ask(5)
+  client(result(lasting, { task: { taskId: 'x' } }))
+  assert.deepEqual(client(progress(lasting)), [{ to: 1, message: progress(5) }])
+  from(1, result(1))
+  assert.deepEqual(client(progress(lasting)), [])
+})
+
+test('what is kept of the questions of a server is their ids, and not the lines that they stood in', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { router } = bench()
+  router.fromClient(line(call(1, 'apart')))
+  const large = Buffer.alloc(1024 * 1024, ' ')
+  const before = process.memoryUsage().arrayBuffers
+  for (let id = 0; id < 256; id++) {
+    const question = line(request(id, 'ping', { _meta: { progressToken: id } }))
+    router.fromCall(1, Buffer.concat([question.subarray(0, -2), large, Buffer.from('}\n')]))
+  }
+  // Memory of buffers is given back by another thread, some time after the collection.
+  await eventually(() => {
+    collect()
+    return process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024 ? true : undefined
+  })
+  // The router is still there, with all that was asked.
+  assert.deepEqual(read(router.lost(1, 'over')).length, 257)
 })
 
 test('a call that is cancelled is told to its server, and its sandbox goes without an answer', () => {

@@ -44,6 +44,7 @@ interface Call {
 /** A request of a server's, as it was before it was renamed. */
 interface Renamed {
   readonly call: CallNumber
+  /** Copied: the line that it stood in may be megabytes, and is not kept for it. */
   readonly bytes: Buffer
 }
 
@@ -156,16 +157,20 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
     const request = id === undefined ? undefined : requests.get(id)
     if (request === undefined || id === undefined) {
       // One of ours whose call is over is an answer to nobody.
-      return typeof id === 'string' && id.startsWith(prefix) ? [] : [{ to: 'shared', bytes }]
+      return isOurs(id) ? [] : [{ to: 'shared', bytes }]
     }
     requests.delete(id)
+    // What goes on as a task goes on telling its progress, for as long as the call does.
+    const goesOn = tokens.has(id) && message.result !== undefined && startsTask(message, message.result)
+    if (!goesOn) tokens.delete(id)
     return [{ to: request.call, bytes: splice(message, [[message.idSpan, request.bytes]]) }]
   }
 
   function progressed(message: Found, bytes: Buffer): Step[] {
     const span = field(message, message.params, 'progressToken')
-    const token = tokens.get(idAt(message, span) ?? '')
-    if (token === undefined) return [{ to: 'shared', bytes }]
+    const told = idAt(message, span)
+    const token = tokens.get(told ?? '')
+    if (token === undefined) return isOurs(told) ? [] : [{ to: 'shared', bytes }]
     return [{ to: token.call, bytes: splice(message, [[span, token.bytes]]) }]
   }
 
@@ -189,8 +194,7 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
     if (message.id === initializeId) return ready(number, call, message)
     if (message.id === levelId) return []
     if (message.id !== call.id) return [{ to: 'client', bytes }]
-    const { result } = message
-    const isLater = result !== undefined && isTask(scan, message.bytes, result, defaultLimits.members)
+    const isLater = message.result !== undefined && startsTask(message, message.result)
     return over(number, isLater ? errorFrame(call.id, apartFailed(outlives)) : bytes)
   }
 
@@ -204,10 +208,10 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
 
   function renameRequest(number: CallNumber, message: Found): Buffer {
     const own = `${prefix}-${++renamed}`
-    requests.set(own, { call: number, bytes: bytesAt(message, message.idSpan) })
+    requests.set(own, { call: number, bytes: Buffer.from(bytesAt(message, message.idSpan)) })
     const token = field(message, field(message, message.params, '_meta'), 'progressToken')
     const isToken = idAt(message, token) !== undefined
-    if (isToken) tokens.set(own, { call: number, bytes: bytesAt(message, token) })
+    if (isToken) tokens.set(own, { call: number, bytes: Buffer.from(bytesAt(message, token)) })
     const name = Buffer.from(JSON.stringify(own))
     return splice(message, [[message.idSpan, name], ...(isToken ? [[token, name] as const] : [])])
   }
@@ -219,6 +223,7 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
     for (const [own, { call, bytes }] of requests) {
       if (call !== number || readId(bytes, whole(bytes), defaultLimits.idLength) !== meant) continue
       requests.delete(own)
+      tokens.delete(own)
       return [{ to: 'client', bytes: splice(message, [[span, Buffer.from(JSON.stringify(own))]]) }]
     }
     return []
@@ -235,6 +240,14 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
       ...open.map((own): Step => ({ to: 'client', bytes: cancelledFrame(own, 'The call that asked is over.') })),
       { over: number, answer: answer === undefined ? undefined : withNewline(answer) },
     ]
+  }
+
+  function startsTask({ bytes }: Found, result: Span): boolean {
+    return isTask(scan, bytes, result, defaultLimits.members)
+  }
+
+  function isOurs(id: Id | undefined): boolean {
+    return typeof id === 'string' && id.startsWith(prefix)
   }
 
   function field({ bytes }: Found, span: Span | undefined, key: string): Span | undefined {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../monotonic.ts'
 import type { AskAnswerFact, AskFact, Recorder } from '../protocol/facts.ts'
 import type { Clock } from './rate.ts'
 import { visible } from './names.ts'
@@ -49,7 +50,7 @@ export function createAskDesk(options: {
   readonly tell: (line: string) => void
   readonly now?: Clock
 }): AskDesk {
-  const { server, record, keeper, tell, now = () => performance.now() } = options
+  const { server, record, keeper, tell, now = monotonicMs } = options
   const granted = new Set<string>()
   /** By name: what is being asked, or was answered. */
   const asked = new Map<string, { readonly port: number; readonly answer: Promise<Answer> }>()

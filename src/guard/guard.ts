@@ -1,3 +1,4 @@
+import { monotonicMs } from '../monotonic.ts'
 import type { Direction, Recorder } from '../protocol/facts.ts'
 import { cancelledFrame, errorFrame, serverGone, timedOut, tookTooLong } from './answers.ts'
 import { createEnvelopeReader } from './envelope.ts'
@@ -61,7 +62,7 @@ export interface Guard {
 }
 
 export function createGuard(options: GuardOptions): Guard {
-  const { record, requestTimeMs, now = () => performance.now() } = options
+  const { record, requestTimeMs, now = monotonicMs } = options
   const limits = resolveLimits(options.limits)
   const outputs = createOutputs()
   const refusals = bothWays((direction) => createRefusalRecorder(record, direction, limits.factsPerSecond, now))

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../monotonic.ts'
 import type { Recorder, ServerLogFact } from '../protocol/facts.ts'
 import { createFramer } from './framer.ts'
 import { resolveLimits } from './limits.ts'
@@ -41,7 +42,7 @@ export interface LogRecorder {
 
 export function createLogRecorder(options: LogOptions): LogRecorder {
   const { logLineBytes, factsPerSecond } = resolveLimits(options.limits)
-  const { record, stream, now = () => performance.now() } = options
+  const { record, stream, now = monotonicMs } = options
   const bucket = createTokenBucket(factsPerSecond, now)
   let unrecorded = 0
 

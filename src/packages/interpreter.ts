@@ -13,7 +13,7 @@ export interface Interpreter {
 }
 
 export function stampOf(path: string): number[] {
-  const stat = statSync(realpathSync(path))
+  const stat = statSync(realpathSync.native(path))
   return [stat.ctimeMs, stat.size, stat.ino]
 }
 

@@ -1,6 +1,7 @@
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { GloveboxError, messageOf } from '../errors.ts'
+import { patience } from '../system/patience.ts'
 
 /**
  * A registry that says nothing at all in this time is not there: clients give up on a server after 10 s, and a start that
@@ -57,9 +58,10 @@ async function firstAnswer({ url, via }: Registry, ms: number, signal: AbortSign
       via === undefined
         ? (isSecure ? httpsRequest : httpRequest)(url, { ...plain, method: 'HEAD', signal })
         : httpRequest(withoutCredentials(via), { ...plain, ...throughProxy(new URL(url)), signal })
-    const timer = setTimeout(() => asking.destroy(new Error(`no answer in ${patienceMs / 1000} s`)), ms)
+    // On a busy machine an answer may be there, and not read yet.
+    const settle = patience(ms, () => asking.destroy(new Error(`no answer in ${patienceMs / 1000} s`)))
     const end = (error?: Error): void => {
-      clearTimeout(timer)
+      settle()
       asking.destroy()
       if (error === undefined) resolve()
       else reject(error)

@@ -2,6 +2,7 @@ import { connect, Socket } from 'node:net'
 import { finished } from 'node:stream/promises'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { resetSocket } from '../../system/reset-socket.ts'
 import { reasonOf } from './cut.ts'
 
 export interface DialOptions {
@@ -78,6 +79,6 @@ export async function join(
 /** What was cut must not look whole to the server either. */
 export function resetConnection(outside: Duplex): void {
   // Of an encrypted one only the end can be told: TLS says itself when it is a whole one (RFC 8446, 6.1).
-  if (outside instanceof Socket && !(outside instanceof TLSSocket)) outside.resetAndDestroy()
+  if (outside instanceof Socket && !(outside instanceof TLSSocket)) resetSocket(outside)
   else outside.destroy()
 }

@@ -53,8 +53,7 @@ async function move(stream: Duplex, socket: Socket, address: string, options: Ca
   const out = createFrames((datagram) => {
     idle.refresh()
     if (socket.getSendQueueSize() > maxWaiting || !pace()) return void (datagrams.dropped += 1)
-    // Copied: what waits in the socket's queue must not keep the whole chunk.
-    socket.send(Buffer.from(datagram), (error) => {
+    socket.send(datagram, (error) => {
       if (error !== null) return void (datagrams.dropped += 1)
       datagrams.sent += 1
       bytes.sent += datagram.length

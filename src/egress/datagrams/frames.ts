@@ -11,23 +11,27 @@ export function frameOf(datagram: Buffer): Buffer {
   return frame
 }
 
-/** Takes a stream apart, however it was cut. Holds one datagram that is not whole, and nothing else. */
+/**
+ * Takes a stream apart, however it was cut; each datagram is the caller's own. Holds the bytes of one that is not whole and
+ * nothing else: pieces of a byte each, as a hostile guest may send them, would take a hundred times their size.
+ */
 export function createFrames(onDatagram: (datagram: Buffer) => void): (chunk: Buffer) => void {
-  let rest: Buffer[] = []
+  const head = Buffer.alloc(headBytes)
+  let part = head
   let held = 0
-  let wanted = headBytes
   return (chunk) => {
-    rest.push(chunk)
-    held += chunk.length
-    if (held < wanted) return
-    let bytes = rest.length === 1 ? chunk : Buffer.concat(rest)
-    for (;;) {
-      wanted = bytes.length < headBytes ? headBytes : headBytes + bytes.readUInt16BE(0)
-      if (bytes.length < wanted) break
-      onDatagram(bytes.subarray(headBytes, wanted))
-      bytes = bytes.subarray(wanted)
+    for (let at = 0; at < chunk.length;) {
+      const taken = chunk.copy(part, held, at)
+      at += taken
+      held += taken
+      if (held < part.length) return
+      held = 0
+      const whole = part === head ? Buffer.allocUnsafe(head.readUInt16BE(0)) : part
+      if (part === head && whole.length > 0) part = whole
+      else {
+        part = head
+        onDatagram(whole)
+      }
     }
-    rest = bytes.length === 0 ? [] : [bytes]
-    held = bytes.length
   }
 }

@@ -76,7 +76,9 @@ function isReason(value: unknown): value is CloseReason {
 function objectOf(line: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -19,7 +19,7 @@ const settleMs = 1000
 /** Different ones that are known at a time. */
 const maxKnown = 512
 
-/** Of all of them: a program that asks for everything that there is learns nothing from it, and neither does a reader. */
+/** Of all that is told: a program that asks for everything that there is learns nothing from it, and neither does a reader. */
 const maxPerSecond = 200
 
 interface Known {
@@ -31,7 +31,7 @@ interface Known {
 
 /**
  * What is counted is told by its last one, with how many there were, from when to when; of attempts that are all
- * different and too many for a second the last one has the number of the others (`unrecorded`).
+ * different and too many for a second the last one has the number of the others (`unrecorded`), whatever those stand for.
  */
 export function createFlood(tell: (fact: NotMade) => void, now: () => number): Flood {
   const known = new Map<string, Known>()
@@ -44,7 +44,7 @@ export function createFlood(tell: (fact: NotMade) => void, now: () => number): F
     one.folded = undefined
     if (folded === undefined) return
     const { last, count, sinceMs, untilMs } = folded
-    tell(count === 1 ? last : { ...last, times: { count, sinceMs, untilMs } })
+    rest.take(count === 1 ? last : { ...last, times: { count, sinceMs, untilMs } })
   }
 
   /** Those whose time is over: told, and forgotten where nothing was counted meanwhile. */
@@ -128,8 +128,8 @@ function createRest(tell: (fact: NotMade) => void, now: () => number): Flood {
         ;[second, inSecond] = [at, 0]
       }
       inSecond += 1
-      if (inSecond > maxPerSecond) held = { last: fact, others: held === undefined ? 0 : held.others + 1 }
-      else tell(fact)
+      if (inSecond <= maxPerSecond) return tell(fact)
+      held = { last: fact, others: held === undefined ? 0 : held.others + (held.last.times?.count ?? 1) }
     },
     end,
   }

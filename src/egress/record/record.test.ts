@@ -5,6 +5,25 @@ import { createAttribution } from './attribution.ts'
 import { createBook } from './book.ts'
 import { createLookups } from './lookups.ts'
 
+/** A book, what it has told, and the time that it goes by. */
+function recording() {
+  const clock = { now: 0 }
+  const facts: EgressFact[] = []
+  const book = createBook(
+    (fact) => void facts.push(fact as EgressFact),
+    (error) => assert.fail(String(error)),
+    () => clock.now,
+  )
+  return { clock, facts, book }
+}
+
+/** How many attempts these stand for. */
+const attempts = (facts: readonly EgressFact[]): number =>
+  facts.reduce((all, fact) => {
+    const { times, unrecorded = 0 } = fact as { times?: { count: number }; unrecorded?: number }
+    return all + (times?.count ?? 1) + unrecorded
+  }, 0)
+
 test('a connection is the program’s that was first on its way there', () => {
   const attribution = createAttribution()
   attribution.onConnect({ pid: 1, program: 'a', address: '198.18.1.0:443' })
@@ -51,20 +70,14 @@ test('a refused name is recorded once a minute, and a flood of them is counted',
 })
 
 test('refusals that come too fast are counted, and told with the last of them', () => {
-  let now = 0
-  const facts: EgressFact[] = []
-  const book = createBook(
-    (fact) => void facts.push(fact as EgressFact),
-    (error) => assert.fail(String(error)),
-    () => now,
-  )
+  const { clock, facts, book } = recording()
   const refuse = (port: number): void =>
     book.refuse(null, { name: 'a.example', port }, { kind: 'refused', rule: 'r', reason: 'no' })
   const since = (from: number): unknown[] =>
     facts.slice(from).map((fact) => ('flow' in fact ? [fact.port, fact.flow, fact.unrecorded] : []))
   for (let port = 1; port <= 5000; port++) refuse(port)
   assert.equal(facts.length, 200)
-  now = 1000
+  clock.now = 1000
   refuse(6000)
   assert.deepEqual(since(200), [
     [5000, 5000, 4799],
@@ -76,23 +89,17 @@ test('refusals that come too fast are counted, and told with the last of them', 
 })
 
 test('the same attempt again and again is counted, whichever process makes it, and nothing is lost', () => {
-  let now = 0
-  const facts: EgressFact[] = []
-  const book = createBook(
-    (fact) => void facts.push(fact as EgressFact),
-    (error) => assert.fail(String(error)),
-    () => now,
-  )
+  const { clock, facts, book } = recording()
   const refuse = (pid: number, name: string): void =>
     book.refuse({ pid, program: 'loop' }, { name, port: 443 }, { kind: 'refused', rule: 'r', reason: 'no' })
   for (let at = 0; at < 20_000; at++) {
-    now = at
+    clock.now = at
     refuse(at, 'a.example')
     if (at % 5000 === 0) refuse(at, 'b.example')
   }
-  now = 60_000
+  clock.now = 60_000
   refuse(1, 'a.example')
-  now = 120_000
+  clock.now = 120_000
   for (let at = 0; at < 6; at++) refuse(1, 'a.example')
   book.close()
   const told = facts.flatMap((fact) => ('times' in fact || 'flow' in fact ? [fact] : []))
@@ -112,24 +119,30 @@ test('the same attempt again and again is counted, whichever process makes it, a
 })
 
 test('attempts that are all different are no more in memory than a table has room for', () => {
-  let now = 0
-  const facts: EgressFact[] = []
-  const book = createBook(
-    (fact) => void facts.push(fact as EgressFact),
-    (error) => assert.fail(String(error)),
-    () => now,
-  )
+  const { clock, facts, book } = recording()
   for (let at = 0; at < 100_000; at++) {
-    now = Math.floor(at / 100)
+    clock.now = Math.floor(at / 100)
     book.refuse(null, { name: `n${at % 2000}.example`, port: 443 }, { kind: 'refused', rule: 'r', reason: 'no' })
   }
   book.close()
-  const sum = facts.reduce((all, fact) => {
-    const { times, unrecorded = 0 } = fact as { times?: { count: number }; unrecorded?: number }
-    return all + (times?.count ?? 1) + unrecorded
-  }, 0)
-  assert.equal(sum, 100_000)
+  assert.equal(attempts(facts), 100_000)
   assert.ok(facts.length < 1000, `${facts.length} facts`)
+})
+
+test('attempts that are told a few times each are no way around the most of a second', () => {
+  const { clock, facts, book } = recording()
+  for (let at = 0; at < 100_000; at++) {
+    clock.now = Math.floor(at / 10)
+    book.refuse(
+      null,
+      { name: `n${Math.floor(at / 7)}.example`, port: 443 },
+      { kind: 'refused', rule: 'r', reason: 'no' },
+    )
+  }
+  book.close()
+  assert.equal(attempts(facts), 100_000)
+  // Ten seconds of 200, and the last of each.
+  assert.ok(facts.length <= 2020, `${facts.length} facts`)
 })
 
 test('in a flood whose connects are counted, the last that was seen is who comes', () => {
@@ -146,12 +159,7 @@ test('in a flood whose connects are counted, the last that was seen is who comes
 })
 
 test('the first of the ends of a connection is its end, and the end of the sandbox is that of all that are open', () => {
-  const facts: EgressFact[] = []
-  const book = createBook(
-    (fact) => void facts.push(fact as EgressFact),
-    (error) => assert.fail(String(error)),
-    () => 0,
-  )
+  const { facts, book } = recording()
   const target = { name: 'a.example', port: 443 }
   const one = book.open(null, target, { rule: 'a.example', addresses: ['192.0.2.1'] })
   one.refuse({ rule: 'network.sni', reason: 'another name' })

@@ -60,7 +60,7 @@ function write(path: string, text: string): void {
 
 /** Links resolved: what is mounted over is a file of the system's own mounts. */
 function systemPlaces(): string[] {
-  return [...new Set(systemBundles.filter((path) => existsSync(path)).map((path) => realpathSync(path)))]
+  return [...new Set(systemBundles.filter((path) => existsSync(path)).map((path) => realpathSync.native(path)))]
 }
 
 function mount(source: string, target: string): PlanMount {

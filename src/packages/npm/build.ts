@@ -49,8 +49,8 @@ export async function buildAllowed(
 
 function jailed(tree: string, path: string, name: string, node: string, env: NodeJS.ProcessEnv): string[] {
   const { file, prefix } = findNpm(node, env)
-  const npm = dirname(dirname(realpathSync(prefix[0] ?? file)))
-  const home = dirname(dirname(realpathSync(node)))
+  const npm = dirname(dirname(realpathSync.native(prefix[0] ?? file)))
+  const home = dirname(dirname(realpathSync.native(node)))
   // node-gyp would download the headers that lie beside most Nodes.
   const headers = existsSync(join(home, 'include', 'node', 'node.h')) ? ['--env', `npm_config_nodedir=${home}`] : []
   const shown = home === '/usr' ? [] : ['--read', home]

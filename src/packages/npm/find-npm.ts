@@ -14,7 +14,7 @@ export interface NpmProgram {
  * @throws GloveboxError HOST_CANNOT when there is none
  */
 export function findNpm(node: string, env: NodeJS.ProcessEnv): NpmProgram {
-  const beside = join(dirname(dirname(realpathSync(node))), 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js')
+  const beside = join(dirname(dirname(realpathSync.native(node))), 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js')
   const inPath = (env['PATH'] ?? '')
     .split(delimiter)
     .filter((directory) => isAbsolute(directory))
@@ -25,6 +25,6 @@ export function findNpm(node: string, env: NodeJS.ProcessEnv): NpmProgram {
       fix: 'install npm (it comes with Node), and see that it is in PATH',
     })
   }
-  const real = realpathSync(found)
+  const real = realpathSync.native(found)
   return basename(real) === 'npm-cli.js' ? { file: node, prefix: [real] } : { file: found, prefix: [] }
 }

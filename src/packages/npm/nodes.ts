@@ -60,8 +60,8 @@ async function otherNodes(store: Store, env: NodeJS.ProcessEnv): Promise<Interpr
       join(store.packages, key, 'tree', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin'),
     ),
   ].map((directory) => join(directory, 'node'))
-  const real = new Set(candidates.filter((path) => existsSync(path)).map((path) => realpathSync(path)))
-  real.delete(realpathSync(process.execPath))
+  const real = new Set(candidates.filter((path) => existsSync(path)).map((path) => realpathSync.native(path)))
+  real.delete(realpathSync.native(process.execPath))
   const found = await Promise.all([...real].map(async (path) => examine(path, env)))
   return found.filter((node) => node !== undefined)
 }

@@ -139,6 +139,6 @@ export function pipTool(options: {
 
 /** A Python outside of the system's directories brings its library along. */
 function prefixOf(python: string): string[] {
-  const prefix = dirname(dirname(realpathSync(python)))
+  const prefix = dirname(dirname(realpathSync.native(python)))
   return prefix === '/usr' || prefix === '/' ? [] : [prefix]
 }
