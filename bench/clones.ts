@@ -22,7 +22,7 @@ export async function findMachines(name: string): Promise<{ host: MicrovmHost; t
     return undefined
   }
   await testMachines()
-  const host = await findMicrovmHost(process.env, { mayBuild: true, signal: never })
+  const host = await findMicrovmHost(process.env, { mayBuild: 'watched', signal: never })
   const { directory } = await bootTemplate(host, shape, never)
   return { host, template: directory }
 }

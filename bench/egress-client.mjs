@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline'
 const [name, first, stream, http] = process.argv.slice(2)
 // Once: a connection is what is measured, and `lookup` is a figure of its own.
 const { address: host } = await lookup(name, 4)
-const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+const kept = new Agent({ keepAlive: true, maxSockets: 4 })
+const fresh = new Agent({ keepAlive: false, maxSockets: 4 })
 
 const milliseconds = async (act) => {
   const begun = performance.now()
@@ -30,7 +31,7 @@ const streamed = (bytes) =>
     socket.on('end', () => (got >= bytes ? resolve() : reject(new Error(`${got} of ${bytes}`))))
   })
 
-const request = (at) =>
+const request = (at, agent) =>
   new Promise((resolve, reject) => {
     get({ host, port: Number(http), path: `/${at}`, agent, headers: { host: `${name}:${http}` } }, (answer) => {
       let text = ''
@@ -40,13 +41,13 @@ const request = (at) =>
   })
 
 // A hundred a second, each when its moment has come and not when the one before it has ended.
-const requests = async (seconds) => {
+const requests = async (seconds, agent) => {
   const [times, errors] = [[], []]
   const begun = performance.now()
   const one = async (at) => {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + at * 10 - performance.now())))
     const from = performance.now()
-    await request(at).catch((error) => errors.push(error.message))
+    await request(at, agent).catch((error) => errors.push(error.message))
     times.push(performance.now() - from)
   }
   await Promise.all(Array.from({ length: seconds * 100 }, (_, at) => one(at)))
@@ -58,5 +59,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (what === 'first') console.log(JSON.stringify(await milliseconds(firstByte)))
   if (what === 'lookup') console.log(JSON.stringify(await milliseconds(() => lookup(name, 4))))
   if (what === 'stream') console.log(JSON.stringify(await milliseconds(() => streamed(Number(count)))))
-  if (what === 'requests') console.log(JSON.stringify(await requests(Number(count))))
+  if (what === 'requests') console.log(JSON.stringify(await requests(Number(count), kept)))
+  if (what === 'connections') console.log(JSON.stringify(await requests(Number(count), fresh)))
 }

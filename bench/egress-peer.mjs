@@ -30,6 +30,8 @@ const stream = await listen(
       })
   }),
 )
-const http = await listen(createHttpServer((_, response) => response.end('ok')))
+// Longer than those that are warm first wait for the others: a connection that is closed as it is used again is an error of
+// its client's, and no figure.
+const http = await listen(createHttpServer({ keepAliveTimeout: 60_000 }, (_, response) => response.end('ok')))
 process.stdout.write(`${JSON.stringify({ first, stream, http })}\n`)
 process.stdin.resume().on('end', () => process.exit())

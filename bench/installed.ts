@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { launcher, layOut } from '../tools/lay-out.ts'
 import { root } from './machine.ts'
 
 /** What the cases start, and with which environment. */
@@ -17,9 +17,9 @@ export function prepared(fromClone: boolean): Program {
     PATH: process.env['PATH'],
     HOME: home,
     GLOVEBOX_HOME: home,
-    GLOVEBOX_INSIDE: path.join(root, 'native/target/release/glovebox-inside'),
+    GLOVEBOX_INSIDE: launcher,
   }
-  const stub = fromClone ? path.join(root, 'bin/glovebox.cjs') : layOut()
+  const stub = fromClone ? path.join(root, 'bin/glovebox.cjs') : freshlyLaidOut()
   return {
     glovebox: [process.execPath, stub],
     env,
@@ -27,19 +27,8 @@ export function prepared(fromClone: boolean): Program {
   }
 }
 
-/**
- * The program as a package has it (`npm run build`, one bundle for a start) and not as a clone runs it, laid out below build/:
- * what people start is what is measured. Its packages are found in the clone's node_modules, above it.
- * @returns its bin/glovebox.cjs
- */
-function layOut(): string {
-  const built = spawnSync(process.execPath, ['tools/build.ts'], { cwd: root, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(`npm run build failed:\n${built.stdout}${built.stderr}`)
+function freshlyLaidOut(): string {
   const target = path.join(root, 'build/bench')
   rmSync(target, { recursive: true, force: true })
-  const { files } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { files: string[] }
-  for (const name of ['package.json', ...files]) {
-    if (existsSync(path.join(root, name))) cpSync(path.join(root, name), path.join(target, name), { recursive: true })
-  }
-  return path.join(target, 'bin/glovebox.cjs')
+  return layOut(target)
 }

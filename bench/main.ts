@@ -13,6 +13,7 @@ import { messages } from './cases/messages.ts'
 import { microvm } from './cases/microvm.ts'
 import { packages } from './cases/packages.ts'
 import { start } from './cases/start.ts'
+import { template } from './cases/template.ts'
 import { prepared } from './installed.ts'
 import { commit, machine, root } from './machine.ts'
 import { reportOf } from './report.ts'
@@ -27,6 +28,7 @@ const cases: Readonly<Record<string, Case>> = {
   initialize,
   launch,
   microvm,
+  template,
   packages,
   calls,
   messages,

@@ -1,4 +1,21 @@
-#!/usr/bin/env node
+#!/bin/sh
+':' /*
+# For sh, up to `exec`; for Node the first word is a string, and the rest of this part a comment. Node looks for two
+# options of its own in all words of its command line, also in ours and in those of the program that we are to start, and
+# obeys them before any code of ours runs: --env-file FILE, whose NODE_OPTIONS names modules to load, and
+# --experimental-config-file FILE, which does too (nodejs/node: src/node_dotenv.cc, src/node_config_file.cc). Such files
+# are the sandbox's, often an unknown project's. So Node is given words that are none of its options; start.cjs takes the
+# "=" off.
+command -v node >/dev/null || {
+  echo 'glovebox: there is no "node" in PATH
+fix: install Node 24 or newer and make it the first "node" on PATH' >&2
+  exit 3
+}
+case " $*" in
+  *' --env-file'* | *' --'*config-file*) for word; do shift; set -- "$@" "=$word"; done ;;
+esac
+exec node -- "$0" "$@"
+*/
 'use strict'
 /*
  * The command that npm links. In the syntax of the oldest Nodes on purpose: whichever is first on PATH starts it,

@@ -3,6 +3,19 @@ const { existsSync, statSync } = require('node:fs')
 const { enableCompileCache } = require('node:module')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
+const { setFlagsFromString } = require('node:v8')
+
+const { argv } = process
+if (argv[2]?.startsWith('=')) argv.splice(2, argv.length, ...argv.slice(2).map((word) => word.slice(1)))
+else refuseWhatNodeObeyed(argv.slice(2))
+
+const isStart = argv[2] === 'run' || argv[2] === 'exec'
+
+/*
+ * Beside every server there is one of us, which carries messages: nearly all that it makes is gone at once, and the first
+ * megabyte of the young generation does. V8 would double it during the start, and keep it. Before anything of ours is made.
+ */
+if (isStart) setFlagsFromString('--semi-space-growth-factor=1')
 
 const cache = cacheDirectory(process.env)
 if (cache !== undefined) enableCompileCache(cache)
@@ -11,18 +24,35 @@ void start()
 
 async function start() {
   const { main } = await load()
-  process.exitCode = await main(process.argv.slice(2))
+  process.exitCode = await main(argv.slice(2))
+}
+
+/** Started as `node …/glovebox.cjs WORDS`: Node has obeyed these before us (glovebox.cjs says why), and going on would hide that. */
+function refuseWhatNodeObeyed(words) {
+  const dashes = words.indexOf('--')
+  const ours = dashes < 0 ? words.length : dashes
+  const obeyed = words.find((word, at) =>
+    at < ours
+      ? /^--(env-file(-if-exists)?|experimental-(default-)?config-file)(=|$)/.test(word)
+      : /^--experimental-(default-)?config-file(=|$)/.test(word),
+  )
+  if (obeyed === undefined) return
+  process.stderr.write(
+    `glovebox: Node itself has read ${obeyed.replace(/=.*/s, '')}, before us: what that file says to Node has happened outside of any sandbox\n` +
+      `  fix: start ${path.join(__dirname, 'glovebox.cjs')} by itself, without "node" before it\n`,
+  )
+  process.exit(2)
 }
 
 /** A clone runs from its sources, also after a build; an installed package has only dist/. */
 async function load() {
   const source = path.join(__dirname, '..', 'src', 'cli.ts')
-  return existsSync(source) ? import(pathToFileURL(source).href) : require(built(process.argv[2]))
+  return existsSync(source) ? import(pathToFileURL(source).href) : require(built())
 }
 
 /** Clients wait for two verbs, which have a smaller file (tools/build.ts). */
-function built(verb) {
-  return verb === 'run' || verb === 'exec' ? '../dist/run.cjs' : '../dist/cli.cjs'
+function built() {
+  return isStart ? '../dist/run.cjs' : '../dist/cli.cjs'
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { DescribedVerb } from './ui/completion.ts'
 
 /** A verb: `register` adds it to the program; the module is loaded only for its own verb. */
 export interface Verb {
@@ -22,6 +23,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   status: { summary: 'the sandboxes that run now', load: async () => import('./commands/status.ts') },
   ps: { summary: 'the same as status', alias: true, load: async () => import('./commands/status.ts') },
   stats: { summary: 'what running sandboxes use', load: async () => import('./commands/stats.ts') },
+  up: { summary: 'start all servers of a directory', load: async () => import('./commands/up.ts') },
   launch: { summary: 'start a server that goes on without you', load: async () => import('./commands/launch.ts') },
   'launch-many': { summary: 'many sandboxes at once, measured', load: async () => import('./commands/launch-many.ts') },
   stop: { summary: 'end launched servers', load: async () => import('./commands/stop.ts') },
@@ -80,22 +82,15 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
 }
 
-/** A verb with its options and verbs below it, for completion scripts. */
-export interface VerbDescription {
-  readonly name: string
-  readonly summary: string
-  readonly options: readonly { readonly long: string; readonly description: string; readonly takesValue: boolean }[]
-  readonly verbs: readonly VerbDescription[]
-}
-
 /** Every verb, described by registering it: what completes is what is parsed. */
-export async function describeVerbs(): Promise<VerbDescription[]> {
+export async function describeVerbs(): Promise<DescribedVerb[]> {
   const program = new Command('glovebox').enablePositionalOptions()
   for (const verb of Object.values(verbs)) if (verb.alias !== true) (await verb.load()).register(program)
-  return program.commands.map(describe)
+  const { driverNames, hasDriver } = await import('./drivers/registry.ts')
+  return program.commands.map((command) => describe(command, { '--driver': driverNames.filter(hasDriver) }))
 }
 
-function describe(command: Command): VerbDescription {
+function describe(command: Command, known: Readonly<Record<string, readonly string[]>>): DescribedVerb {
   return {
     name: command.name(),
     summary: command.summary() === '' ? command.description() : command.summary(),
@@ -105,7 +100,8 @@ function describe(command: Command): VerbDescription {
         long: option.long ?? '',
         description: option.description,
         takesValue: option.required || option.optional,
+        values: option.argChoices ?? known[option.long ?? ''] ?? [],
       })),
-    verbs: command.commands.map(describe),
+    verbs: command.commands.map((below) => describe(below, known)),
   }
 }

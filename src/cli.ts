@@ -1,56 +1,103 @@
 import { Command, CommanderError } from 'commander'
 import { verbs } from './cli-verbs.ts'
-import { GloveboxError, exitCodes } from './errors.ts'
+import { exitCodes } from './errors.ts'
 import { renderFailure } from './ui/failure.ts'
 import { styleFor } from './ui/style.ts'
 import { version } from './version.ts'
 
 /** Runs one command line (without `node` and the script) and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  outliveReaderOfStderr()
   endWithReader(process.stdout)
   const json = argv.slice(0, argv.indexOf('--') < 0 ? undefined : argv.indexOf('--')).includes('--json')
+  const program = programOf()
   try {
-    const program = await programFor(argv[0])
+    await addVerb(program, argv[0])
     if (argv.length === 0) return await greet(program)
     await program.parseAsync(argv, { from: 'user' })
     return Number(process.exitCode ?? exitCodes.ok)
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    const { text, exitCode } = renderFailure(error, { json, style: styleFor(process.stderr, process.env) })
+    const failure = error instanceof CommanderError ? await usageOf(error, program, argv) : error
+    if (typeof failure === 'number') return failure
+    const { text, exitCode } = renderFailure(failure, { json, style: styleFor(process.stderr, process.env) })
     process.stderr.write(text)
     return exitCode
   }
 }
 
-/** `glovebox … | head`: whoever read our answer has read enough. */
+/** @returns the exit code instead, where commander has told everything: it was asked for help, or for a verb it gave help */
+async function usageOf(error: CommanderError, program: Command, argv: readonly string[]): Promise<number | Error> {
+  if (error.exitCode === 0) return exitCodes.ok
+  if (error.code === 'commander.help') return exitCodes.usage
+  return (await import('./ui/usage.ts')).usageOf(error, program, argv)
+}
+
+/** `glovebox … | head`: whoever read our answer has read enough. Where it cannot be written otherwise, as on a full disk, it is lost. */
 function endWithReader(stdout: NodeJS.WriteStream): void {
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(exitCodes.ok)
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+    process.stderr.write(
+      `glovebox: stdout cannot be written: ${error.message}\n  fix: make room, or send it elsewhere\n`,
+    )
+    process.exit(exitCodes.failed)
   })
 }
 
-async function programFor(verb: string | undefined): Promise<Command> {
-  const program = new Command('glovebox')
+/**
+ * A client may close the other end of our stderr, or its log may be on a disk that is full: what is told there is lost then,
+ * and nobody is left to be told so; the server, its workspace and the record go on. Node makes the stream when it is first
+ * asked for, which most starts never do, so that is when the listener is put on it, whoever asks.
+ */
+function outliveReaderOfStderr(): void {
+  const made = Object.getOwnPropertyDescriptor(process, 'stderr')
+  if (made?.get === undefined) return
+  const get = (): NodeJS.WriteStream => {
+    const value = made.get?.call(process) as NodeJS.WriteStream
+    value.on('error', () => undefined)
+    Object.defineProperty(process, 'stderr', { value, configurable: true, enumerable: true })
+    return value
+  }
+  Object.defineProperty(process, 'stderr', { get, configurable: true, enumerable: true })
+}
+
+function programOf(): Command {
+  return new Command('glovebox')
     .description('Run any MCP server, or code that an agent wrote, behind a real wall.')
     .version(version, '-V, --version')
     .enablePositionalOptions()
     .exitOverride()
+    .configureHelp({ commandDescription: whatItDoes })
+    .configureOutput({ outputError: () => undefined })
     .helpCommand(false)
     .addHelpText('after', help)
+}
+
+/** A paragraph, which help breaks where the terminal does. */
+function whatItDoes(command: Command): string {
+  return (command.description() || command.summary()).replaceAll('\n', ' ')
+}
+
+async function addVerb(program: Command, verb: string | undefined): Promise<void> {
   const wanted = verb === undefined ? undefined : verbs[verb]
   if (wanted) (await wanted.load()).register(program)
   else
     for (const [name, { summary }] of Object.entries(verbs)) program.command(name).summary(summary).description(summary)
-  if (verb !== undefined && !wanted && !verb.startsWith('-')) throw unknownVerb(verb)
-  for (const command of program.commands) command.exitOverride()
-  return program
+  if (verb !== undefined && !wanted && !verb.startsWith('-'))
+    throw (await import('./ui/usage.ts')).unknownVerb(verb, Object.keys(verbs))
+  for (const command of program.commands) {
+    command.exitOverride()
+    keepsTheDashes(command)
+  }
 }
 
-function unknownVerb(verb: string): GloveboxError {
-  return new GloveboxError('USAGE', `"${verb}" is not a command of glovebox`, {
-    fix: `one of ${Object.keys(verbs).join(', ')}; to run a server: glovebox run ${verb} …`,
-  })
+/** `--receipt -- server`: commander gives the dashes to the option, and the server's own name would be all that is left of them. */
+function keepsTheDashes(command: Command): void {
+  for (const option of command.options.filter(({ required }) => required)) {
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      if (value === '--') command.error(`error: option '${option.flags}' argument missing`)
+    })
+  }
+  command.commands.forEach(keepsTheDashes)
 }
 
 async function greet(program: Command): Promise<number> {

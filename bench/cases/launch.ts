@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { atMostAbove, type Figure, type Options } from '../case.ts'
-import { LineClient } from '../line-client.ts'
+import { initialized, outOfPool, verb, type Launched } from '../launches.ts'
 import { root } from '../machine.ts'
 import { summarize } from '../stats.ts'
 
@@ -20,15 +19,11 @@ export async function launch({ runs, glovebox, env }: Options): Promise<Figure[]
   try {
     ask(...pooled)
     for (let round = 0; round < Math.min(runs, mostRuns); round++) {
-      times.run.push(await runOnce([...glovebox, 'run', ...command], env))
+      times.run.push(await initialized([...glovebox, 'run', ...command], env))
       const { handshakeMs } = JSON.parse(ask('launch', '--json', '--name', 'fresh', ...command)) as Launched
       times.launch.push(handshakeMs)
       ask('stop', 'fresh')
-      await full(ask)
-      const handed = JSON.parse(ask(...pooled)) as Launched
-      if (!handed.fromPool) throw new Error('the pool was empty')
-      times.pool.push(handed.totalMs)
-      ask('stop', handed.id)
+      times.pool.push(await outOfPool(ask, () => JSON.parse(ask(...pooled)) as Launched))
     }
   } finally {
     ask('daemon', 'stop')
@@ -50,34 +45,4 @@ export async function launch({ runs, glovebox, env }: Options): Promise<Figure[]
       target: { words: 'at most 20 ms out of a pool', met: pool.summary.median <= 20 },
     },
   ]
-}
-
-interface Launched {
-  readonly id: string
-  readonly handshakeMs: number
-  readonly totalMs: number
-  readonly fromPool: boolean
-}
-
-async function runOnce(words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const started = performance.now()
-  await using client = new LineClient(words, env)
-  await client.initialize()
-  return performance.now() - started
-}
-
-async function full(ask: (...words: string[]) => string): Promise<void> {
-  for (;;) {
-    const { servers } = JSON.parse(ask('status', '--json')) as {
-      servers: { pool: { wanted: number; ready: number } }[]
-    }
-    if (servers.every(({ pool }) => pool.ready === pool.wanted)) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-function verb([program = '', ...rest]: readonly string[], env: NodeJS.ProcessEnv, words: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, [...rest, ...words], { env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`)
-  return stdout
 }

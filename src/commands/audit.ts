@@ -28,6 +28,7 @@ export function register(program: Command): void {
     .option('-n, --lines <count>', 'how many of the last events', parseCount, 20)
     .option('--json', 'the events as they are in the record, one a line')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox audit tail files --follow\n')
     .action(tail)
   command
     .command('query')
@@ -60,6 +61,7 @@ export function register(program: Command): void {
     .argument('[file]', 'a file, or the id of a sandbox; all by default')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox audit verify\n')
     .action(verify)
 }
 

@@ -6,13 +6,20 @@ export function register(program: Command): void {
     .summary('short names for common servers')
     .description('Servers with a pinned version and the smallest policy that each was seen to work with.')
     .addHelpText('after', '\nExamples:\n  glovebox catalog list\n  glovebox run filesystem ~/notes')
-  command.command('list').description('all names').option('--json', 'one JSON document').exitOverride().action(list)
+  command
+    .command('list')
+    .description('all names')
+    .option('--json', 'one JSON document')
+    .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox catalog list\n')
+    .action(list)
   command
     .command('show')
     .description('one server: its command, its policy, what it needs')
     .argument('<name>', 'its name')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox catalog show git\n')
     .action(show)
 }
 

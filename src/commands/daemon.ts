@@ -43,10 +43,13 @@ for a while. These verbs are for looking at it.`,
 
 async function start(flags: StartFlags): Promise<void> {
   if (flags.foreground === true) return serveHere(flags)
-  const [{ ensureDaemon }, { renderDaemon }] = await Promise.all([
+  const [{ ensureDaemon }, { renderDaemon }, { parseDuration }] = await Promise.all([
     import('../daemon/contact.ts'),
     import('../ui/daemon.ts'),
+    import('../policy/sizes.ts'),
   ])
+  // What the daemon itself says about it is in its log only.
+  if (flags.idle !== undefined) parseDuration(flags.idle, '--idle')
   const info = await (await ensureDaemon(process.env, flags.idle)).info()
   process.stdout.write(renderDaemon(info, { json: flags.json === true }))
 }

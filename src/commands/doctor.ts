@@ -31,6 +31,16 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     process.stdout.write(await delegate({ user: flags.user, undo: flags.undo === true, json: flags.json === true }))
     return
   }
+  if (flags.undo === true || flags.user !== undefined) {
+    const { GloveboxError } = await import('../errors.ts')
+    throw new GloveboxError(
+      'USAGE',
+      `${flags.undo === true ? '--undo' : '--user'} is for --fix, and nothing was changed`,
+      {
+        fix: `sudo glovebox doctor --fix${flags.undo === true ? ' --undo' : ''} --user ${flags.user ?? '"$USER"'}`,
+      },
+    )
+  }
   const { examine } = await import('../runtime/examine.ts')
   const { renderExamination } = await import('../ui/examination.ts')
   const examination = await examine()

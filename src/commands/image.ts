@@ -36,12 +36,14 @@ export function register(program: Command): void {
     .option('--name <name>', 'with --from: what it is called, else the name of the file')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox image build --from rootfs.tar --name mine\n')
     .action(build)
   command
     .command('list')
     .description('the images that are there')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox image list --json\n')
     .action(list)
   command
     .command('update')
@@ -49,6 +51,7 @@ export function register(program: Command): void {
     .option('--recipe <name>', 'the recipe', 'debian')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox image update\n')
     .action(update)
   command
     .command('purge')
@@ -57,6 +60,7 @@ export function register(program: Command): void {
     .option('--all', 'all of them, with what was downloaded for them')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox image purge\n')
     .action(purge)
 }
 

@@ -16,7 +16,7 @@ export function register(program: Command): void {
     )
     .argument('<file>', 'the file; it is not changed')
     .option('--user', 'add to your own configuration instead of the project’s')
-    .option('--print', 'print the configuration and write nothing')
+    .option('--print', 'print the configuration and write nothing; with --json, what it was made of too')
     .option('--replace', 'also replace servers that are there already')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  glovebox import .vscode/mcp.json\n')
@@ -32,6 +32,11 @@ async function importServers(file: string, flags: ImportFlags): Promise<void> {
   ])
   const imported = await importFile(file)
   const { format, config, settings, notes } = imported
+  const answer = { schema: 'glovebox/import/1', format, config, settings, notes }
+  if (flags.print === true && flags.json === true) {
+    process.stdout.write(`${JSON.stringify(answer)}\n`)
+    return
+  }
   if (flags.print === true) {
     process.stderr.write(renderNotes(imported, styleFor(process.stderr, process.env)))
     process.stdout.write(`${JSON.stringify(config, null, 2)}\n`)
@@ -45,9 +50,7 @@ async function importServers(file: string, flags: ImportFlags): Promise<void> {
     replace: flags.replace === true,
   })
   if (flags.json === true) {
-    process.stdout.write(
-      `${JSON.stringify({ schema: 'glovebox/import/1', format, config, settings, notes, ...written })}\n`,
-    )
+    process.stdout.write(`${JSON.stringify({ ...answer, ...written })}\n`)
     return
   }
   const { renderWritten } = await import('../ui/import.ts')

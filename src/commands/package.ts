@@ -32,6 +32,7 @@ export function register(program: Command): void {
     .description('what is pinned and installed')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package list --json\n')
     .action(list)
   command
     .command('show')
@@ -39,6 +40,7 @@ export function register(program: Command): void {
     .argument('<name>', 'its name, its key, or as it is pinned')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package show @modelcontextprotocol/server-filesystem\n')
     .action(show)
   command
     .command('install')
@@ -54,6 +56,7 @@ export function register(program: Command): void {
     )
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package install -- npx -y @modelcontextprotocol/server-filesystem\n')
     .action(install)
   command
     .command('lock')
@@ -63,6 +66,7 @@ export function register(program: Command): void {
     .option('--lock <file>', 'the file', 'glovebox.lock')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package lock -- uvx mcp-server-git\n')
     .action(lock)
   command
     .command('update')
@@ -72,6 +76,7 @@ export function register(program: Command): void {
     .option('--no-tools', 'do not start both versions to compare their tools')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package update --yes\n')
     .action(update)
   command
     .command('purge')
@@ -81,6 +86,7 @@ export function register(program: Command): void {
     .option('--forget', 'also forget the versions: the next start resolves anew')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package purge\n')
     .action(purge)
   command
     .command('check')
@@ -90,6 +96,7 @@ export function register(program: Command): void {
     .argument('[name]', 'one package; all by default')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package check\n')
     .action(check)
   command
     .command('verify')
@@ -97,6 +104,7 @@ export function register(program: Command): void {
     .argument('[name]', 'one package; all by default')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox package verify\n')
     .action(verify)
 }
 
@@ -136,6 +144,12 @@ async function install(words: readonly string[], flags: InstallFlags): Promise<v
   const { options } = await surroundings()
   const frozen = flags.frozen === true
   const lock = flags.lock === undefined && !frozen ? undefined : { path: flags.lock ?? 'glovebox.lock', frozen }
+  if (words.length === 0 && lock === undefined) {
+    const { GloveboxError } = await import('../errors.ts')
+    throw new GloveboxError('USAGE', 'package install: it is not said what to install', {
+      fix: 'a command as a client has it (npx -y NAME, uvx NAME), or --frozen for all that glovebox.lock has',
+    })
+  }
   const installed =
     words.length === 0 && lock !== undefined
       ? await installLocked(lock, options)

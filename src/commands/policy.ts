@@ -24,6 +24,7 @@ export function register(program: Command): void {
     .passThroughOptions()
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox policy show files\n')
     .action(showPlan)
   addStartFlags(addPolicyFlags(show), { servers: true })
   command
@@ -32,6 +33,7 @@ export function register(program: Command): void {
     .argument('[files...]', 'configurations and .profile files; those that hold here by default')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox policy check\n')
     .action(check)
   command
     .command('diff')
@@ -40,6 +42,7 @@ export function register(program: Command): void {
     .argument('<b>', 'a configured server, or FILE#NAME')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox policy diff files other.json#files\n')
     .action(diff)
   registerExplain(command)
   registerLearn(command)

@@ -44,6 +44,13 @@ async function ssh(name: string | undefined, command: readonly string[], flags: 
     import('../runtime/ssh/ssh.ts'),
     import('../ui/ssh-config.ts'),
   ])
+  const [first] = command
+  if (name !== undefined && first !== undefined && first !== '--' && first.startsWith('-')) {
+    const { GloveboxError } = await import('../errors.ts')
+    throw new GloveboxError('USAGE', `ssh: options stand before the name, and ${first} stands behind it`, {
+      fix: `glovebox ssh ${command.join(' ')} ${name}; for a command of the sandbox: glovebox ssh ${name} -- COMMAND`,
+    })
+  }
   if (flags.config === true) {
     const shown = await printSshConfig(name)
     const { out, err } = renderSshConfig(shown, { json: flags.json === true })

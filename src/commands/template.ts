@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { TemplateRecord } from '../drivers/microvm/vmm/template-store.ts'
 
 interface ListFlags {
   readonly json?: boolean
@@ -21,14 +22,18 @@ export function register(program: Command): void {
     .description('the templates that are there')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox template list\n')
     .action(list)
   command
     .command('purge')
-    .description('remove templates whose image is gone; sandboxes that run from one keep what they have of it')
+    .description(
+      'remove templates whose image, or a server’s files, are gone; sandboxes that run from one keep what they have of it',
+    )
     .argument('[key]', 'the key, or its beginning')
     .option('--all', 'all of them: the next start boots a machine')
     .option('--json', 'one JSON document')
     .exitOverride()
+    .addHelpText('after', '\nExample:\n  glovebox template purge\n')
     .action(purge)
 }
 
@@ -43,9 +48,11 @@ async function list({ json }: ListFlags): Promise<void> {
 
 async function purge(key: string | undefined, flags: PurgeFlags): Promise<void> {
   const { listTemplates, purgeTemplates } = await import('../drivers/microvm/vmm/template-store.ts')
+  const { isDriveThere } = await import('../drivers/microvm/vmm/server-rules.ts')
   const { formatBytes } = await import('../policy/sizes.ts')
   const { templates, hasImage } = await stores()
-  const kept = new Set(listTemplates(templates).flatMap(({ record }) => (hasImage(record.image) ? [record.key] : [])))
+  const isOfUse = ({ image, drive = null }: TemplateRecord): boolean => hasImage(image) && isDriveThere(drive)
+  const kept = new Set(listTemplates(templates).flatMap(({ record }) => (isOfUse(record) ? [record.key] : [])))
   const which = (each: string): boolean =>
     flags.all === true || (key === undefined ? !kept.has(each) : each.startsWith(key))
   const purged = purgeTemplates(templates, which)

@@ -30,12 +30,14 @@ Examples:
     .command('list')
     .summary('copies whose changes are not taken over yet, and backups')
     .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  glovebox workspace list --json\n')
     .action(list)
   command
     .command('diff')
     .summary('what a copy has that its workspace has not; changes nothing')
     .argument('[id]', 'of the sandbox; the only one that waits, by default')
     .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  glovebox workspace diff gbx-0123456789ab\n')
     .action(diff)
   command
     .command('sync')
@@ -50,23 +52,27 @@ Examples:
     )
     .option('--disk <size>', 'how much larger the workspace may become; what the sandbox was started with, by default')
     .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  glovebox workspace sync gbx-0123456789ab --sync yes\n')
     .action(sync)
   command
     .command('restore')
     .summary('put back what was there before changes were taken over')
     .argument('[backup]', 'its name; the newest one by default')
     .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  glovebox workspace restore 20261121T173000Z-gbx-0123456789ab\n')
     .action((name: string | undefined, flags: Flags) => restore(name, 'before', flags))
   command
     .command('take')
     .summary('take over what a sync has kept aside: held changes, and the sandbox’s side of conflicts')
     .argument('[backup]', 'its name; the newest one by default')
     .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  glovebox workspace take 20261121T173000Z-gbx-0123456789ab\n')
     .action((name: string | undefined, flags: Flags) => restore(name, 'kept', flags))
   command
     .command('discard')
     .summary('throw a copy, or a backup, away')
     .argument('<name>', 'of a backup, or the id of a sandbox')
+    .addHelpText('after', '\nExample:\n  glovebox workspace discard gbx-0123456789ab\n')
     .action(discard)
 }
 

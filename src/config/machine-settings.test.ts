@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { places } from '../system/places.ts'
-import { askedAccelerator, machineSettings } from './machine-settings.ts'
+import { askedAccelerator, machineSettings, ownMachineWords } from './machine-settings.ts'
 
 test('the accelerator is the variable’s, else the user’s own configuration’s, else to be found out', async (context) => {
   const home = mkdtempSync(join(tmpdir(), 'glovebox-accel-'))
@@ -23,7 +23,7 @@ test('the accelerator is the variable’s, else the user’s own configuration�
   await assert.rejects(askedAccelerator(env), /accel/)
 })
 
-test('the VMM and its program are the user’s own configuration’s, a path belonging to the directory of that file', async (context) => {
+test('the VMM is the variable’s, else the user’s own configuration’s, and a path to its program belongs to the directory of that file', async (context) => {
   const home = mkdtempSync(join(tmpdir(), 'glovebox-vmm-'))
   context.after(() => rmSync(home, { recursive: true }))
   const env = { GLOVEBOX_HOME: home }
@@ -37,6 +37,23 @@ test('the VMM and its program are the user’s own configuration’s, a path bel
     vmm: 'firecracker',
     firecracker: join(config, 'bin/firecracker'),
   })
+  assert.equal((await machineSettings({ ...env, GLOVEBOX_VMM: 'qemu' })).vmm, 'qemu')
+  assert.equal((await machineSettings({ ...env, GLOVEBOX_VMM: '' })).vmm, 'firecracker')
+  await assert.rejects(machineSettings({ ...env, GLOVEBOX_VMM: 'xen' }), /GLOVEBOX_VMM is "xen", which is no VMM/)
   write('vmm = "xen"')
   await assert.rejects(machineSettings(env), /vmm/)
+})
+
+test('what a command’s machine is made of, and how large it is, is the user’s own configuration’s', async (context) => {
+  const home = mkdtempSync(join(tmpdir(), 'glovebox-own-'))
+  context.after(() => rmSync(home, { recursive: true }))
+  const env = { GLOVEBOX_HOME: home }
+  assert.deepEqual(await ownMachineWords(env), { machineLimits: {} })
+  const { config } = places(env)
+  mkdirSync(config, { recursive: true })
+  writeFileSync(join(config, 'glovebox.toml'), '[microvm]\nmemory = "1G"\ncpus = 2\nkernel = "boot/vmlinuz"\n')
+  assert.deepEqual(await ownMachineWords(env), {
+    machineLimits: { memoryBytes: 1024 ** 3, cpus: 2 },
+    machine: { kernel: join(config, 'boot/vmlinuz'), rootfs: null },
+  })
 })

@@ -84,6 +84,17 @@ test('a VMM that is asked for brings the driver that has some, and goes with no 
   assert.deepEqual([merged.sandbox.driver, merged.vmm], ['microvm', 'firecracker'])
 })
 
+test('an accelerator that is asked for brings the driver that has machines, and goes with no other', () => {
+  const policy = (...words: string[]): Policy => policyFromFlags(flags(...words), {})
+  const asked = policy('--accel', 'tcg')
+  assert.deepEqual([asked.driver, asked.accel], ['microvm', 'tcg'])
+  assert.equal('accel' in policy('--driver', 'microvm'), false)
+  assert.throws(() => policy('--driver', 'jail', '--accel', 'kvm'), { code: 'POLICY_INVALID', message: /^--accel: / })
+  const layer = flagsLayer(flags('--accel', 'tcg'), { cwd: '/', env: {} })
+  const merged = mergeLayers([{ ...layer, accel: 'kvm', sandbox: { driver: 'jail' } }, layer])
+  assert.deepEqual([merged.sandbox.driver, merged.accel], ['microvm', 'tcg'])
+})
+
 test('each value knows its flag, and `add` writes it under its key', () => {
   const given = flags(
     '--allow-net',

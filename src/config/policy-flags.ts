@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
 import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
-import type { VmmName } from '../policy/plan.ts'
+import type { AccelName, VmmName } from '../policy/plan.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
@@ -16,6 +16,7 @@ export interface PolicyFlags {
   readonly driver?: string
   readonly isolation?: string
   readonly vmm?: VmmName
+  readonly accel?: AccelName
   readonly read?: readonly string[]
   readonly write?: readonly string[]
   readonly volume?: readonly string[]
@@ -105,12 +106,18 @@ export function addPolicyFlags(command: Command): Command {
     .option('--tools <names>', 'the only tools that exist for the client; * matches any run of characters', list)
     .option('--deny-tools <names>', 'tools that do not exist for the client; wins over --tools', list)
     .optionsGroup('Wall:')
-    .option('--driver <name>', 'jail (default)')
+    .option('--driver <name>', 'jail (default), a sandbox of this kernel; microvm, a virtual machine of its own')
     .addOption(
       new Option(
         '--vmm <name>',
         'of the driver microvm, which it implies: the program that runs machines (default: firecracker where KVM boots a guest with it, else qemu)',
       ).choices(['firecracker', 'qemu']),
+    )
+    .addOption(
+      new Option(
+        '--accel <name>',
+        'of the driver microvm, which it implies: what machines run on (default auto: KVM where a guest really boots on it, else emulation)',
+      ).choices(['auto', 'kvm', 'tcg']),
     )
     .addOption(new Option('--isolation <name>').hideHelp())
     .addOption(
@@ -136,6 +143,7 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
     ...defaultPolicy,
     driver: driverOf(flags),
     ...(flags.vmm !== undefined && { vmm: flags.vmm }),
+    ...(flags.accel !== undefined && { accel: flags.accel }),
     workspace: flags.workspace === undefined ? null : parseWorkspace(flags.workspace),
     filesystem: {
       read: [...(flags.read ?? []), ...volumes.filter(({ readOnly }) => readOnly).map(({ path }) => path)],
@@ -156,16 +164,17 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
   }
 }
 
-/** The driver that has VMMs. */
-const ofVmms = 'microvm'
+/** The driver that has machines, with VMMs and accelerators. */
+const ofMachines = 'microvm'
 
-function driverOf({ driver, isolation, vmm }: PolicyFlags): string {
+function driverOf({ driver, isolation, vmm, accel }: PolicyFlags): string {
   const named = driver ?? isolation
-  if (vmm === undefined || named === undefined || named === ofVmms) {
-    return named ?? (vmm === undefined ? defaultPolicy.driver : ofVmms)
+  const flag = vmm !== undefined ? '--vmm' : accel !== undefined ? '--accel' : undefined
+  if (flag === undefined || named === undefined || named === ofMachines) {
+    return named ?? (flag === undefined ? defaultPolicy.driver : ofMachines)
   }
-  throw new GloveboxError('POLICY_INVALID', `--vmm: the driver ${named} has none`, {
-    fix: `leave --driver out, which --vmm implies, or leave --vmm out`,
+  throw new GloveboxError('POLICY_INVALID', `${flag}: the driver ${named} has none`, {
+    fix: `leave --driver out, which ${flag} implies, or leave ${flag} out`,
   })
 }
 

@@ -134,7 +134,8 @@ export async function configureServer(
   ]
   const merged = mergeLayers(layers)
   const machine = machineOf(owner, scopes)
-  const policy = { ...policyOf(merged), ...(machine !== undefined && { machine }) }
+  const { machineLimits, origins } = machineLimitsOf(owner, scopes, merged.origins)
+  const policy = { ...policyOf(merged), ...(machine !== undefined && { machine }), machineLimits }
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
@@ -142,7 +143,7 @@ export async function configureServer(
     command,
     cwd: owner.scope.kind === 'project' ? owner.directory : options.cwd,
     policy,
-    origins: merged.origins,
+    origins,
     placed: placedOf(merged, policy),
     unused: unusedKeys(merged.sandbox),
     scope: owner.scope.kind,
@@ -163,6 +164,23 @@ function machineOf(owner: ConfigScope, { user }: Scopes): OwnMachine | undefined
   }
   const machine = { kernel: of('kernel'), rootfs: of('rootfs') }
   return machine.kernel === null && machine.rootfs === null ? undefined : machine
+}
+
+/** How large the same files have machines be; in the origins by the key of the table, since it counts for no other driver. */
+function machineLimitsOf(
+  owner: ConfigScope,
+  { user }: Scopes,
+  of: Origins,
+): { machineLimits: NonNullable<Policy['machineLimits']>; origins: Origins } {
+  const origins = new Map(of)
+  const valueOf = (key: 'memory' | 'cpus'): number | undefined => {
+    const from = [owner, user].find((scope) => scope?.file.config.microvm?.[key] !== undefined)
+    if (from !== undefined) origins.set(`microvm.${key}`, originIn(from.file, ['microvm', key], from.scope.kind))
+    return from?.file.config.microvm?.[key]
+  }
+  const [memoryBytes, cpus] = [valueOf('memory'), valueOf('cpus')]
+  const machineLimits = { ...(memoryBytes !== undefined && { memoryBytes }), ...(cpus !== undefined && { cpus }) }
+  return { machineLimits, origins }
 }
 
 async function reviewOf(
@@ -201,14 +219,16 @@ function confinementOf(
   )
   const given = found.given.flatMap(({ env }) => Object.keys(env))
   const driver = scopes.user?.file.config.defaults?.driver
-  const { kernel = null, rootfs = null } = file.config.microvm ?? {}
+  // Also one that names none, where you have one of your own.
+  const ofUser = scopes.user === undefined ? undefined : machineOf(scopes.user, scopes)
+  const isOwnMachine = JSON.stringify(found.policy.machine) !== JSON.stringify(ofUser)
   return {
     directory,
     state: trust.state,
     wishes: [
       ...[...copied, ...given].map((variable) => `the variable ${variable} of our environment`),
       ...(found.profile.hides === undefined ? [] : [`its own profile "${found.profile.hides}" instead of yours`]),
-      ...(kernel === null && rootfs === null ? [] : ['its own kernel or root filesystem for virtual machines']),
+      ...(isOwnMachine ? ['its own kernel or root filesystem for virtual machines'] : []),
       ...(driver === undefined || driver === found.policy.driver
         ? []
         : [`the driver ${found.policy.driver} instead of ${driver}, which is your default`]),

@@ -147,7 +147,8 @@ export async function explainMissing(
 ): Promise<unknown> {
   if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND') return missing
   const { hasConfiguration } = await import('./find.ts')
-  if (name.includes('/') || !hasConfiguration(cwd, env)) return missing
+  if (name.includes('/')) return missing
+  if (!hasConfiguration(cwd, env)) return neither(missing, name, more)
   const [{ readScopes }, { listServers }, { nearest }, { places }] = await Promise.all([
     import('./scopes.ts'),
     import('./overview.ts'),
@@ -155,12 +156,23 @@ export async function explainMissing(
     import('../system/places.ts'),
   ])
   const names = listServers(await readScopes({ cwd, places: places(env) }, undefined)).map((server) => server.name)
+  // It is the server's own command that is not there.
+  if (names.includes(name) && more.length === 0) return missing
   if (names.includes(name)) {
     return new GloveboxError('USAGE', `"${name}" is a configured server, and options behind its name are not ours`, {
       fix: `write them before it: glovebox run ${more.join(' ')} ${name}`,
     })
   }
   const near = nearest(name, names)
-  if (near === undefined) return missing
+  if (near === undefined) return neither(missing, name, more)
   return new GloveboxError(missing.code, missing.message, { fix: `did you mean the server "${near}"?`, cause: missing })
+}
+
+/** A word alone may have been meant as a server or as a program. */
+function neither(missing: GloveboxError, name: string, more: readonly string[]): GloveboxError {
+  if (more.length > 0) return missing
+  return new GloveboxError(missing.code, `${name}: no such server is configured, and no such program is in PATH`, {
+    fix: 'glovebox list shows all servers; of a program write the full path',
+    cause: missing,
+  })
 }

@@ -188,7 +188,10 @@ const startOne: StartOne = async ({ request: { env }, apart, log, signal, spare 
     env,
     signal,
     spare,
-    onStderr: (chunk) => log.write(chunk),
+    onStderr(chunk) {
+      log.write(chunk)
+      return undefined
+    },
   })
 
 function ending(): GloveboxError {

@@ -8,6 +8,7 @@ import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
 import { pause } from './pause.ts'
+import { launchDigest } from './launch-digest.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { ServerLog } from './server-log.ts'
 
@@ -62,6 +63,7 @@ export async function launch(
   const from = performance.now()
   const isEachCall = placement.lifetime === 'call'
   const begunMs = Date.now()
+  const digest = launchDigest(request)
   const first = options.pooled ?? (await start(request, options.signal, isEachCall))
   let tools: number
   try {
@@ -242,6 +244,7 @@ export async function launch(
       memoryBytes: memory ?? null,
       pool: { wanted: placement.pool, ready: pool?.ready() ?? 0 },
       lastDenial: denial ?? null,
+      digest,
       why,
       server: { name, version, protocolVersion, era },
     }

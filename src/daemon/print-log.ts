@@ -8,15 +8,17 @@ import { sinkTo } from '../system/output.ts'
 import { places } from '../system/places.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
 import { findOwnDaemon } from './contact.ts'
+import { logLines } from './log-lines.ts'
 
 /** As much as the daemon keeps in memory. */
 const tailBytes = 256 * 1024
 
-/** The log of a launched server on our stdout; of one that has ended, out of its file. */
+/** The log of a launched server on our stdout, as it was written or a JSON object a line; of one that has ended, out of its file. */
 export async function printLog(
   name: string,
-  { follow, signal }: { follow: boolean; signal: AbortSignal },
+  { follow, json, signal }: { follow: boolean; json: boolean; signal: AbortSignal },
 ): Promise<void> {
+  const print = (chunks: AsyncIterable<Buffer>): Promise<void> => write(json ? asJson(name, chunks) : shown(chunks))
   const here = places(process.env)
   const daemon = await findOwnDaemon(here)
   const isLaunched = (await daemon?.list())?.servers.some((server) => server.name === name || meansId(name, server.id))
@@ -34,12 +36,18 @@ export async function printLog(
   return print(tailOf(file))
 }
 
-async function print(chunks: AsyncIterable<Buffer>): Promise<void> {
+async function* shown(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  for await (const chunk of chunks)
+    yield process.stdout.isTTY ? Buffer.from(untrustedLog(chunk.toString('utf8'))) : chunk
+}
+
+async function* asJson(name: string, chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  for await (const line of logLines(name, chunks)) yield Buffer.from(`${JSON.stringify(line)}\n`)
+}
+
+async function write(chunks: AsyncIterable<Buffer>): Promise<void> {
   const out = sinkTo(1)
-  for await (const chunk of chunks) {
-    const shown = process.stdout.isTTY ? Buffer.from(untrustedLog(chunk.toString('utf8'))) : chunk
-    if (!(await out.write(shown))) return
-  }
+  for await (const chunk of chunks) if (!(await out.write(chunk))) return
   await out.finish()
 }
 

@@ -4,6 +4,7 @@ import type { CallReply } from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
 import { placedStart, type PlacedFlags } from '../runtime/placed-start.ts'
 import { serve, type Served } from '../runtime/served.ts'
+import { passServerStderr } from '../runtime/server-stderr.ts'
 import { startable } from '../runtime/startable.ts'
 import { untilSignalled } from '../runtime/signals.ts'
 import { places } from '../system/places.ts'
@@ -66,7 +67,7 @@ async function withServed<T>(
     ...(own !== undefined && (await startable(own))),
     env: process.env,
     signal,
-    onStderr: (chunk) => void process.stderr.write(chunk),
+    onStderr: passServerStderr,
   })
   try {
     return await use(served)

@@ -30,7 +30,7 @@ export interface SupportYes {
 }
 
 export interface FirecrackerSupport {
-  /** Null: there is none. */
+  /** Null: there is none, or, with a reason, none that is of use. */
   readonly version: string | null
   readonly path?: string
   /** Whether it brings a filter of system calls of its own. */
@@ -69,6 +69,11 @@ export interface Driver {
    * cannot say anything within some milliseconds.
    */
   readonly tryOut: ((signal: AbortSignal) => Promise<Receipt>) | undefined
+  /**
+   * Builds what a start of this plan needs and is not there yet, whoever watches, with its progress on stderr; it may take minutes.
+   * Without it a start builds what it needs only where somebody sees it.
+   */
+  provide?(plan: Plan, signal: AbortSignal): Promise<void>
   /** Starts exactly this plan, or throws a GloveboxError. Never a weaker one. */
   start(plan: Plan, options: StartOptions, signal: AbortSignal): Promise<Wall>
 }

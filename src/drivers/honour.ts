@@ -3,7 +3,7 @@ import type { Plan } from '../policy/plan.ts'
 import type { StartOptions } from './driver.ts'
 import { noWayIn } from './no-way-in.ts'
 
-/** The keys of a plan that drivers honour, or that are not for a driver (`messageBytes`, `tools`: the guard's; `machine` means nothing to one that makes no machine). */
+/** The keys of a plan that drivers honour, or that are not for a driver (`messageBytes`, `tools`: the guard's; `template` and `machine` mean nothing to one that makes no machine). */
 const known: ReadonlySet<string> = new Set<keyof Plan>([
   'schema',
   'server',
@@ -22,6 +22,8 @@ const known: ReadonlySet<string> = new Set<keyof Plan>([
   'mode',
   'allowDegraded',
   'vmm',
+  'accel',
+  'template',
   'machine',
 ])
 

@@ -1,4 +1,5 @@
 import { GloveboxError } from '../errors.ts'
+import type { OwnMachineWords } from '../config/machine-settings.ts'
 import type { Policy, PolicyLimits } from '../policy/policy.ts'
 import type { Driver, DriverName } from './driver.ts'
 
@@ -17,10 +18,26 @@ const defaults: Readonly<Partial<Record<string, PolicyLimits>>> = {
   microvm: { memoryBytes: 256 * 1024 ** 2 },
 }
 
-/** A policy with its driver's own defaults below those of its profile. */
+/** Of a policy that no configuration has made: what the user's own one says of the machines of a driver that makes some. */
+const ownWords: Readonly<Partial<Record<string, (env: NodeJS.ProcessEnv) => Promise<OwnMachineWords>>>> = {
+  microvm: async (env) => (await import('../config/machine-settings.ts')).ownMachineWords(env),
+}
+
+/**
+ * A policy with its driver's own defaults below those of its profile, and with what a configuration says of machines as limits
+ * of its user's, where its driver makes some.
+ */
 export function withDriverDefaults(policy: Policy): Policy {
   const own = defaults[policy.driver]
-  return own === undefined ? policy : { ...policy, defaults: { ...own, ...policy.defaults } }
+  if (own === undefined) return policy
+  const limits = { ...policy.machineLimits, ...policy.limits }
+  return { ...policy, limits, defaults: { ...own, ...policy.defaults } }
+}
+
+/** The same for a start, whose command may be one that no configuration names. @throws GloveboxError for a broken configuration */
+export async function completePolicy(policy: Policy, env: NodeJS.ProcessEnv): Promise<Policy> {
+  const words = policy.machineLimits === undefined ? await ownWords[policy.driver]?.(env) : undefined
+  return withDriverDefaults(words === undefined ? policy : { ...words, ...policy })
 }
 
 /** @throws GloveboxError HOST_CANNOT for a driver that this version does not have, USAGE for a name that is none */

@@ -18,12 +18,19 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   [grpcStatus.unimplemented]: 'HOST_CANNOT',
 }
 
+/** Calls of people's own verbs, in their words. */
+const deeds: Readonly<Record<string, string>> = { TarIn: 'copying in', TarOut: 'copying out' }
+
 /** The inside's own words are untrusted: one line, cut, nothing that a terminal obeys. */
 export function callFailed(what: string, status: number, text: string): GloveboxError {
   const words = untrusted(text).slice(0, 500)
-  return new GloveboxError(codes[status] ?? 'FAILED', `${what}: ${words === '' ? `gRPC status ${status}` : words}`, {
-    cause: new CallStatus(status, words),
-  })
+  return new GloveboxError(
+    codes[status] ?? 'FAILED',
+    `${deeds[what] ?? what}: ${words === '' ? `gRPC status ${status}` : words}`,
+    {
+      cause: new CallStatus(status, words),
+    },
+  )
 }
 
 /** The gRPC status that an error of ours is about; undefined for any other error. */

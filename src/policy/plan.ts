@@ -27,12 +27,19 @@ export interface Plan {
   readonly allowDegraded: readonly Control[]
   /** The program that runs machines, of a driver that has some; undefined: the driver sees what there is. */
   readonly vmm?: VmmName
+  /** What machines run on, of a driver that has some; undefined: what the user's own configuration says. */
+  readonly accel?: AccelName
+  /** `server`: what a machine is cloned from has the server up already. Other walls have no use for it. */
+  readonly template?: 'server'
   /** What a virtual machine is made of instead of our own; other walls have no use for it. */
   readonly machine?: OwnMachine
 }
 
 /** Programs that run machines. */
 export type VmmName = 'firecracker' | 'qemu'
+
+/** What they run on: `auto` is KVM where a guest really boots on it. */
+export type AccelName = 'auto' | 'kvm' | 'tcg'
 
 /** Paths of this machine; null: our own. */
 export interface OwnMachine {

@@ -1,5 +1,5 @@
 import type { Control } from '../protocol/controls.ts'
-import type { OwnMachine, VmmName } from './plan.ts'
+import type { AccelName, OwnMachine, VmmName } from './plan.ts'
 import type { Secret } from './secrets.ts'
 import { noNetwork, type NetworkWords } from './network/words.ts'
 
@@ -27,8 +27,14 @@ export interface Policy {
   readonly allowDegraded: readonly Control[]
   /** The program that runs machines, asked for by name for this start; undefined: the driver sees what there is. */
   readonly vmm?: VmmName
+  /** What they run on, asked for by name for this start. */
+  readonly accel?: AccelName
+  /** What a machine is cloned from; undefined: one that has booted. */
+  readonly template?: 'server'
   /** Absolute paths. */
   readonly machine?: OwnMachine
+  /** Limits of a driver that makes machines, where `limits` says nothing; undefined: no configuration has been asked. */
+  readonly machineLimits?: Pick<PolicyLimits, 'memoryBytes' | 'cpus'>
 }
 
 export interface Workspace {

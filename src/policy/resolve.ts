@@ -55,6 +55,8 @@ export function resolvePlan(
     mode: policy.mode,
     allowDegraded: policy.allowDegraded,
     ...(policy.vmm !== undefined && { vmm: policy.vmm }),
+    ...(policy.accel !== undefined && { accel: policy.accel }),
+    ...(policy.template !== undefined && { template: policy.template }),
     ...(policy.machine !== undefined && { machine: policy.machine }),
   }
 }

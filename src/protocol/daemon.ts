@@ -81,6 +81,8 @@ export interface ServerStatus {
   readonly memoryBytes: number | null
   readonly pool: { readonly wanted: number; readonly ready: number }
   readonly lastDenial: { readonly atMs: number; readonly what: string; readonly rule: string } | null
+  /** SHA-256 over its command, policy and placement: equal where it was launched with the same. */
+  readonly digest: string
   /** Why it is not running, if it is not. */
   readonly why: string | null
   readonly server: {

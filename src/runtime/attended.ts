@@ -7,7 +7,8 @@ import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { places } from '../system/places.ts'
 import { noticingDenials, type SeenDenial } from './denials.ts'
-import { attachClient, settlesWithin, whyGone, type Guarded } from './guarded.ts'
+import { attachClient, whyGone, type Guarded } from './guarded.ts'
+import { settlesWithin } from './settles-within.ts'
 import { withoutValues, withSecrets } from './open-secrets.ts'
 import type { ListeningPort } from './publish/listen.ts'
 import { recorderFor } from './recorder.ts'
@@ -52,7 +53,7 @@ export interface AttendOptions {
   readonly env: NodeJS.ProcessEnv
   /** A start that is not wanted any more. */
   readonly signal: AbortSignal
-  readonly onStderr: (chunk: Buffer) => void
+  readonly onStderr: (chunk: Buffer) => Promise<void> | undefined
   /** Its program runs, and is about to be spoken to. */
   readonly onStarted?: (() => void) | undefined
   /** Not the one that its name means: it waits in a pool, or is there for one call. */
@@ -159,7 +160,7 @@ function withoutCalls(record: Recorder): Recorder {
 /** To the last process, and to the last answer. */
 async function watch(
   sandbox: Sandbox,
-  { pipe }: Guarded,
+  { pipe, heard }: Guarded,
   { stop, gone }: { stop: () => Promise<void>; gone: (why: string) => void },
 ): Promise<ServedEnd> {
   let unrecorded: string | undefined
@@ -181,6 +182,7 @@ async function watch(
     why = `the sandbox of "${sandbox.plan.server}" was lost: ${error instanceof Error ? error.message : String(error)}`
   }
   await pipe.serverGone(why, graceMs)
+  await heard(graceMs)
   gone(why)
   // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
   await sandbox.exit.catch(() => undefined) // told above

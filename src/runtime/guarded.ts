@@ -5,6 +5,7 @@ import { GloveboxError } from '../errors.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import type { GuardPipe } from '../guard/pipe.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import { passOn, type Heard } from './pass-on.ts'
 import type { Sandbox } from './sandbox.ts'
 
 export interface GuardedOptions {
@@ -14,12 +15,14 @@ export interface GuardedOptions {
   readonly desk: AskDesk | undefined
   /** What the client writes, and where it reads. */
   readonly client: { readonly clientIn: Readable; readonly clientOut: Writable }
-  /** What the server writes for people, when it is in the record too. */
-  readonly onStderr: (chunk: Buffer) => void
+  /** What the server writes for people, when it is in the record too; the server waits until there is room for more. */
+  readonly onStderr: (chunk: Buffer) => Promise<void> | undefined
 }
 
 export interface Guarded {
   readonly pipe: GuardPipe
+  /** Of what the server writes for people. */
+  readonly heard: Heard
   /** Whether a message of the server's has passed. */
   readonly spoke: () => boolean
 }
@@ -38,16 +41,14 @@ export async function attachClient(sandbox: Sandbox, options: GuardedOptions): P
   const log = createLogLines({ record, stream: 'stderr' })
   // Before anybody sees it: a value that is cut in two would pass every later look.
   const stderr = secrets === undefined ? stdio.stderr : stdio.stderr.pipe(secrets.redactStream())
-  stderr.on('data', (chunk: Buffer) => {
-    onStderr(chunk)
-    log.write(chunk)
-  })
+  stderr.on('data', (chunk: Buffer) => log.write(chunk))
+  const heard = passOn(stderr, onStderr)
   stderr.once('end', () => log.end())
   const { tools, messageBytes } = sandbox.plan
   const guard = createGuard({ record, tools, limits: { messageBytes }, requestTimeMs })
   const pipe = attachGuard(guard, { ...client, serverIn: stdio.stdin, serverOut: stdio.stdout })
   desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
-  return { pipe, spoke: () => guard.serverSpoke() }
+  return { pipe, heard, spoke: () => guard.serverSpoke() }
 }
 
 /** Why there will be no more answers, in words for the client and its user. */
@@ -56,16 +57,4 @@ export function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
   if (limit !== undefined) return `the sandbox of "${plan.server}" was ended: ${limit}`
   if (exit.signal !== null) return `the server "${plan.server}" was ended by signal ${exit.signal}`
   return `the server "${plan.server}" ended with exit code ${exit.code}`
-}
-
-export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([work.then(() => true), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }

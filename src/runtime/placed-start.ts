@@ -1,6 +1,7 @@
 import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
 import { explainMissing, startOf, type Start, type StartFlags } from '../config/start.ts'
 import type { Driver } from '../drivers/driver.ts'
+import { loadDriver } from '../drivers/registry.ts'
 import { GloveboxError } from '../errors.ts'
 import type { LockFlags } from '../packages/program-of.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -59,6 +60,17 @@ export async function toolsApart(start: Start, flags: LockFlags): Promise<Record
     each.push([tool, { plan, requestTimeMs: policy.limits.timeMs }])
   }
   return Object.fromEntries(each)
+}
+
+/**
+ * Builds what its sandboxes start from and is not there yet, for whoever starts them where nobody waits.
+ * @throws GloveboxError when that cannot be had
+ */
+export async function provideFor({ plan, each }: PlacedStart, signal: AbortSignal): Promise<void> {
+  for (const wanted of [plan, ...Object.values(each).map((tool) => tool.plan)]) {
+    const driver = await loadDriver(wanted.driver)
+    await driver.provide?.(wanted, signal)
+  }
 }
 
 /** `time` is one request's here: the guard keeps it. */

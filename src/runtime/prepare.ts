@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { loadDriver, withDriverDefaults } from '../drivers/registry.ts'
+import { completePolicy, loadDriver } from '../drivers/registry.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { programOf, type LockFlags } from '../packages/program-of.ts'
 import type { HostFacts } from '../policy/host-facts.ts'
@@ -35,7 +35,7 @@ export async function prepare(options: {
   locked?: LockFlags
 }): Promise<Prepared> {
   const { terminal } = options
-  const policy = withDriverDefaults(options.policy)
+  const policy = await completePolicy(options.policy, process.env)
   const cwd = options.cwd ?? process.cwd()
   const { command, name, verify } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
   const facts = inspectHost(policy, command, process.env, cwd)

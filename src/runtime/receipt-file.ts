@@ -1,31 +1,31 @@
 import { writeFileSync } from 'node:fs'
-import type { Receipt } from '../drivers/driver.ts'
 import { GloveboxError, messageOf } from '../errors.ts'
-import type { Secret } from '../policy/secrets.ts'
 import { renderReceipt, renderSecrets } from '../ui/receipt.ts'
 import { styleFor } from '../ui/style.ts'
+import type { Sandbox } from './sandbox.ts'
 
 /**
- * The receipt where the user asked for it: a file as JSON, or `-` for a table on stderr.
+ * The receipt where the user asked for it: a file as JSON, or `-` for a table on stderr. Where it cannot be written, nothing of
+ * the sandbox is left when that is told: who asked what holds has not been told it.
  * @throws GloveboxError FAILED when the file cannot be written
  */
-export function giveReceipt(
-  receipt: Receipt,
+export async function giveReceipt(
+  { id, plan: { secrets }, wall, exit }: Pick<Sandbox, 'id' | 'plan' | 'wall' | 'exit'>,
   target: string | undefined,
-  { sandbox, secrets }: { readonly sandbox: string; readonly secrets: readonly Secret[] },
-): void {
+): Promise<void> {
   if (target === undefined) return
+  const { receipt } = wall
   if (target === '-') {
     const style = styleFor(process.stderr, process.env)
     process.stderr.write(`${renderReceipt(receipt, style)}${renderSecrets(secrets, style)}`)
     return
   }
+  const given = { schema: 'glovebox/receipt/1', sandbox: id, ...receipt, secrets }
   try {
-    writeFileSync(
-      target,
-      `${JSON.stringify({ schema: 'glovebox/receipt/1', sandbox, ...receipt, secrets }, null, 2)}\n`,
-    )
+    writeFileSync(target, `${JSON.stringify(given, null, 2)}\n`)
   } catch (cause) {
+    await wall.stop(0)
+    await exit
     throw new GloveboxError('FAILED', `--receipt ${target}: ${messageOf(cause)}`, {
       cause,
       fix: 'name a file that can be written',

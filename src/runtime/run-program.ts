@@ -53,7 +53,7 @@ export async function runProgram(options: {
       if (++asked > 1) void sandbox.wall.stop(0)
       else sandbox.wall.signal(signal)
     }
-    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
+    await giveReceipt(sandbox, options.receipt)
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)

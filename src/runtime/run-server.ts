@@ -5,17 +5,19 @@ import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
-import { untrustedLog } from '../ui/untrusted.ts'
 import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
+import { writeStderr } from '../system/write-stderr.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
-import { attachClient, settlesWithin, whyGone } from './guarded.ts'
+import { attachClient, whyGone } from './guarded.ts'
+import { settlesWithin } from './settles-within.ts'
 import { Interrupted } from './interrupted.ts'
 import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox, type Sandbox } from './sandbox.ts'
+import { passServerStderr } from './server-stderr.ts'
 import { onEndingSignals } from './signals.ts'
 
 /** How long a server may take to end after its input has ended, or after a polite signal. */
@@ -64,7 +66,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
           renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
         ),
     })
-    giveReceipt(sandbox.wall.receipt, options.receipt, { sandbox: id, secrets: plan.secrets })
+    await giveReceipt(sandbox, options.receipt)
     staySmall()
     return await converse(sandbox, record, { ...options, desk }, interrupted.signal)
   } catch (error) {
@@ -96,13 +98,12 @@ async function converse(
 ): Promise<number> {
   const client = clientStreams()
   try {
-    const { pipe, spoke } = await attachClient(sandbox, {
+    const { pipe, heard, spoke } = await attachClient(sandbox, {
       ...options,
       secrets: options.secrets,
       record,
       client: { clientIn: client.input, clientOut: client.output },
-      onStderr: (chunk) =>
-        void process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk),
+      onStderr: passServerStderr,
     })
     const first = await Promise.race([
       pipe.ended.then(({ side }) => side),
@@ -114,6 +115,7 @@ async function converse(
     const exit = await sandbox.wall.exit
     await settlesWithin(pipe.serverEnded, graceMs)
     await pipe.serverGone(whyGone(sandbox, exit), graceMs)
+    await heard(graceMs)
     // Nobody waits for an answer any more while changes are taken over.
     await sandbox.exit
     tellUser(sandbox, exit, spoke())
@@ -142,12 +144,17 @@ async function endPolitely({ wall }: Sandbox): Promise<void> {
   if (!(await settlesWithin(wall.exit, graceMs))) await wall.stop(graceMs)
 }
 
+/** A client that has not read what came before does not keep us waiting at the end. */
+function tell(line: string): void {
+  void writeStderr(Buffer.from(line))
+}
+
 /** Why it ended, where a person can do something about it. */
 export function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {
   const limit = sandbox.endedBy()
-  if (limit !== undefined) process.stderr.write(`glovebox: ${limit}\n`)
+  if (limit !== undefined) tell(`glovebox: ${limit}\n`)
   else if (!spoke && exit.code !== null) {
-    process.stderr.write(
+    tell(
       `glovebox: "${sandbox.plan.server}" ended (exit code ${exit.code}) without a single MCP message. If it is no MCP server: glovebox exec -- …\n`,
     )
   }

@@ -2,6 +2,7 @@ import type { ServerSelf } from '../mcp/handshake.ts'
 import { ownServer } from './own-server.ts'
 import { placedStart, type PlacedFlags } from './placed-start.ts'
 import { serve } from './served.ts'
+import { passServerStderr } from './server-stderr.ts'
 import { untilSignalled } from './signals.ts'
 
 /** What a test of a server came to, stage by stage. The last stage is the one that failed, if one did. */
@@ -43,7 +44,7 @@ export async function testServer(words: readonly string[], flags: PlacedFlags): 
         env: process.env,
         signal,
         onStarted: () => done('handshake'),
-        onStderr: (chunk) => void process.stderr.write(chunk),
+        onStderr: passServerStderr,
       })
       try {
         self = served.self

@@ -1,17 +1,27 @@
 import { GloveboxError } from '../errors.ts'
 
-interface Described {
+/** A verb with its options and the verbs below it. */
+export interface DescribedVerb {
   readonly name: string
   readonly summary: string
-  readonly options: readonly { readonly long: string; readonly description: string; readonly takesValue: boolean }[]
-  readonly verbs: readonly Described[]
+  readonly options: readonly DescribedOption[]
+  readonly verbs: readonly DescribedVerb[]
+}
+
+export interface DescribedOption {
+  readonly long: string
+  readonly description: string
+  readonly takesValue: boolean
+  /** All that it may be, where those are few. */
+  readonly values: readonly string[]
 }
 
 /**
- * The completion script of a shell: verbs, then the options of the verb, then files and programs.
+ * The completion script of a shell: verbs, those below them, their options, what an option may be, and files; behind `--` files
+ * alone, since all words there are the program's.
  * @throws GloveboxError USAGE for a shell that is none of the three
  */
-export function completionScript(shell: string, verbs: readonly Described[]): string {
+export function completionScript(shell: string, verbs: readonly DescribedVerb[]): string {
   if (shell === 'bash') return bash(verbs)
   if (shell === 'zsh') return `#compdef glovebox gbx\nautoload -U +X bashcompinit && bashcompinit\n${bash(verbs)}`
   if (shell === 'fish') return fish(verbs)
@@ -20,18 +30,25 @@ export function completionScript(shell: string, verbs: readonly Described[]): st
   })
 }
 
-function bash(verbs: readonly Described[]): string {
-  const cases = verbs.map(({ name, options, verbs: below }) => {
-    const words = [...below.map((verb) => verb.name), ...options.map(({ long }) => long), '--help']
-    return `    ${name}) words="${words.join(' ')}" ;;`
-  })
+function bash(verbs: readonly DescribedVerb[]): string {
   return `_glovebox() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words=""
-  case "\${COMP_WORDS[1]}" in
-${cases.join('\n')}
+  local current="\${COMP_WORDS[COMP_CWORD]}" words="" values=""
+  local verb="\${COMP_WORDS[1]}" below="\${COMP_WORDS[2]:-}" option="\${COMP_WORDS[COMP_CWORD-1]}" word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [ "$word" = -- ]; then COMPREPLY=( $(compgen -f -- "$current") ); return; fi
+  done
+  if [ "$COMP_CWORD" -le 2 ]; then below=""; fi
+  if [ "$COMP_CWORD" -le 1 ]; then verb=""; fi
+  case "$verb $below" in
+${verbs.flatMap(casesOf).join('\n')}
   esac
-  if [ "$COMP_CWORD" -eq 1 ]; then words="${verbs.map(({ name }) => name).join(' ')} --help --version"; fi
-  if [ "$COMP_CWORD" -eq 1 ] || [[ "$current" == -* ]]; then
+  case "$verb $option" in
+${verbs.flatMap(valuesOf).join('\n')}
+  esac
+  if [ -z "$verb" ]; then words="${verbs.map(({ name }) => name).join(' ')} --help --version"; fi
+  if [ -n "$values" ]; then
+    COMPREPLY=( $(compgen -W "$values" -- "$current") )
+  elif [ -z "$verb" ] || [[ "$current" == -* ]]; then
     COMPREPLY=( $(compgen -W "$words" -- "$current") )
   else
     COMPREPLY=( $(compgen -W "$words" -- "$current") $(compgen -f -- "$current") )
@@ -41,7 +58,22 @@ complete -o filenames -F _glovebox glovebox gbx
 `
 }
 
-function fish(verbs: readonly Described[]): string {
+/** Those of a verb below another come first: the pattern of the upper one fits them too. */
+function casesOf({ name, options, verbs }: DescribedVerb): string[] {
+  const words = (own: Pick<DescribedVerb, 'options'>): string[] => [...own.options.map(({ long }) => long), '--help']
+  return [
+    ...verbs.map((below) => `    "${name} ${below.name}") words="${words(below).join(' ')}" ;;`),
+    `    "${name} "*) words="${[...verbs.map((below) => below.name), ...words({ options })].join(' ')}" ;;`,
+  ]
+}
+
+function valuesOf({ name, options, verbs }: DescribedVerb): string[] {
+  const all = [...options, ...verbs.flatMap((below) => below.options)].filter(({ values }) => values.length > 0)
+  const byOption = new Map(all.map(({ long, values }) => [long, values]))
+  return [...byOption].map(([long, values]) => `    "${name} ${long}") values="${values.join(' ')}" ;;`)
+}
+
+function fish(verbs: readonly DescribedVerb[]): string {
   const lines = verbs.flatMap((verb) => [
     `complete -c glovebox -n __fish_use_subcommand -a ${verb.name} -d ${quote(verb.summary)}`,
     ...verb.verbs.map(
@@ -49,8 +81,8 @@ function fish(verbs: readonly Described[]): string {
         `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -a ${below.name} -d ${quote(below.summary)}`,
     ),
     ...verb.options.map(
-      ({ long, description, takesValue }) =>
-        `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -l ${long.slice(2)}${takesValue ? ' -r' : ''} -d ${quote(description)}`,
+      ({ long, description, takesValue, values }) =>
+        `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -l ${long.slice(2)}${takesValue ? ' -r' : ''}${values.length > 0 ? ` -f -a ${quote(values.join(' '))}` : ''} -d ${quote(description)}`,
     ),
   ])
   return `${[...lines, 'complete -c gbx -w glovebox'].join('\n')}\n`

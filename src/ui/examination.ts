@@ -8,7 +8,7 @@ import { untrusted } from './untrusted.ts'
 /** The parity matrix of this host: each cell found by trying it. */
 export function renderExamination(
   examination: Examination,
-  options: { json: boolean; stream: { readonly isTTY?: boolean } },
+  options: { json: boolean; stream: { readonly isTTY?: boolean; readonly columns?: number } },
 ): string {
   if (options.json) return `${JSON.stringify(toJson(examination), null, 2)}\n`
   const style = styleFor(options.stream, process.env)
@@ -38,7 +38,7 @@ function renderSupport(support: SupportYes, style: Style): string {
   const fixes = support.receipt.enforcements.flatMap((line) =>
     line.enforced || line.fix === undefined ? [] : [`     ${line.control}: ${line.fix}\n`],
   )
-  return `${table(rows)}\n${limits}${fixes.join('')}${accelerator(support, style)}${firecracker(support, style)}`
+  return `${table(rows, style.columns)}\n${limits}${fixes.join('')}${accelerator(support, style)}${firecracker(support, style)}`
 }
 
 function accelerator({ accelerator: found }: SupportYes, style: Style): string {
@@ -52,7 +52,7 @@ function firecracker({ firecracker: found }: SupportYes, style: Style): string {
   if (found === undefined) return ''
   const fix = found.fix === undefined ? '' : `     fix: ${untrusted(found.fix)}\n`
   if (found.version === null)
-    return `${style.dim('     Firecracker is not installed, and QEMU runs the machines')}\n${style.dim(fix)}`
+    return `${style.dim(`     ${untrusted(found.reason ?? 'Firecracker is not installed')}, and QEMU runs the machines`)}\n${style.dim(fix)}`
   const filter = found.hasFilter === true ? 'with' : 'a build without'
   const name = `Firecracker ${untrusted(found.version)} (${untrusted(found.path ?? '')}, ${filter} a filter of system calls of its own)`
   if (found.used) return `${style.good('yes')}  machines are run by ${name}\n`

@@ -8,16 +8,32 @@ export function renderFailure(
   options: { json: boolean; style: Style },
 ): { text: string; exitCode: number } {
   if (isInterrupted(error)) return { text: '', exitCode: error.exitCode }
-  const known =
-    error instanceof GloveboxError ? error : new GloveboxError('INTERNAL', messageOf(error), { cause: error })
+  const known = knownAs(error)
   if (options.json) {
     const body = { code: known.code, message: known.message, ...(known.fix !== undefined && { fix: known.fix }) }
-    return { text: `${JSON.stringify({ error: body })}\n`, exitCode: known.exitCode }
+    return { text: `${JSON.stringify({ schema: 'glovebox/error/1', error: body })}\n`, exitCode: known.exitCode }
   }
   const lines = [`${options.style.bad('glovebox:')} ${safe(known.message)}`]
   if (known.fix !== undefined) lines.push(`  ${options.style.dim('fix:')} ${safe(known.fix)}`)
-  if (!(error instanceof GloveboxError) && error instanceof Error) lines.push(options.style.dim(error.stack ?? ''))
+  if (known.code === 'INTERNAL' && error instanceof Error && error !== known)
+    lines.push(options.style.dim(error.stack ?? ''))
   return { text: `${lines.join('\n')}\n`, exitCode: known.exitCode ?? exitCodes.failed }
+}
+
+function knownAs(error: unknown): GloveboxError {
+  if (error instanceof GloveboxError) return error
+  const refused = refusedPath(error)
+  if (refused === undefined) return new GloveboxError('INTERNAL', messageOf(error), { cause: error })
+  return new GloveboxError('FAILED', messageOf(error), {
+    fix: `check ${refused}, its permissions and its disk; GLOVEBOX_HOME and TMPDIR name other places`,
+    cause: error,
+  })
+}
+
+/** The path of what the system refused: a fault of the machine, which no trace of ours helps with. */
+function refusedPath(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !('path' in error)) return undefined
+  return typeof error.path === 'string' ? error.path : undefined
 }
 
 /** Told apart by its name: a start does not load the module for it. Who ended us knows why. */

@@ -22,7 +22,7 @@ interface Told {
  */
 export function renderPlan(
   plan: Plan,
-  options: Told & { json: boolean; verb: string; stream: { readonly isTTY?: boolean } },
+  options: Told & { json: boolean; verb: string; stream: { readonly isTTY?: boolean; readonly columns?: number } },
 ): string {
   const { policy, origins, unused } = options
   if (options.json) {
@@ -44,12 +44,17 @@ export function renderPlan(
     [[style.bold('limits')], ...limitRows(plan, told)],
     unused.map((key) => [key, 'unused', style.dim('means nothing for this start')]),
   ]
-  return blocks.map(block).join('')
+  return blocks.map((rows) => block(rows, style)).join('')
 }
 
 /** Rows that are aligned among themselves: one long list must not push every other origin out of sight. */
-function block(rows: readonly (readonly string[])[]): string {
-  return rows.length === 0 ? '' : `${table(rows.map(([label = '', ...cells]) => [pad(label), ...cells]))}\n`
+function block(rows: readonly (readonly string[])[], style: Style): string {
+  return rows.length === 0
+    ? ''
+    : `${table(
+        rows.map(([label = '', ...cells]) => [pad(label), ...cells]),
+        style.columns,
+      )}\n`
 }
 
 function pad(label: string): string {
@@ -144,10 +149,17 @@ function originAt(origins: Origins, key: string): string {
 
 function limitRows({ limits }: Plan, { style, origins, policy }: Context): string[][] {
   const from = (key: string): string => style.dim(originAt(origins, `limits.${key}`) || 'default')
-  const { timeMs } = policy.limits
+  const { timeMs, memoryBytes, cpus } = policy.limits
+  // Written, and not as a limit: the size that a configuration has machines be.
+  const ofMachine = (key: string): string =>
+    style.dim(originAt(origins, `microvm.${key}`) || 'microvm of your configuration')
   return [
-    ['memory', formatBytes(limits.memory.value), from('memory')],
-    ['cpus', String(limits.cpus.value), from('cpus')],
+    [
+      'memory',
+      formatBytes(limits.memory.value),
+      limits.memory.explicit && memoryBytes === undefined ? ofMachine('memory') : from('memory'),
+    ],
+    ['cpus', String(limits.cpus.value), limits.cpus.explicit && cpus === undefined ? ofMachine('cpus') : from('cpus')],
     ['pids', String(limits.pids.value), from('pids')],
     ['disk', formatBytes(limits.disk.value), from('disk')],
     ['open files', String(limits.openFiles.value), from('openFiles')],

@@ -15,7 +15,7 @@ export function renderReceipt(receipt: Receipt, style: Style): string {
   const about = style.dim(
     `glovebox-inside ${receipt.inside}, kernel ${receipt.kernel}, landlock abi ${receipt.landlockAbi}, seccomp sha256:${receipt.seccomp.slice(0, 16)}, host uid ${receipt.hostUid}`,
   )
-  return `${table([['', style.bold('control'), style.bold('held by'), style.bold('and also')], ...rows])}\n${about}\n`
+  return `${table([['', style.bold('control'), style.bold('held by'), style.bold('and also')], ...rows], style.columns)}\n${about}\n`
 }
 
 /** Where each secret of the sandbox comes from and goes to, and which are in it: a line each, never a value. */
@@ -24,5 +24,5 @@ export function renderSecrets(secrets: readonly Secret[], style: Style): string 
     const text = untrusted(describeSecret(secret))
     return ['secret', untrusted(secret.name), secret.exposed ? style.warn(text) : text]
   })
-  return rows.length === 0 ? '' : `${table(rows)}\n`
+  return rows.length === 0 ? '' : `${table(rows, style.columns)}\n`
 }

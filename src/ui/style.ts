@@ -6,11 +6,19 @@ export interface Style {
   readonly good: (text: string) => string
   readonly bad: (text: string) => string
   readonly warn: (text: string) => string
+  /** Of a terminal; undefined for whatever has no width. */
+  readonly columns: number | undefined
+}
+
+interface Stream {
+  readonly isTTY?: boolean
+  readonly columns?: number
 }
 
 /** Colours on a terminal only, and never where `NO_COLOR` is set (no-color.org). Nothing is told by colour alone. */
-export function styleFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): Style {
+export function styleFor(stream: Stream, env: NodeJS.ProcessEnv): Style {
   const wanted = stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
   const colors = pc.createColors(wanted)
-  return { bold: colors.bold, dim: colors.dim, good: colors.green, bad: colors.red, warn: colors.yellow }
+  const columns = stream.isTTY === true ? stream.columns : undefined
+  return { bold: colors.bold, dim: colors.dim, good: colors.green, bad: colors.red, warn: colors.yellow, columns }
 }

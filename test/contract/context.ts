@@ -18,8 +18,6 @@ import { openNetwork, type SandboxNetwork } from '../../src/runtime/network.ts'
 export interface Differences {
   /** Directories of the host's that a program writes to. */
   readonly write: string | false
-  /** A stream that nobody reads any more is a broken pipe, and not only the signal of one. */
-  readonly brokenPipe: string | false
   /** The programs of a sandbox are among this host's processes. */
   readonly seen: string | false
   /** So many sandboxes ask at once, where there is time for the long counts. */
@@ -30,7 +28,6 @@ export interface Differences {
 
 const noDifferences: Differences = {
   write: false,
-  brokenPipe: false,
   seen: false,
   crowd: 20,
   hostSystem: false,

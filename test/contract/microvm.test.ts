@@ -11,7 +11,6 @@ const driver = await loadDriver('microvm')
 suite('microvm', { skip: missing }, () => {
   testDriver(driver, {
     write: 'a machine sees no directory of the host: what it may change is copied (docs/microvm.md)',
-    brokenPipe: 'the channel has no word for a stream that nobody reads: the program gets SIGPIPE (docs/microvm.md)',
     seen: 'its programs are processes of the guest; what is looked for instead is the machine itself',
     // Twenty starts of Node at once, each translated by an emulator of its own, take minutes of two processors.
     crowd: 4,

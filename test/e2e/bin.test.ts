@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -62,6 +62,151 @@ test('Compiled code is kept in the own cache directory, and nowhere where the di
     assert.ok(!existsSync(path.join(home, 'node-compile-cache')))
     start({ HOME: '/nonexistent', TMPDIR: home })
     assert.ok(!existsSync(path.join(home, 'node-compile-cache')))
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+})
+
+test('The dashes before a command are never taken for what an option is missing.', () => {
+  for (const [words, option] of [
+    [['run', '--receipt', '--', 'node', 'server.js'], '--receipt <file>'],
+    [['policy', 'learn', '--output', '--', 'true'], '-o, --output <file>'],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...words], { encoding: 'utf8' })
+    assert.equal(status, 2, stderr)
+    assert.ok(stderr.includes(`option '${option}' argument missing`), stderr)
+  }
+})
+
+/** Runs `words` where `evil.env` and `evil.json` ask Node to load a module, and says whether a Node outside of a sandbox did. */
+function whereNodeIsAsked(
+  file: string,
+  words: readonly string[],
+): { status: number | null; told: string; evil: boolean } {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
+  try {
+    const module = path.join(directory, 'evil.cjs')
+    const mark = path.join(directory, 'mark')
+    writeFileSync(module, `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '')\n`)
+    writeFileSync(path.join(directory, 'evil.env'), `NODE_OPTIONS=--require=${module}\nANSWER=42\n`)
+    writeFileSync(path.join(directory, 'evil.json'), JSON.stringify({ nodeOptions: { import: [module] } }))
+    const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`, HOME: directory, GLOVEBOX_HOME: directory }
+    const { status, stdout, stderr } = spawnSync(file, words, { cwd: directory, env, encoding: 'utf8' })
+    return { status, told: stdout + stderr, evil: existsSync(mark) }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+test('A file of variables is for the sandbox, and what it says to Node is not done on this side.', () => {
+  for (const words of [['--env-file', 'evil.env'], ['--env-file=evil.env']]) {
+    const { status, told, evil } = whereNodeIsAsked(bin, ['exec', '--dry-run', '--json', ...words, '--', 'true'])
+    assert.equal(status, 0, told)
+    assert.ok(told.includes('"ANSWER"'), told)
+    assert.ok(!evil, 'Node loaded what the file names')
+  }
+})
+
+test('Options of Node in a command are for the Node in the sandbox.', () => {
+  for (const option of [
+    '--env-file=evil.env',
+    '--env-file-if-exists=evil.env',
+    '--experimental-config-file=evil.json',
+  ]) {
+    for (const dashes of [['--'], []]) {
+      const words = ['run', '--dry-run', '--json', ...dashes, 'node', option, '-e', 'a b']
+      const { status, told, evil } = whereNodeIsAsked(bin, words)
+      assert.equal(status, 0, told)
+      assert.deepEqual((JSON.parse(told) as { command: { argv: string[] } }).command.argv, [
+        'node',
+        option,
+        '-e',
+        'a b',
+      ])
+      assert.ok(!evil, `Node loaded what ${option} names`)
+    }
+  }
+})
+
+test('Started by way of "node", what Node has obeyed before us is told, and nothing is started.', () => {
+  for (const words of [
+    ['exec', '--env-file', 'evil.env', '--', 'true'],
+    ['exec', '--', 'node', '--experimental-config-file=evil.json'],
+  ]) {
+    const { status, told } = whereNodeIsAsked(process.execPath, [bin, ...words])
+    assert.equal(status, 2, told)
+    assert.match(told, /^glovebox: Node itself has read --(env|experimental-config)-file, before us/)
+    assert.match(told, /fix: start .*bin\/glovebox\.cjs by itself/)
+  }
+  const fine = whereNodeIsAsked(process.execPath, [bin, 'exec', '--dry-run', '--', 'node', '--env-file=evil.env'])
+  assert.equal(fine.status, 0, fine.told)
+  assert.ok(!fine.evil)
+})
+
+test('Without any Node in PATH that is what is told.', () => {
+  const { status, stderr } = spawnSync(bin, ['--version'], { env: { PATH: '/nonexistent' }, encoding: 'utf8' })
+  assert.equal(status, 3)
+  assert.match(stderr, /^glovebox: there is no "node" in PATH\nfix: install Node 24/)
+})
+
+test('What is wrong with a command line is told as everything else is, with what to do about it, and as JSON where that is wanted.', () => {
+  const cases: [string[], string, string][] = [
+    [['rnu'], '"rnu" is not a command of glovebox', 'did you mean run?; to run a server: glovebox run rnu …'],
+    [['run', '--raed', 'x'], "unknown option '--raed'", 'did you mean --read? glovebox run --help shows what there is'],
+    [['policy', 'bogus'], "unknown command 'bogus'", 'glovebox policy --help shows what there is'],
+    [['policy', 'show'], "missing required argument 'command'", 'glovebox policy show --help shows what there is'],
+  ]
+  for (const [words, message, fix] of cases) {
+    const plain = spawnSync(process.execPath, [bin, ...words], { encoding: 'utf8' })
+    assert.equal(plain.status, 2)
+    assert.equal(plain.stderr, `glovebox: ${message}\n  fix: ${fix}\n`)
+    const json = spawnSync(process.execPath, [bin, ...words, '--json'], { encoding: 'utf8' })
+    assert.deepEqual(JSON.parse(json.stderr), { schema: 'glovebox/error/1', error: { code: 'USAGE', message, fix } })
+  }
+})
+
+test('An answer that cannot be written is told, and who closed stderr gets the exit code all the same.', () => {
+  const full = openSync('/dev/full', 'w')
+  const lost = spawnSync(process.execPath, [bin, 'completion', 'bash'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  })
+  closeSync(full)
+  assert.equal(lost.status, 1)
+  assert.match(lost.stderr, /^glovebox: stdout cannot be written: ENOSPC.*\n {2}fix: .*\n$/)
+  for (const words of ['bogus', 'policy']) {
+    const script = `"$0" "$1" ${words} 2>&1 >/dev/null | true; echo "\${PIPESTATUS[0]}"`
+    const closed = spawnSync('bash', ['-c', script, process.execPath, bin], { encoding: 'utf8' })
+    assert.equal(closed.stdout, '2\n')
+  }
+})
+
+test('What cannot be meant is told as such, before anything is started or changed.', () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
+  try {
+    mkdirSync(path.join(home, 'config'))
+    const servers = { lost: { command: 'no-program-of-this-name' } }
+    writeFileSync(path.join(home, 'config/glovebox.json'), JSON.stringify({ mcpServers: servers }))
+    const cases: [string[], number, RegExp][] = [
+      [['run', 'lost'], 127, /^glovebox: no-program-of-this-name: no such program in PATH\n/],
+      [
+        ['run', 'lost', '-x'],
+        2,
+        /^glovebox: "lost" is a configured server, and options behind its name are not ours\n/,
+      ],
+      [['tools', 'nowhere-at-all'], 127, /: no such server is configured, and no such program is in PATH\n/],
+      [['doctor', '--undo'], 2, /--undo is for --fix, and nothing was changed\n/],
+      [['daemon', 'start', '--idle', 'soon'], 2, /--idle: "soon" is not a duration\n/],
+      [['package', 'install'], 2, /it is not said what to install\n/],
+      [['ssh', 'name', '--config'], 2, /options stand before the name, and --config stands behind it\n/],
+    ]
+    for (const [words, status, told] of cases) {
+      const env = { PATH: '/usr/bin:/bin', HOME: home, GLOVEBOX_HOME: home }
+      const run = spawnSync(process.execPath, [bin, ...words], { cwd: home, env, encoding: 'utf8' })
+      assert.match(run.stderr, told)
+      assert.match(run.stderr, /^ {2}fix: ./m)
+      assert.equal(run.status, status)
+    }
   } finally {
     rmSync(home, { recursive: true })
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync, watch } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { ordinaryUser, runners, type Runner } from '../support/as-user.ts'
@@ -29,6 +31,18 @@ for (const runner of runners()) {
     assert.equal(Object.keys(jail?.evidence ?? {}).length, 13)
     for (const [control, { held, evidence }] of Object.entries(jail?.evidence ?? {}))
       assert.ok(held, `${control}: ${evidence}`)
+  })
+
+  test(`doctor that is interrupted leaves nothing behind (${runner.name})`, async () => {
+    const watcher = watch(runner.tmp)
+    const begun = once(watcher, 'change')
+    const child = runner.spawn(runner.node, [path.join(runner.root, 'bin/glovebox.cjs'), 'doctor'], { stdio: 'ignore' })
+    await begun
+    watcher.close()
+    assert.equal(readdirSync(runner.tmp).length, 1)
+    child.kill('SIGINT')
+    assert.deepEqual(await once(child, 'exit'), [130, null])
+    assert.deepEqual(readdirSync(runner.tmp), [])
   })
 
   test(`glovebox alone says what this machine can do (${runner.name})`, () => {

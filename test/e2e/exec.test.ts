@@ -81,6 +81,15 @@ for (const runner of runners()) {
     assert.match(stderr, /ran longer than its 300 ms/)
   })
 
+  test(`a receipt that cannot be written ends the start, with its end in the record${as}`, async () => {
+    const file = path.join(runner.home, 'none', 'receipt.json')
+    const { code, stderr } = await exec('--receipt', file, '--', 'sleep', '1000')
+    assert.equal(code, 1)
+    assert.match(stderr, /--receipt .*none\/receipt\.json: ENOENT/)
+    assert.match(stderr, /^ *fix: name a file that can be written$/m)
+    assert.doesNotMatch(stderr, /AUDIT|at .*\.ts:/)
+  })
+
   test(`the receipt names all thirteen controls with what holds them${as}`, async () => {
     const file = path.join(runner.home, 'receipt.json')
     assert.equal((await exec('--receipt', file, '--', 'true')).code, 0)

@@ -74,6 +74,11 @@ test('settings of an isolation configuration go to servers that are there', asyn
 test('--print writes nothing, --json is one document, and the user’s configuration can be meant', async () => {
   const print = await verb(path.join(fixtures, 'zed.json'), '--print')
   assert.ok('mcpServers' in (JSON.parse(print.stdout) as object))
+  const both = await verb(path.join(fixtures, 'zed.json'), '--print', '--json')
+  assert.equal(both.stderr, '')
+  const document = JSON.parse(both.stdout) as { schema: string; config: object }
+  assert.equal(document.schema, 'glovebox/import/1')
+  assert.deepEqual(document.config, JSON.parse(print.stdout))
   assert.deepEqual(readdirSync(cwd), [])
   const { stdout } = await verb(path.join(fixtures, 'zed.json'), '--user', '--json')
   const { schema, file, added } = JSON.parse(stdout) as { schema: string; file: string; added: string[] }

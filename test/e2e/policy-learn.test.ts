@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { homedir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { ordinaryUser } from '../support/as-user.ts'
@@ -16,8 +17,8 @@ let files = ''
 let port = 0
 
 before(async () => {
-  // Outside of everything that a sandbox has of its own, as /tmp is.
-  files = mkdtempSync('/srv/glovebox-learn-')
+  // Outside of everything that a sandbox has of its own, as /tmp is, and where who runs this may write.
+  files = mkdtempSync(path.join(process.getuid?.() === 0 ? '/srv' : homedir(), 'glovebox-learn-'))
   chmodSync(files, 0o755)
   for (const name of ['in', 'out', 'keys/.ssh']) mkdirSync(path.join(files, name), { recursive: true })
   writeFileSync(path.join(files, 'in/notes.txt'), 'the notes')

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { runners, type Runner } from '../support/as-user.ts'
 import { connect, glovebox, start } from '../support/mcp-client.ts'
@@ -134,6 +137,61 @@ for (const runner of runners()) {
     const answer = JSON.parse(stdout) as { id: string; error: { message: string } }
     assert.equal(answer.id, 'q')
     assert.match(answer.error.message, /"dying" ended with exit code 7/)
+  })
+
+  const complaining = (): string =>
+    put(
+      runner,
+      'complaining/server.py',
+      `import json, sys, threading
+for line in sys.stdin:
+    m = json.loads(line)
+    threading.Thread(target=lambda: (sys.stderr.write('x' * 1000000 + chr(10)), sys.stderr.flush()), daemon=True).start()
+    print(json.dumps({'jsonrpc': '2.0', 'id': m['id'], 'result': {'tools': []}}), flush=True)
+`,
+    )
+
+  test(`a client that has closed our stderr is answered all the same, and the end is in the record${as}`, async () => {
+    const home = path.join(runner.home, 'deaf')
+    const [program, ...words] = glovebox(runner, ['run', '--', 'python3', complaining()])
+    const child = runner.spawn('env', [`GLOVEBOX_HOME=${home}`, program, ...words], { stdio: 'pipe' })
+    child.stderr?.destroy()
+    for (let id = 1; id <= 3; id++) {
+      child.stdin?.write(`{"jsonrpc":"2.0","id":${id},"method":"tools/list"}\n`)
+      const [answer] = (await once(child.stdout as Readable, 'data')) as [Buffer]
+      assert.equal((JSON.parse(answer.toString()) as { id: number }).id, id)
+    }
+    child.stdin?.end()
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+    const logs = path.join(home, 'state/audit')
+    const record = readdirSync(logs).find((name) => name.endsWith('.jsonl'))
+    assert.match(readFileSync(path.join(logs, record ?? ''), 'utf8'), /"event_code":"stop"/)
+  })
+
+  test(`a client that does not read our stderr is answered, and can end us${as}`, async () => {
+    const [program, ...words] = glovebox(runner, ['run', '--', 'python3', complaining()])
+    const child = runner.spawn(program, words, { stdio: 'pipe' })
+    for (let id = 1; id <= 5; id++) {
+      child.stdin?.write(`{"jsonrpc":"2.0","id":${id},"method":"tools/list"}\n`)
+      const [answer] = (await once(child.stdout as Readable, 'data')) as [Buffer]
+      assert.equal((JSON.parse(answer.toString()) as { id: number }).id, id)
+    }
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    assert.equal(code, 143)
+  })
+
+  test(`what a server said last is passed on to a reader that is slow${as}`, async () => {
+    const words = glovebox(runner, [
+      'run',
+      '--',
+      'sh',
+      '-c',
+      'head -c 300000 /dev/zero | tr "\\0" x >&2; echo LAST >&2',
+    ])
+    const script = '"$@" 2>&1 >/dev/null </dev/null | (read -r -N 1 c; read -r line; echo "${line: -4}")'
+    const child = runner.spawn('bash', ['-c', script, 'bash', ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+    assert.equal(await text(child.stdout as Readable), 'LAST\n')
   })
 
   test(`a program that speaks no MCP is told that exec is what was meant${as}`, async () => {

@@ -153,7 +153,7 @@ suite('workspaces of virtual machines', { skip: missing }, () => {
     const { child, ended, said } = box.begin(...inMachine(box), ...sh(`echo x > /workspace/file; echo done; sleep 60`))
     await said('done')
     assert.ok(child.pid)
-    process.kill(machineOf(child.pid).qemu, 'SIGKILL')
+    process.kill(machineOf(child.pid).vmm, 'SIGKILL')
     const { code, stderr } = await ended
     assert.notEqual(code, 0)
     assert.match(stderr, /"state":"lost"/)

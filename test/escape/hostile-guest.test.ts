@@ -31,6 +31,9 @@ interface Hostility {
   readonly outcome: RegExp | 'goes on'
 }
 
+/** QEMU's console says it in the kernel's words. Firecracker has none, and ends with the exit code of a guest that stops. */
+const panicked = /ended by itself: (?:[^]*(?:sysrq|Kernel panic)|the guest stopped by itself: its kernel panicked)/
+
 /** These let the host wait: they are met together. */
 const silent: readonly Hostility[] = [
   { title: 'begins a frame and never ends it', how: 'half', outcome: /no sign of life/ },
@@ -38,7 +41,7 @@ const silent: readonly Hostility[] = [
   { title: 'stops its init', how: 'frozen', outcome: /no sign of life/ },
   { title: 'sends a frame from far ahead', how: 'gap', outcome: /bytes between the sandbox and us were lost/ },
   { title: 'restarts', how: 'reboot', outcome: /ended/ },
-  { title: 'panics', how: 'panic', outcome: /ended by itself: [^]*(?:sysrq|Kernel panic)/ },
+  { title: 'panics', how: 'panic', outcome: panicked },
 ]
 const strays = /bytes between the sandbox and us were lost|more than a megabyte/
 const loud: readonly Hostility[] = [
@@ -85,7 +88,7 @@ suite('a hostile guest', { skip: missing }, () => {
       await wall.stop(500).catch(() => undefined) // its exit is looked at
     }
     await ended
-    assert.ok(hasEnded(wall.pid), 'its QEMU is still there')
+    assert.ok(hasEnded(wall.pid), 'its VMM is still there')
     return end
   }
 

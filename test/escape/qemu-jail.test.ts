@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { findQemu, qemuAt, versionOf } from '../../src/drivers/microvm/qemu/find.ts'
-import { filesInside, qemuJailPlan } from '../../src/drivers/microvm/qemu/jail-plan.ts'
+import { filesInside, qemuJailPlan, type QemuStart } from '../../src/drivers/microvm/qemu/jail-plan.ts'
 import { ownArchitecture } from '../../src/drivers/microvm/architecture.ts'
 import type { JailPlan } from '../../src/protocol/jail-plan.ts'
 import { whyNoMachines } from '../support/machines.ts'
@@ -11,7 +11,7 @@ import { entry, privileged, spaces } from './rooms/kernel.ts'
 import { families, inet, unix } from './rooms/network.ts'
 import { outward } from './rooms/processes.ts'
 import { brought, listed } from './rooms/programs.ts'
-import { ofVmm } from './rooms/vmm.ts'
+import { ofTemplate, ofVmm } from './rooms/vmm.ts'
 import { sceneOf, wordsOf, type Attack } from './support/attack.ts'
 import { limits } from './support/jail.ts'
 import type { Place } from './support/place.ts'
@@ -29,22 +29,37 @@ async function installed(): Promise<ReturnType<typeof qemuAt>> {
   return qemuAt(found, await versionOf(found))
 }
 
+interface MachineFiles {
+  readonly root: string
+  readonly given: string
+  readonly memory: string
+  /** Of a template in the making: all that its QEMU writes to. */
+  readonly making: string
+}
+
 /** The files of a machine, which only its owner reads on a host. */
-function machineIn({ base, runner }: Place): { root: string; given: string; memory: string } {
+function machineIn({ base, runner }: Place): MachineFiles {
   const directory = path.join(base, 'machine')
   const at = (name: string): string => path.join(directory, name)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  mkdirSync(at('making'), { recursive: true, mode: 0o700 })
+  chownSync(at('making'), runner.uid, runner.gid)
   for (const name of ['root', 'given', 'memory', 'state']) {
     writeFileSync(at(name), `the ${name} of a machine\n`, { mode: 0o600 })
     chownSync(at(name), runner.uid, runner.gid)
   }
   chownSync(directory, runner.uid, runner.gid)
-  return { root: at('root'), given: at('given'), memory: at('memory') }
+  return { root: at('root'), given: at('given'), memory: at('memory'), making: at('making') }
 }
 
-function planIn(place: Place, attacks: readonly Attack[], changes: Partial<JailPlan>): Partial<JailPlan> {
+interface Stand {
+  readonly start: QemuStart['start']
+  readonly changes?: Partial<JailPlan>
+}
+
+function planIn(place: Place, attacks: readonly Attack[], { start, changes }: Stand): Partial<JailPlan> {
   if (qemu === undefined) throw new Error('there is no QEMU')
-  const { root, given, memory } = machineIn(place)
+  const { root, given, memory, making } = machineIn(place)
+  const isBoot = start === 'boot'
   const programs = [place.bin, path.dirname(place.forbidden)].map(
     (each) => ({ source: each, target: each, access: 'read', exec: true, owner: 'user' }) as const,
   )
@@ -58,19 +73,29 @@ function planIn(place: Place, attacks: readonly Attack[], changes: Partial<JailP
     },
     accelerator: 'tcg',
     // It has no workspace: what is tried with one is tried where it can write.
-    args: wordsOf(attacks, sceneOf({ ...place, ws: '/tmp', readOnly: filesInside.root }, 'jail')),
-    parts: { shape: { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }, kernel: '', initrd: '', root, given },
-    from: { start: 'clone', memory, state: '' },
+    args: wordsOf(
+      attacks,
+      sceneOf({ ...place, ws: isBoot ? '/template' : '/tmp', readOnly: filesInside.root }, 'jail'),
+    ),
+    parts: { shape: { memoryBytes: 256 * 1024 ** 2, vcpus: 1 }, kernel: root, initrd: root, root, given },
+    from: isBoot ? { start, directory: making } : { start, memory, state: '' },
   })
   return { ...plan, ...changes }
 }
 
-const room = (name: string, attacks: readonly Attack[], changes: Partial<JailPlan> = {}): Room => ({
-  name: `in place of QEMU: ${name}`,
+const inPlaceOf = (what: string, name: string, attacks: readonly Attack[], stand: Stand): Room => ({
+  name: `in place of ${what}: ${name}`,
   attacks,
   prepare: (place) => void machineIn(place),
-  options: (place) => ({ plan: planIn(place, attacks, changes) }),
+  options: (place) => ({ plan: planIn(place, attacks, stand) }),
 })
+
+const room = (name: string, attacks: readonly Attack[], changes: Partial<JailPlan> = {}): Room =>
+  inPlaceOf('QEMU', name, attacks, { start: 'clone', changes })
+
+/** It has a directory to write to, and three programs more than one of a clone. */
+const making = (name: string, attacks: readonly Attack[], changes: Partial<JailPlan> = {}): Room =>
+  inPlaceOf('a QEMU whose template is made', name, attacks, { start: 'boot', changes })
 
 if (qemu !== undefined) {
   attackRooms([
@@ -93,5 +118,10 @@ if (qemu !== undefined) {
     room('programs that were brought along', brought, { limits: limits({}) }),
     room('a list of programs', listed),
     room('what belongs to a machine', ofVmm(qemu)),
+    making('names', names),
+    making('the mount tree', mounts),
+    making('programs that were brought along', brought, { limits: limits({}) }),
+    making('a list of programs', listed),
+    making('files of the machine, and beside its template', ofTemplate),
   ])
 }

@@ -73,6 +73,21 @@ function runner(name: Runner['name'], uid: number, gid: number): Runner {
   }
 }
 
+/** One listener for all of them: a file that makes places for each of its tests would have Node warn of a leak that there is not. */
+const removeAtExit = remover()
+
+function remover(): (directory: string) => void {
+  const directories: string[] = []
+  return (directory) => {
+    if (directories.push(directory) > 1) return
+    process.once('exit', () => {
+      // An installed package cannot be written to, not even by its owner, whom that keeps from removing it.
+      spawnSync('chmod', ['-R', 'u+rwX', ...directories], { stdio: 'ignore' })
+      for (const each of directories) rmSync(each, { recursive: true, force: true })
+    })
+  }
+}
+
 interface Places {
   readonly base: string
   readonly home: string
@@ -84,7 +99,7 @@ interface Places {
 function makePlaces(uid: number, gid: number): Places {
   const base = mkdtempSync('/tmp/glovebox-test-')
   chmodSync(base, 0o755)
-  process.on('exit', () => rmSync(base, { recursive: true, force: true }))
+  removeAtExit(base)
   const make = (name: string): string => {
     const directory = path.join(base, name)
     mkdirSync(directory, { mode: 0o700 })

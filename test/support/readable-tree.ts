@@ -54,13 +54,18 @@ export function readableTree(uid: number, base: string, from: string = projectRo
   if (uid === 0 || uid === process.getuid?.()) return { root: from, node: own, inside }
   const node = isOpen(own) ? own : opened(copied(own, path.join(base, 'node')))
   if (isOpenTree(from)) return { root: from, node, inside }
-  const root = path.join(base, 'project')
+  const root = copyOfTree(path.join(base, 'project'), from)
+  return { root, node, inside: path.join(root, 'native/target/release/glovebox-inside') }
+}
+
+/** What a run of tests needs of the project, for everybody to read. @returns where it is */
+export function copyOfTree(root: string, from: string = projectRoot): string {
   for (const name of [...needed, ...built]) {
     const source = path.join(from, name)
-    if (existsSync(source)) copied(source, path.join(root, name))
+    // In a clone beside the first one `node_modules` can be a link to that one's.
+    if (existsSync(source)) copied(realpathSync(source), path.join(root, name))
   }
-  opened(root)
-  return { root, node, inside: path.join(root, 'native/target/release/glovebox-inside') }
+  return opened(root)
 }
 
 function copied(source: string, target: string): string {

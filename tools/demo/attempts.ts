@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { glovebox, run, type Ran } from './programs.ts'
+import { run, type Ran } from './programs.ts'
 import type { Scene } from './scene.ts'
 
 /** Something that a server must not be able to do, tried by a real program: bare, where it succeeds, and in the sandbox. */
@@ -66,9 +66,12 @@ export async function tryIt(attempt: Attempt, env: NodeJS.ProcessEnv, scene: Sce
   const bare = await run(attempt.command, { env })
   const receipt = path.join(scene.directory, 'attempt-receipt.json')
   rmSync(receipt, { force: true })
-  const walled = await run([...glovebox, 'exec', '--receipt', receipt, ...attempt.flags, '--', ...attempt.command], {
-    env,
-  })
+  const walled = await run(
+    [...scene.glovebox, 'exec', '--receipt', receipt, ...attempt.flags, '--', ...attempt.command],
+    {
+      env,
+    },
+  )
   return { attempt, bare, walled, verdict: judge(attempt, bare, walled, existsSync(receipt)) }
 }
 

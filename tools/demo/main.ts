@@ -1,5 +1,6 @@
 import { release } from 'node:os'
 import path from 'node:path'
+import { launcher } from '../lay-out.ts'
 import { paint } from '../paint.ts'
 import {
   install,
@@ -12,7 +13,6 @@ import {
   type Expect,
 } from './chapters.ts'
 import { chapter, marks } from './page.ts'
-import { glovebox } from './programs.ts'
 import { setScene } from './scene.ts'
 import { connect } from './server.ts'
 
@@ -30,7 +30,8 @@ conclude()
 
 async function demo(expect: Expect): Promise<void> {
   await using scene = await setScene()
-  const env = { ...process.env, HOME: scene.home, GLOVEBOX_HOME: path.join(scene.directory, 'glovebox') }
+  const own = { HOME: scene.home, GLOVEBOX_HOME: path.join(scene.directory, 'glovebox'), GLOVEBOX_INSIDE: launcher }
+  const env = { ...process.env, ...own }
   const who = process.getuid?.() === 0 ? 'as root' : 'as an ordinary user'
   process.stdout.write(
     `\n${paint.bold('Glovebox')}  ${paint.dim(`Linux ${release().split('-')[0]}, ${who}, Node ${process.version}`)}\n`,
@@ -41,7 +42,7 @@ async function demo(expect: Expect): Promise<void> {
   const bare = [process.execPath, server.script, scene.notes, scene.drafts]
   const receipt = path.join(scene.directory, 'receipt.json')
   const flags = ['--read', scene.notes, '--write', scene.drafts, '--deny-tools', 'move_file', '--receipt', receipt]
-  const walled = [...glovebox, 'run', ...flags, '--', ...bare]
+  const walled = [...scene.glovebox, 'run', ...flags, '--', ...bare]
   {
     await using connection = await connect(walled, env)
     chapter(2, 'The same server behind the wall')

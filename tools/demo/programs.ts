@@ -1,10 +1,4 @@
 import { spawn } from 'node:child_process'
-import path from 'node:path'
-
-const root = path.resolve(import.meta.dirname, '../..')
-
-/** The command line that `glovebox …` stands for in a clone. */
-export const glovebox: readonly [string, string] = [process.execPath, path.join(root, 'bin/glovebox.cjs')]
 
 export interface Ran {
   readonly code: number | null

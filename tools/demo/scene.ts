@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { root } from '../checks.ts'
+import { layOut } from '../lay-out.ts'
 
 /** Everything the demo touches: files of its own, and a listener of its own on the loopback address. */
 export interface Scene extends AsyncDisposable {
@@ -13,11 +15,16 @@ export interface Scene extends AsyncDisposable {
   /** A home of the demo's own, with a key in it: nobody's real one is touched. */
   readonly home: string
   readonly key: string
+  /** The command line that `glovebox …` stands for: of the program as it is installed. */
+  readonly glovebox: readonly string[]
   readonly port: number
   connections(): number
 }
 
 export async function setScene(): Promise<Scene> {
+  mkdirSync(path.join(root, 'build'), { recursive: true })
+  const installed = mkdtempSync(path.join(root, 'build/demo-'))
+  const glovebox = [process.execPath, layOut(installed)]
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-demo-'))
   const write = (name: string, text: string): string => {
     const file = path.join(directory, name)
@@ -36,11 +43,12 @@ export async function setScene(): Promise<Scene> {
     diary: write('private/diary.txt', 'Dear diary, nobody reads this.\n'),
     home: path.join(directory, 'home'),
     key: write('home/.ssh/id_ed25519', 'a key of the demo, which opens nothing\n'),
+    glovebox,
     port: (listener.server.address() as AddressInfo).port,
     connections: listener.count,
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => listener.server.close(resolve))
-      rmSync(directory, { recursive: true })
+      for (const each of [directory, installed]) rmSync(each, { recursive: true })
     },
   }
 }

@@ -14,6 +14,9 @@ pub trait Machine {
     fn reseed(&self, entropy: &[u8]) -> Result<()>;
     fn name(&self, hostname: &str, machine_id: &[u8]) -> Result<()>;
     fn mount_given(&self) -> Result<()>;
+    /// Lets nothing of any sandbox run, or all of it again. It takes a moment until it is done.
+    fn freeze(&self, frozen: bool) -> Result<()>;
+    fn is_frozen(&self) -> Result<bool>;
     fn power_off(&self) -> Result<()>;
 }
 

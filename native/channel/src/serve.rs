@@ -221,6 +221,7 @@ fn is_long(call: Call) -> bool {
             | Call::PortsConnect
             | Call::EgressAccept
             | Call::GuestStart
+            | Call::GuestResume
             | Call::GuestAccept
     )
 }
@@ -239,7 +240,8 @@ impl Peer {
                 let hello = self.hello(&inbound.only().await?)?;
                 reply.send(&hello).await
             }
-            Call::ExecExec => self.exec()?.run(inbound, reply).await,
+            // Apart, as some below: every call has room for whichever it is.
+            Call::ExecExec => Box::pin(self.exec()?.run(inbound, reply)).await,
             Call::ExecSignal => {
                 let exec = self.exec()?;
                 let request: SignalRequest = inbound.only().await?;
@@ -319,11 +321,16 @@ impl Peer {
                 guest.machine.mount_given()?;
                 reply.send(&Empty {}).await
             }
-            // Apart, since every call has room for whichever it is.
             Call::GuestStart => Box::pin(self.guest()?.start(inbound, reply)).await,
+            Call::GuestResume => Box::pin(self.guest()?.resume(inbound, reply)).await,
             Call::GuestCommand => {
                 let guest = self.guest()?;
                 guest.command(inbound.only().await?).await?;
+                reply.send(&Empty {}).await
+            }
+            Call::GuestCloseOutput => {
+                let guest = self.guest()?;
+                guest.close_output(&inbound.only().await?)?;
                 reply.send(&Empty {}).await
             }
             Call::GuestAccept => Box::pin(self.guest()?.accept(&self.offers, inbound, reply)).await,

@@ -1,7 +1,7 @@
 //! A program's stdin, stdout and stderr: pipes, or a terminal in the sandbox's own devpts.
 
 use std::cell::Cell;
-use std::future::{poll_fn, Future};
+use std::future::{pending, poll_fn, Future};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
@@ -18,13 +18,14 @@ use rustix::termios::{tcsetwinsize, Winsize};
 use tokio::sync::Notify;
 
 use crate::caps;
+use crate::futures::{both, either, Either};
 use crate::pipe::Pipe;
 use crate::rpc::{Chunk, Reply};
 use crate::status::{Result, Status};
 
 /// Fields of ExecOutput and of GuestOutput.
-pub const STDOUT: u32 = 2;
-pub const STDERR: u32 = 3;
+const STDOUT: u32 = 2;
+const STDERR: u32 = 3;
 
 /// What an output pipe is to hold. Where the user has no share of pipe memory left it stays smaller.
 const PIPE: usize = 256 << 10;
@@ -35,10 +36,23 @@ pub struct Streams {
 }
 
 pub struct Ours {
-    pub stdin: Option<Rc<Pipe>>,
-    pub stdout: Rc<Pipe>,
-    pub stderr: Option<Rc<Pipe>>,
-    pub terminal: Option<Rc<Pipe>>,
+    pub input: Input,
+    pub output: Output,
+}
+
+/// What the peer sends goes here.
+pub struct Input {
+    stdin: Option<Rc<Pipe>>,
+    terminal: Option<Rc<Pipe>>,
+}
+
+/// A terminal has no errors beside its output. Of pipes none is left that nobody reads any more.
+pub enum Output {
+    Terminal(Rc<Pipe>),
+    Pipes {
+        stdout: Option<Pipe>,
+        stderr: Option<Pipe>,
+    },
 }
 
 impl Streams {
@@ -58,10 +72,14 @@ fn pipes() -> std::result::Result<Streams, Errno> {
     let (from_stderr, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
     Ok(Streams {
         ours: Ours {
-            stdin: Some(ours(to_stdin)?),
-            stdout: ours(from_stdout)?,
-            stderr: Some(ours(from_stderr)?),
-            terminal: None,
+            input: Input {
+                stdin: Some(Rc::new(ours(to_stdin)?)),
+                terminal: None,
+            },
+            output: Output::Pipes {
+                stdout: Some(ours(from_stdout)?),
+                stderr: Some(ours(from_stderr)?),
+            },
         },
         theirs: [stdin, stdout, stderr],
     })
@@ -76,22 +94,21 @@ fn terminal(size: &TerminalSize) -> std::result::Result<Streams, Errno> {
     let program = ioctl_tiocgptpeer(&master, flags)?;
     let copy = || fcntl_dupfd_cloexec(&program, 3);
     let theirs = [copy()?, copy()?, copy()?];
-    let master = ours(master)?;
+    let master = Rc::new(ours(master)?);
     Ok(Streams {
         ours: Ours {
-            stdin: Some(Rc::clone(&master)),
-            stdout: Rc::clone(&master),
-            stderr: None,
-            terminal: Some(master),
+            input: Input {
+                stdin: Some(Rc::clone(&master)),
+                terminal: Some(Rc::clone(&master)),
+            },
+            output: Output::Terminal(master),
         },
         theirs,
     })
 }
 
-fn ours(end: OwnedFd) -> std::result::Result<Rc<Pipe>, Errno> {
-    Pipe::new(end)
-        .map(Rc::new)
-        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::MFILE))
+fn ours(end: OwnedFd) -> std::result::Result<Pipe, Errno> {
+    Pipe::new(end).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::MFILE))
 }
 
 fn of(size: &TerminalSize) -> Winsize {
@@ -104,18 +121,126 @@ fn of(size: &TerminalSize) -> Winsize {
     }
 }
 
-/// The kernel tells the program by SIGWINCH.
-pub fn resize(terminal: &Pipe, size: &TerminalSize) -> Result<()> {
-    tcsetwinsize(terminal, of(size)).map_err(|errno| Status::of("resize", errno))
+/// Until the program has ended and all that it wrote is sent. The input goes on as long as it may; what it finds wrong ends
+/// the call.
+pub async fn until_ended<T>(
+    output: impl Future<Output = Result<()>>,
+    ended: impl Future<Output = Result<T>>,
+    input: impl Future<Output = Result<()>>,
+    over: &Over,
+) -> Result<T> {
+    let ended = async {
+        let ended = ended.await;
+        over.tell();
+        ended
+    };
+    let input = async {
+        match input.await {
+            Ok(()) => pending().await,
+            Err(status) => status,
+        }
+    };
+    match either(both(output, ended), input).await {
+        Either::First(done) => done.map(|((), ended)| ended),
+        Either::Second(status) => Err(status),
+    }
+}
+
+impl Output {
+    /// Lets go of a pipe as soon as nobody reads it any more, so that it breaks for whoever writes to it.
+    pub async fn pump(&mut self, reply: &Reply, over: &Over, unread: &Unread) -> Result<()> {
+        match self {
+            Output::Terminal(master) => pump(master, STDOUT, reply, over, None).await,
+            Output::Pipes { stdout, stderr } => {
+                let stdout = pump_while_read(stdout, STDOUT, reply, over, &unread.stdout);
+                let stderr = pump_while_read(stderr, STDERR, reply, over, &unread.stderr);
+                both(stdout, stderr).await.map(drop)
+            }
+        }
+    }
+}
+
+async fn pump_while_read(
+    from: &mut Option<Pipe>,
+    field: u32,
+    reply: &Reply,
+    over: &Over,
+    unread: &Over,
+) -> Result<()> {
+    if let Some(pipe) = from {
+        pump(pipe, field, reply, over, Some(unread)).await?;
+    }
+    if unread.is.get() {
+        *from = None;
+    }
+    Ok(())
+}
+
+/// Outputs that nobody reads any more.
+#[derive(Default)]
+pub struct Unread {
+    pub stdout: Over,
+    pub stderr: Over,
+}
+
+impl Input {
+    /// A program that does not read stops its peer here, by the peer's window.
+    pub async fn put(&mut self, bytes: Bytes) -> Result<()> {
+        let taken = match &self.stdin {
+            Some(stdin) => stdin.write_all(bytes).await,
+            None => Ok(()),
+        };
+        match taken {
+            Ok(()) => Ok(()),
+            // Nobody reads any more; what still comes is dropped, as a pipe of a shell would do.
+            Err(Errno::PIPE | Errno::IO) => {
+                self.stdin = None;
+                Ok(())
+            }
+            Err(errno) => Err(Status::of("stdin", errno)),
+        }
+    }
+
+    /// A pipe is closed; a terminal gets its end-of-file character, which is what a user would type.
+    pub async fn end(&mut self) {
+        const END_OF_TRANSMISSION: &[u8] = &[4];
+        if let (Some(stdin), Some(_)) = (&self.stdin, &self.terminal) {
+            // A terminal that is gone needs none.
+            let _typed = stdin.write_all(END_OF_TRANSMISSION.into()).await;
+        }
+        self.stdin = None;
+    }
+
+    /// The kernel tells the program by SIGWINCH.
+    pub fn resize(&self, size: &TerminalSize) -> Result<()> {
+        match &self.terminal {
+            Some(terminal) => tcsetwinsize(terminal.as_ref(), of(size))
+                .map_err(|errno| Status::of("resize", errno)),
+            None => Err(Status::invalid("resize: there is no terminal")),
+        }
+    }
 }
 
 /// Sends what the program writes, as fast as the peer takes it: nothing is read that has no place to go, so the
-/// program waits. Returns at the end of the output, or, when the program is over, at the end of what is there.
-pub async fn pump(from: &Pipe, field: u32, reply: &Reply, over: &Over) -> Result<()> {
+/// program waits. Returns at the end of the output, or, when the program is over, at the end of what is there; or, between
+/// two parts, when nobody reads any more.
+pub async fn pump(
+    from: &Pipe,
+    field: u32,
+    reply: &Reply,
+    over: &Over,
+    unread: Option<&Over>,
+) -> Result<()> {
     loop {
         let mut told = pin!(over.told.notified());
+        let mut closed = pin!(unread.map(|unread| unread.told.notified()));
         // One poll for both, so that room is not promised to two of us at once.
         let part = poll_fn(|context| {
+            if let (Some(unread), Some(closed)) = (unread, closed.as_mut().as_pin_mut()) {
+                if unread.is.get() || closed.poll(context).is_ready() {
+                    return Poll::Ready(Ok(None));
+                }
+            }
             if !over.is.get() && told.as_mut().poll(context).is_pending() {
                 ready!(from.poll_readable(context)).map_err(|errno| Status::of("output", errno))?;
             }
@@ -145,34 +270,7 @@ pub async fn pump(from: &Pipe, field: u32, reply: &Reply, over: &Over) -> Result
     }
 }
 
-/// A pipe is closed; a terminal gets its end-of-file character, which is what a user would type.
-pub async fn end_input(stdin: &mut Option<Rc<Pipe>>, terminal: Option<&Rc<Pipe>>) {
-    const END_OF_TRANSMISSION: &[u8] = &[4];
-    if let (Some(stdin), Some(_)) = (&stdin, terminal) {
-        // A terminal that is gone needs none.
-        let _typed = stdin.write_all(END_OF_TRANSMISSION.into()).await;
-    }
-    *stdin = None;
-}
-
-/// A program that does not read stops its peer here, by the peer's window.
-pub async fn feed(stdin: &mut Option<Rc<Pipe>>, bytes: Bytes) -> Result<()> {
-    let taken = match &stdin {
-        Some(stdin) => stdin.write_all(bytes).await,
-        None => Ok(()),
-    };
-    match taken {
-        Ok(()) => Ok(()),
-        // Nobody reads any more; what still comes is dropped, as a pipe of a shell would do.
-        Err(Errno::PIPE | Errno::IO) => {
-            *stdin = None;
-            Ok(())
-        }
-        Err(errno) => Err(Status::of("stdin", errno)),
-    }
-}
-
-/// That the program has ended: what is in its pipes is the last of its output.
+/// That something is over, told once: of a program, what is in its pipes is then the last of its output.
 #[derive(Default)]
 pub struct Over {
     is: Cell<bool>,

@@ -161,8 +161,6 @@ impl<'s> Following<'s> {
                 self.is_built = true;
                 self.let_go_when_built()
             }
-            // Heard before we followed.
-            Word::Apart => Ok(()),
             Word::NotExecuted { errno, exists } => {
                 Err(not_executed(&self.terms.plan.command.path, errno, exists))
             }

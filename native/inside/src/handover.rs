@@ -9,14 +9,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{
-    recvmsg, sendmsg, socketpair, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    recvmsg, sendmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 
 use crate::bounds::MAX_ENTRIES;
 use crate::fault::{Fault, Outcome, Step};
+use crate::kernel::packet_pair;
 
 const STAGE: &str = "start";
+
+/// Written once: the packet by which pid 1 says that the id maps are.
+const IDS: u8 = b'i';
 
 /// Each may be missing.
 #[derive(Default)]
@@ -38,17 +42,19 @@ pub struct Giver(OwnedFd);
 pub struct Taker(OwnedFd);
 
 pub fn pair() -> Outcome<(Giver, Taker)> {
-    let (giver, taker) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .step(STAGE, || "make a socket pair".into())?;
+    let (giver, taker) = packet_pair().step(STAGE, || "make a socket pair".into())?;
     Ok((Giver(giver), Taker(taker)))
 }
 
 impl Giver {
+    /// The id maps are written. One that has failed tells why itself.
+    pub fn tell_of_ids(&self) -> Outcome<()> {
+        match retry_on_intr(|| rustix::io::write(&self.0, &[IDS])) {
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(Fault::call(STAGE, "tell the program's process", errno)),
+        }
+    }
+
     /// Waits until the program's process is in its network namespace and in the cgroups, and takes the latter's entries.
     /// `None`: it has failed, and tells why itself.
     pub fn hear(&self) -> Outcome<Option<Vec<OwnedFd>>> {
@@ -100,6 +106,17 @@ pub fn descriptors_of(ancillary: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
 }
 
 impl Taker {
+    /// Waits until the id maps are written. False: pid 1 has failed, and tells why itself.
+    pub fn hear_of_ids(&self) -> Outcome<bool> {
+        let mut packet = [0u8; 1];
+        match retry_on_intr(|| rustix::io::read(&self.0, &mut packet)) {
+            Ok(0) | Err(Errno::CONNRESET) => Ok(false),
+            Ok(_) if packet == [IDS] => Ok(true),
+            Ok(_) => Err(Fault::call(STAGE, "wait for pid 1", Errno::PROTO)),
+            Err(errno) => Err(Fault::call(STAGE, "wait for pid 1", errno)),
+        }
+    }
+
     /// Tells pid 1 that there are namespaces to follow into, and cgroups. False: it has failed, and tells why itself.
     pub fn tell(&self, entries: &[BorrowedFd<'_>]) -> Outcome<bool> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_ENTRIES))];

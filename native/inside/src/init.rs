@@ -20,21 +20,18 @@ use crate::kernel::{
     self, close_from_but, exit_now, fork_into, next_signal, signal_descriptor, Side,
 };
 use crate::link::{Go, Inner};
-use crate::mounts::MountTable;
 use crate::outlet::Outlet;
 use crate::program::{become_program, enter, let_go_of_capabilities, Prepared};
 use crate::sandbox::Terms;
-use crate::source::{open_all, Source};
-use crate::tree::TopLink;
+use crate::source::open_all_inside;
+use crate::supply::Supplies;
 use crate::who::Who;
 use crate::{bounds, landlock, terminal, title, tree};
 
 /// What pid 1 works from; made by the launcher before the clone, so that little is looked up inside.
 pub struct Drawing {
-    /// Opened already where root started us.
-    pub sources: Option<Vec<Source>>,
-    pub table: MountTable,
-    pub links: Vec<TopLink>,
+    /// Where root started us, by which the plan's mounts come; taken by pid 1 alone.
+    pub supplies: Option<Supplies>,
     pub prepared: Prepared,
     /// Where the plan has a channel; taken by pid 1 alone.
     pub listener: Option<OwnedFd>,
@@ -72,9 +69,7 @@ fn start<'a>(
         ..
     } = terms;
     let Drawing {
-        sources,
-        table,
-        links,
+        supplies,
         prepared,
         listener: _,
         outlet,
@@ -82,16 +77,6 @@ fn start<'a>(
     title::hide();
     title::forget_environment();
     kernel::leave_session_keyring();
-    link.wait_for(Go::Build)?;
-    take_identity(who, plan)?;
-    // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
-    // seen at the next wait on the link.
-    set_parent_process_death_signal(Some(Signal::KILL))
-        .step("start", || "tie to the launcher".into())?;
-    umask(Mode::empty());
-    lower_namespace_limits();
-    rustix::system::sethostname(plan.id.as_bytes())
-        .step("namespaces", || "set the hostname".into())?;
     let (giver, taker) = handover::pair()?;
     let (planted, seed) = match inlet {
         Some(_) => {
@@ -101,26 +86,38 @@ fn start<'a>(
         }
         None => (None, None),
     };
-    // The program's process has much to do that needs no tree, so it begins now. It shares our root and
-    // working directory, and so is in the new tree when we are.
+    // The program's process has much to do that needs no tree, and its network namespace, which takes the kernel longest,
+    // not even ids: so it begins before anything else. It shares our root and working directory, and so is in the new tree
+    // when we are.
     // SAFETY: this process has one thread.
     let side = unsafe { fork_into(libc::CLONE_FS as u64) };
     let (program, pidfd) = match side.step("start", || "fork the program".into())? {
         Side::Parent { child, pidfd } => (child, pidfd),
         Side::Child => {
-            drop(giver);
-            become_program(&prepared, &taker, link, planted, outlet);
+            drop((giver, supplies));
+            become_program(terms, &prepared, &taker, link, planted, outlet);
             // `hangup` closes with an execve that works, or here.
             drop(hangup);
             exit_now(127)
         }
     };
     drop((taker, hangup, planted, outlet));
-    let sources = match sources {
-        Some(sources) => sources,
-        None => open_all(&plan.mounts, who, &table)?,
-    };
-    let tree = tree::build(plan, who, sources, &links)?;
+    link.wait_for(Go::Build)?;
+    giver.tell_of_ids()?;
+    take_identity(who, plan)?;
+    // The kernel clears this at a change of ids, so it comes after; the launcher's death before it is
+    // seen at the next wait for what it sends us or the program's process.
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .step("start", || "tie to the launcher".into())?;
+    umask(Mode::empty());
+    lower_namespace_limits();
+    rustix::system::sethostname(plan.id.as_bytes())
+        .step("namespaces", || "set the hostname".into())?;
+    let tree = tree::build(plan, who, || match &supplies {
+        Some(supplies) => supplies.take(plan.mounts.len()),
+        None => open_all_inside(&plan.mounts),
+    })?;
+    drop(supplies);
     let inside = Inside {
         device: tree.device()?,
         ruleset: match *landlock_abi {
@@ -135,9 +132,10 @@ fn start<'a>(
             fcntl_dupfd_cloexec(tree.root(), 3).step("start", || "copy a descriptor".into())?,
         ),
     };
-    // It can restrict itself, and the launcher take over, while the old root goes, for which the kernel waits until every
-    // processor has noticed.
+    // It goes on, and the launcher takes over, while the old root goes, for which the kernel waits until every processor has
+    // noticed. By no path: what it still has to do before its execve needs descriptors only.
     giver.give(&inside)?;
+    tree.become_root()?;
     let Some(entries) = giver.hear()? else {
         // It has failed, and told why. With it goes the sandbox.
         return Ok((program, None));
@@ -145,7 +143,6 @@ fn start<'a>(
     let keeper = inlet
         .zip(seed)
         .map(|(inlet, seed)| Keeper::new(terms, inlet, seed, inside.ruleset));
-    tree.become_root()?;
     bounds::join(&entries)?;
     kernel::follow_into_namespaces(&pidfd)
         .step("namespaces", || "enter the program's namespaces".into())?;
@@ -159,9 +156,9 @@ fn start<'a>(
     Ok((program, keeper))
 }
 
-/// Leaves the launcher's ids behind. The capabilities in the new user namespace stay, since none of
-/// the ids is its root (capabilities(7), "Effect of user ID changes").
-fn take_identity(who: &Who, plan: &Plan) -> Outcome<()> {
+/// Leaves the launcher's ids behind, in pid 1 and in the program's process, once the id maps are written. The capabilities in
+/// the new user namespace stay, since none of the ids is its root (capabilities(7), "Effect of user ID changes").
+pub fn take_identity(who: &Who, plan: &Plan) -> Outcome<()> {
     let change = || {
         let (uid, gid) = (Uid::from_raw(who.inside_uid), Gid::from_raw(who.inside_gid));
         // With a device there is one group at most, that of the device (jail.rs).

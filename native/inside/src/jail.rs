@@ -1,6 +1,5 @@
 //! The launcher: one plan in, one program in a jail, one exit code out.
 
-use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
@@ -13,15 +12,14 @@ use rustix::process::{set_parent_process_death_signal, Signal};
 use crate::door::Door;
 use crate::fault::{Fault, Outcome, Step};
 use crate::init::Drawing;
-use crate::kernel::{ignore_signals, signal_descriptor};
-use crate::mounts::MountTable;
+use crate::kernel::{ignore_signals, share_memory_among_threads, signal_descriptor};
 use crate::owner::Owner;
 use crate::program::Prepared;
 use crate::report::Report;
 use crate::sandbox::{Sandbox, Terms};
-use crate::tree::{devices, TopLink};
+use crate::tree::devices;
 use crate::who::{Files, Who};
-use crate::{landlock, layout, rlimits, source, terminal};
+use crate::{landlock, layout, rlimits, terminal};
 
 /// What a launcher ends with when its program did not start.
 const NOT_STARTED: i32 = 125;
@@ -41,6 +39,7 @@ const FOR_THE_OWNER: [i32; 5] = [
 
 /// Runs the plan that comes on one descriptor, tells of it on the other, and returns our exit code.
 pub fn run(plan: OwnedFd, status: OwnedFd, files: Files) -> i32 {
+    share_memory_among_threads();
     let report = match rustix::io::fcntl_dupfd_cloexec(&plan, 3) {
         Ok(copy) => Arc::new(Report::new(status, copy)),
         Err(_) => return NOT_STARTED,
@@ -73,7 +72,7 @@ fn launch(owner: &mut Owner, report: &Arc<Report>, files: Files) -> Outcome<i32>
     set_parent_process_death_signal(Some(Signal::TERM))
         .step("start", || "tie to the owner".into())?;
     let plan = owner.plan()?;
-    layout::check_targets(&plan.mounts)?;
+    layout::check_targets(&plan.mounts, files)?;
     if plan.command.terminal {
         terminal::check()?;
     }
@@ -159,36 +158,14 @@ fn open_null(wanted: RawFd) -> rustix::io::Result<()> {
     }
 }
 
-/// Everything that pid 1 works from.
+/// What pid 1 works from, as far as it is known before it is cloned.
 fn draw(terms: &Terms, listener: Option<OwnedFd>) -> Outcome<Drawing> {
-    let Terms { plan, who, .. } = terms;
-    let table = MountTable::read()?;
-    source::check_all(&plan.mounts, &table)?;
-    let sources = match who.by_root {
-        true => Some(source::open_all(&plan.mounts, who, &table)?),
-        false => None,
-    };
+    let plan = &terms.plan;
     let rlimits = rlimits::Set::new(plan.limits.open_files.count());
     Ok(Drawing {
-        sources,
-        table,
-        links: top_links(),
+        supplies: None,
         listener,
         outlet: None,
         prepared: Prepared::new(&plan.command, rlimits)?,
     })
-}
-
-/// The links that the host has at the top of its tree; where it has real directories the plan mounts them.
-fn top_links() -> Vec<TopLink> {
-    ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
-        .into_iter()
-        .filter_map(|name| {
-            let to = fs::read_link(format!("/{name}")).ok()?;
-            Some(TopLink {
-                name,
-                to: to.to_str()?.to_owned(),
-            })
-        })
-        .collect()
 }

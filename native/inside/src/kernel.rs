@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::io::{Errno, Result};
+use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 use rustix::process::Pid;
 
 /// The value of a raw call, or its errno.
@@ -15,6 +16,17 @@ pub fn checked(value: libc::c_long) -> Result<libc::c_long> {
         }));
     }
     Ok(value)
+}
+
+/// Two sockets that keep packets apart and are closed by execve(2), for two of our own processes: a peer that is gone is told by
+/// an end or EPIPE (unix(7)).
+pub fn packet_pair() -> Result<(OwnedFd, OwnedFd)> {
+    socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
 }
 
 /// Which side of a fork this is.
@@ -114,6 +126,13 @@ pub fn read_file(path: &str) -> Result<String> {
             bytes.resize(bytes.len() * 2, 0);
         }
     }
+}
+
+/// All threads take memory from where the first one does. glibc would reserve 128 MiB of addresses for each other one's own
+/// (mallopt(3), M_ARENA_MAX), to save waits for each other: ours have few words to say.
+pub fn share_memory_among_threads() {
+    // SAFETY: two numbers, and no thread yet. Where it is not taken, only time is lost.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
 /// Writes to a file that is there, in one call.

@@ -1,9 +1,10 @@
 //! Where things go in the sandbox's tree, by their paths alone.
 
-use glovebox_wire::Mount;
+use glovebox_wire::{Access, Mount, Owner};
 
 use crate::fault::{Fault, Outcome};
 use crate::mounts::is_at_or_below;
+use crate::who::Files;
 
 /// A directory of the sandbox's own tmpfs.
 pub struct OwnDirectory {
@@ -77,9 +78,17 @@ pub fn in_tmpfs(path: &str) -> String {
     format!("{SKELETON}{path}")
 }
 
-/// Refuses targets that would hide or open what the launcher itself mounts.
-pub fn check_targets(mounts: &[Mount]) -> Outcome<()> {
+/// Drawn by the kernel when it is first asked, and never again: of a machine that is cloned later, each clone would have it.
+pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Refuses targets that would hide or open what the launcher itself mounts. In a guest, a file of init's stands for the kernel's
+/// boot id where the plan says so.
+pub fn check_targets(mounts: &[Mount], files: Files) -> Outcome<()> {
     for mount in mounts {
+        let is_plain = mount.access == Access::Read && mount.owner == Owner::System && !mount.exec;
+        if files == Files::Copies && mount.target == BOOT_ID && is_plain {
+            continue;
+        }
         for reserved in ["/proc", "/dev", "/sys"] {
             if is_at_or_below(&mount.target, reserved) {
                 return Err(Fault::plan(format!(
@@ -131,7 +140,6 @@ fn rebase(path: &str, from: &str, to: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glovebox_wire::{Access, Owner};
 
     fn mount(source: &str, target: &str) -> Mount {
         Mount {
@@ -160,9 +168,31 @@ mod tests {
     #[test]
     fn what_the_launcher_mounts_cannot_be_covered() {
         for target in ["/proc", "/proc/self", "/dev/sda", "/sys/kernel"] {
-            assert!(check_targets(&[mount("/x", target)]).is_err(), "{target}");
+            let is_refused = check_targets(&[mount("/x", target)], Files::Copies).is_err();
+            assert!(is_refused, "{target}");
         }
-        assert!(check_targets(&[mount("/x", "/process")]).is_ok());
+        assert!(check_targets(&[mount("/x", "/process")], Files::Theirs).is_ok());
+    }
+
+    #[test]
+    fn a_boot_id_is_inits_in_a_guest_and_the_kernels_elsewhere() {
+        let own = Mount {
+            owner: Owner::System,
+            ..mount("/run/boot-id", BOOT_ID)
+        };
+        let allowed = |mount: Mount, files| check_targets(&[mount], files).is_ok();
+        assert!(allowed(own.clone(), Files::Copies));
+        assert!(!allowed(own.clone(), Files::Theirs));
+        let exec = true;
+        assert!(!allowed(
+            Mount {
+                exec,
+                ..own.clone()
+            },
+            Files::Copies
+        ));
+        let access = Access::Write;
+        assert!(!allowed(Mount { access, ..own }, Files::Copies));
     }
 
     #[test]

@@ -11,15 +11,15 @@ use glovebox_seccomp::Filter;
 use glovebox_wire::Status;
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{
-    recvmsg, sendmsg, socketpair, sockopt, AddressFamily, RecvAncillaryBuffer,
-    RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketFlags, SocketType,
+    recvmsg, sendmsg, sockopt, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
 };
 use rustix::process::Pid;
 
 use crate::bounds::{Bounds, MAX_ENTRIES};
 use crate::fault::{Fault, Outcome, Step};
 use crate::handover::descriptors_of;
+use crate::kernel::packet_pair;
 use crate::limits::Held;
 use crate::program::GivenUp;
 
@@ -43,8 +43,6 @@ pub enum Go {
 pub enum Word {
     /// The start failed; the status line is made already.
     Failed(Vec<u8>),
-    /// The program's process has its network namespace.
-    Apart,
     /// The tree is the root, and the working directory entered.
     Built,
     /// The program's process has nothing left to do but execve.
@@ -83,12 +81,7 @@ const MAX_PACKET: usize = 16 << 10;
 
 pub fn pair() -> Outcome<(Outer, Inner)> {
     let make = || {
-        let (outer, inner) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (outer, inner) = packet_pair()?;
         // Each packet then carries the sender's pid, as this side sees it (unix(7)).
         sockopt::set_socket_passcred(&outer, true)?;
         Ok((Outer(outer), Inner(inner)))
@@ -131,19 +124,6 @@ impl Outer {
         let mut packet = vec![Go::Filter as u8];
         packet.extend(filter.to_bytes());
         self.send(&packet)
-    }
-
-    /// Waits until the program's process is in its network namespace, or has failed.
-    pub fn wait_until_apart(&self) -> Outcome<()> {
-        match self
-            .hear()
-            .step(STAGE, || "hear of the program's process".into())?
-        {
-            Some(Word::Apart) => Ok(()),
-            Some(Word::Failed(line)) => Err(Fault::told(&line)),
-            // Pid 1 is gone; that is seen, and told, by whoever follows it.
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// The next packet; `None` when everyone inside has closed the link.
@@ -254,10 +234,6 @@ impl Inner {
         self.send(b'B', &[]);
     }
 
-    pub fn apart(&self) {
-        self.send(b'A', &[]);
-    }
-
     pub fn not_executed(&self, errno: i32, exists: bool) {
         let mut bytes = errno.to_ne_bytes().to_vec();
         bytes.push(u8::from(exists));
@@ -289,7 +265,6 @@ fn decode(packet: &[u8], sender: Option<Pid>) -> Option<Word> {
     let some = |number: i32| Some(number).filter(|number| *number != NONE);
     Some(match kind {
         b'E' => Word::Failed(body.to_vec()),
-        b'A' => Word::Apart,
         b'B' => Word::Built,
         b'R' => Word::Ready(Ready {
             pid: sender?.as_raw_nonzero().get(),

@@ -40,6 +40,7 @@ mod routes;
 mod sandbox;
 mod source;
 mod supervise;
+mod supply;
 mod terminal;
 mod title;
 mod tree;

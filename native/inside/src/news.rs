@@ -10,13 +10,14 @@ use glovebox_wire::Enforcement;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::io::{retry_on_intr, Errno};
 use rustix::net::{
-    recvmsg, sendmsg, socketpair, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    recvmsg, sendmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 use serde_json::{json, Value};
 
 use crate::bounds::Bounds;
 use crate::fault::{Fault, Outcome, Step};
+use crate::kernel::packet_pair;
 
 const STAGE: &str = "channel";
 const MAX_PACKET: usize = 16 << 10;
@@ -33,13 +34,7 @@ pub struct News {
 }
 
 pub fn pair() -> Outcome<(Teller, Hearer)> {
-    let (teller, hearer) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .step(STAGE, || "make a socket pair".into())?;
+    let (teller, hearer) = packet_pair().step(STAGE, || "make a socket pair".into())?;
     Ok((Teller(teller), Hearer(hearer)))
 }
 

@@ -12,13 +12,13 @@ use glovebox_wire::egress::{PROXY_PORT, RESOLVER, RESOLVER_PORT};
 use glovebox_wire::{Egress, IpRange};
 use rustix::io::{retry_on_intr, Errno, Result};
 use rustix::net::{
-    bind, listen, recvmsg, sendmsg, socket_with, socketpair, sockopt, AddressFamily,
-    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketFlags, SocketType,
+    bind, listen, recvmsg, sendmsg, socket_with, sockopt, AddressFamily, RecvAncillaryBuffer,
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::handover::descriptors_of;
+use crate::kernel::packet_pair;
 use crate::{datagrams, routes};
 
 const STAGE: &str = "egress";
@@ -48,13 +48,7 @@ pub struct Intake {
 }
 
 pub fn pair(egress: &Egress) -> Outcome<(Outlet, Intake)> {
-    let (ours, theirs) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .step(STAGE, || "make a socket pair".into())?;
+    let (ours, theirs) = packet_pair().step(STAGE, || "make a socket pair".into())?;
     let mut ports = egress.tcp_ports.clone();
     ports.extend([RESOLVER_PORT, PROXY_PORT]);
     ports.sort_unstable();

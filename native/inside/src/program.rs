@@ -17,10 +17,12 @@ use rustix::thread::{
 
 use crate::fault::{say, Fault, Outcome, Step};
 use crate::handover::{Inside, Taker};
+use crate::init::take_identity;
 use crate::kernel::{self, close_on_exec_from, execve, reset_signals, PointerList};
 use crate::landlock;
 use crate::link::{Go, Inner};
 use crate::outlet::Outlet;
+use crate::sandbox::Terms;
 use crate::{loopback, rlimits, terminal};
 
 /// All that the child needs, made before it exists.
@@ -61,6 +63,7 @@ fn c_string(text: &str) -> Outcome<CString> {
 
 /// Gives up everything and becomes the program. Returns only when that failed, which it has told.
 pub fn become_program(
+    terms: &Terms,
     prepared: &Prepared,
     taker: &Taker,
     link: &Inner,
@@ -68,7 +71,7 @@ pub fn become_program(
     outlet: Option<Outlet>,
 ) {
     // All kept open until the execve, by which time the launcher has copies of its own.
-    let given_up = match give_up(prepared, taker, link, seed, outlet) {
+    let given_up = match give_up(terms, prepared, taker, link, seed, outlet) {
         Ok(Some(given_up)) => given_up,
         Ok(None) => return,
         Err(fault) => return link.fail(fault),
@@ -97,6 +100,7 @@ pub struct GivenUp {
 }
 
 fn give_up(
+    terms: &Terms,
     prepared: &Prepared,
     taker: &Taker,
     link: &Inner,
@@ -104,7 +108,10 @@ fn give_up(
     outlet: Option<Outlet>,
 ) -> Outcome<Option<GivenUp>> {
     kernel::unshare_network_namespace().step("namespaces", || "make a network namespace".into())?;
-    link.apart();
+    if !taker.hear_of_ids()? {
+        return Ok(None);
+    }
+    take_identity(&terms.who, &terms.plan)?;
     loopback::bring_up()?;
     if let Some(outlet) = outlet {
         outlet.open()?;

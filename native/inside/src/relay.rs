@@ -11,7 +11,7 @@ use glovebox_wire::egress::Limits;
 use glovebox_wire::{Egress, Status};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::io::{retry_on_intr, Errno};
-use rustix::net::{socketpair, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 use rustix::process::{
     getrlimit, set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid,
     DumpableBehavior, Pid, Resource, Rlimit, Signal,
@@ -20,7 +20,7 @@ use rustix::thread::{set_name, set_no_new_privs};
 
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::{
-    close_from_but, exit_now, fork_into, let_go_of_stdio, pidfd_signal, reap, Side,
+    close_from_but, exit_now, fork_into, let_go_of_stdio, packet_pair, pidfd_signal, reap, Side,
 };
 use crate::outlet::Intake;
 use crate::{landlock, program};
@@ -55,13 +55,7 @@ pub struct Relay {
 impl Relay {
     /// The calling process must have one thread.
     pub fn start(egress: &Egress, intake: Intake) -> Outcome<Relay> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .step(STAGE, || "make a socket pair".into())?;
+        let (ours, theirs) = packet_pair().step(STAGE, || "make a socket pair".into())?;
         // SAFETY: the launcher has one thread until the supervisor's is started, which comes after this.
         match unsafe { fork_into(0) }.step(STAGE, || "fork the relay".into())? {
             Side::Parent { child, pidfd } => Ok(Relay {

@@ -16,11 +16,14 @@ use crate::init::{self, Drawing};
 use crate::kernel::{fork_into, pidfd_signal, reap, write_file, Side, Usage};
 use crate::limits::Held;
 use crate::link::{self, Go, Outer};
+use crate::mounts::MountTable;
 use crate::news::{self, Teller};
 use crate::outlet;
 use crate::owner::Owner;
 use crate::relay::Relay;
 use crate::report::Report;
+use crate::source;
+use crate::supply::{self, Supplier};
 use crate::watch::Watch;
 use crate::who::Who;
 
@@ -58,7 +61,8 @@ pub struct Sandbox<'a> {
 }
 
 impl<'a> Sandbox<'a> {
-    /// Clones pid 1 into its namespaces, where it builds the tree and forks the program; makes the limits beside that.
+    /// Clones pid 1 into its namespaces, where it builds the tree and forks the program. All that those two can begin
+    /// without is done beside them: the longest way to the start is theirs.
     /// Returns the pipe that hangs up when the program is executed.
     pub fn start(
         terms: &'a Terms,
@@ -82,11 +86,19 @@ impl<'a> Sandbox<'a> {
             }
             None => (None, None),
         };
+        let supplier = match terms.who.by_root {
+            true => {
+                let (supplier, supplies) = supply::pair()?;
+                drawing.supplies = Some(supplies);
+                Some(supplier)
+            }
+            false => None,
+        };
         // SAFETY: this process has one thread so far.
         let side = unsafe { fork_into(NAMESPACES as u64) };
         match side.map_err(why_namespaces_are_refused)? {
             Side::Child => {
-                drop((link, hangup, teller, intake));
+                drop((link, hangup, teller, intake, supplier));
                 drawing.outlet = outlet;
                 let listener = drawing.listener.take();
                 let inlet = listener
@@ -102,40 +114,25 @@ impl<'a> Sandbox<'a> {
                     is_reaped: false,
                 };
                 // Whoever connects from now on is let in by pid 1, or by nobody.
-                drop((
-                    inner,
-                    hangup_inside,
-                    hearer,
-                    drawing.listener.take(),
-                    outlet,
-                ));
+                drop((inner, hangup_inside, hearer, drawing, outlet));
                 write_id_maps(child, &terms.who)?;
                 link.tell(Go::Build)?;
+                let table = supply_sources(terms, supplier)?;
                 // Beside the building of the tree, and while this process still has one thread.
                 let relay = match intake {
                     Some((egress, intake)) => Some(Relay::start(egress, intake)?),
                     None => None,
                 };
-                let expected = FilterOptions {
-                    record_opens: terms.plan.mode.records_opens(),
-                    memory_accounted: true,
-                    affinity_pinned: false,
-                    kvm: terms.plan.devices.contains(&Device::Kvm),
-                };
-                let mut filter = Filter::compile(&expected);
-                // By then the two inside are past what takes the kernel longest. Making the limits at the same time would take a
-                // processor from one of them where there are only two, and be waited for by nobody where there are more.
-                link.wait_until_apart()?;
-                let limits = Held::prepare(&terms.plan, &drawing.table)?;
+                // Before the filter, which the program's process wants later.
+                let limits = Held::prepare(&terms.plan, &table)?;
                 link.send_bounds(&limits)?;
                 let options = FilterOptions {
+                    record_opens: terms.plan.mode.records_opens(),
                     memory_accounted: limits.memory_accounted(),
                     affinity_pinned: limits.affinity_pinned(),
-                    ..expected
+                    kvm: terms.plan.devices.contains(&Device::Kvm),
                 };
-                if options != expected {
-                    filter = Filter::compile(&options);
-                }
+                let filter = Filter::compile(&options);
                 link.send_filter(&filter)?;
                 let sandbox = Sandbox {
                     terms,
@@ -204,6 +201,17 @@ impl Drop for Init {
             let _status = reap(self.pid);
         }
     }
+}
+
+/// Opens for pid 1 what only root can open, and may; returns the host's mount table. An ordinary user's pid 1 opens it itself.
+fn supply_sources(terms: &Terms, supplier: Option<Supplier>) -> Outcome<MountTable> {
+    let mounts = &terms.plan.mounts;
+    let table = MountTable::read()?;
+    source::check_all(mounts, &table)?;
+    if let Some(supplier) = supplier {
+        supplier.send(&source::open_all_outside(mounts, &terms.who, &table)?)?;
+    }
+    Ok(table)
 }
 
 /// One id inside, one outside (user_namespaces(7)). An ordinary user may map its group only where

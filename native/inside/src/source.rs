@@ -22,14 +22,28 @@ pub struct Source {
     pub is_directory: bool,
 }
 
-/// Opens the sources of all mounts, in order. Root does it outside, where it may open any path and
-/// id-map it; an ordinary user inside, where its new namespaces let it.
-pub fn open_all(mounts: &[Mount], who: &Who, table: &MountTable) -> Outcome<Vec<Source>> {
+/// Opens the sources of all mounts, in order, outside, where root may open any path and id-map it.
+pub fn open_all_outside(mounts: &[Mount], who: &Who, table: &MountTable) -> Outcome<Vec<Source>> {
     let mut maps = IdMaps::default();
-    mounts
-        .iter()
-        .map(|mount| open(mount, who, table, &mut maps))
-        .collect()
+    let open = |mount: &Mount| {
+        let opened = open(mount.source.as_str())?;
+        match mount.owner {
+            Owner::User => give_to_sandbox(mount, &opened, who, table, &mut maps)?,
+            Owner::System => opened.set_attributes(mount)?,
+        }
+        Ok(opened.into())
+    };
+    mounts.iter().map(open).collect()
+}
+
+/// The same inside, where an ordinary user's new namespaces let it.
+pub fn open_all_inside(mounts: &[Mount]) -> Outcome<Vec<Source>> {
+    let open = |mount: &Mount| {
+        let opened = open(mount.source.as_str())?;
+        opened.set_attributes(mount)?;
+        Ok(opened.into())
+    };
+    mounts.iter().map(open).collect()
 }
 
 /// Refuses what the host's mount table says must not be seen, before anything is opened.
@@ -46,8 +60,30 @@ pub fn check_all(mounts: &[Mount], table: &MountTable) -> Outcome<()> {
     Ok(())
 }
 
-fn open(mount: &Mount, who: &Who, table: &MountTable, maps: &mut IdMaps) -> Outcome<Source> {
-    let path = mount.source.as_str();
+/// A clone of what a plan names, still with the host's attributes.
+struct Opened {
+    tree: OwnedFd,
+    stat: Stat,
+    is_directory: bool,
+}
+
+impl Opened {
+    fn set_attributes(&self, mount: &Mount) -> Outcome<()> {
+        set_attributes(mount, &self.tree, None)
+            .step(STAGE, || format!("set attributes of {}", mount.source))
+    }
+}
+
+impl From<Opened> for Source {
+    fn from(opened: Opened) -> Source {
+        Source {
+            tree: opened.tree,
+            is_directory: opened.is_directory,
+        }
+    }
+}
+
+fn open(path: &str) -> Outcome<Opened> {
     // By way of a path descriptor, so that what is checked is what is mounted, and no link that was
     // put in after the plan was made is followed.
     let object = openat2(
@@ -77,12 +113,11 @@ fn open(mount: &Mount, who: &Who, table: &MountTable, maps: &mut IdMaps) -> Outc
             | OpenTreeFlags::AT_EMPTY_PATH,
     )
     .step(STAGE, || format!("clone the mount of {path}"))?;
-    if who.by_root && mount.owner == Owner::User {
-        give_to_sandbox(mount, &tree, &stat, who, table, maps)?;
-    } else {
-        set_attributes(mount, &tree, None).step(STAGE, || format!("set attributes of {path}"))?;
-    }
-    Ok(Source { tree, is_directory })
+    Ok(Opened {
+        tree,
+        stat,
+        is_directory,
+    })
 }
 
 fn cannot_open(path: &str, errno: Errno) -> Fault {
@@ -98,13 +133,13 @@ fn cannot_open(path: &str, errno: Errno) -> Fault {
 /// On disk the files keep their owner; in the sandbox they are its own.
 fn give_to_sandbox(
     mount: &Mount,
-    tree: &OwnedFd,
-    stat: &Stat,
+    opened: &Opened,
     who: &Who,
     table: &MountTable,
     maps: &mut IdMaps,
 ) -> Outcome<()> {
     let path = mount.source.as_str();
+    let Opened { tree, stat, .. } = opened;
     let map = maps
         .between((stat.st_uid, stat.st_gid), (who.host_uid, who.host_gid))
         .step(STAGE, || "make an id map".to_owned())?;
@@ -115,8 +150,7 @@ fn give_to_sandbox(
         Err(Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
             if who.files == Files::Copies && own::is_copy(path) {
                 own::give(tree, who).step(STAGE, || format!("give {path} to the sandbox"))?;
-                return set_attributes(mount, tree, None)
-                    .step(STAGE, || format!("set attributes of {path}"));
+                return opened.set_attributes(mount);
             }
             if mount.access == Access::Write || !is_readable_by_others(stat) {
                 let kind = table.type_of(path);
@@ -126,7 +160,7 @@ fn give_to_sandbox(
                 )
                 .fix("start glovebox as the files' owner instead of root"));
             }
-            set_attributes(mount, tree, None).step(STAGE, || format!("set attributes of {path}"))
+            opened.set_attributes(mount)
         }
         Err(errno) => Err(Fault::call(STAGE, &format!("id-map {path}"), errno)),
     }

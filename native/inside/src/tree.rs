@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use glovebox_wire::{Mount, Plan};
@@ -22,7 +23,7 @@ use rustix::mount::{
 use crate::explain::why_mounting_is_refused;
 use crate::fault::{Fault, Outcome, Step};
 use crate::kernel::{mount_setattr_recursive, pivot_root_here, MountAttr};
-use crate::layout::{place, Place, OWN_DIRECTORIES, SKELETON};
+use crate::layout::{place, Place, BOOT_ID, OWN_DIRECTORIES, SKELETON};
 use crate::source::Source;
 use crate::who::Who;
 
@@ -39,23 +40,46 @@ pub const INERT: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID
     .union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
 /// A symbolic link at the top of the host's tree, such as `/bin -> usr/bin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopLink {
-    pub name: &'static str,
-    pub to: String,
+struct TopLink {
+    name: &'static str,
+    to: String,
+}
+
+/// The links that the host has at the top of its tree; where it has real directories the plan mounts them.
+fn top_links() -> Vec<TopLink> {
+    ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
+        .into_iter()
+        .filter_map(|name| {
+            let to = fs::read_link(format!("/{name}")).ok()?;
+            Some(TopLink {
+                name,
+                to: to.to_str()?.to_owned(),
+            })
+        })
+        .collect()
 }
 
 /// Builds the sandbox's tree, mounted over this process's root but not yet in its place.
 /// The caller is pid 1 of new namespaces, with all capabilities in them.
-pub fn build(plan: &Plan, who: &Who, sources: Vec<Source>, links: &[TopLink]) -> Outcome<Tree> {
+/// `sources`, of the plan's mounts in order, are asked for when the first is wanted.
+pub fn build(
+    plan: &Plan,
+    who: &Who,
+    sources: impl FnOnce() -> Outcome<Vec<Source>>,
+) -> Outcome<Tree> {
+    let links = top_links();
     let tree = Tree::start(plan)?;
     tree.make_own_directories()?;
-    tree.attach_mounts(&plan.mounts, sources)?;
-    tree.make_top_links(&plan.mounts, links)?;
+    let boot_id = tree.attach_mounts(&plan.mounts, sources()?)?;
+    tree.make_top_links(&plan.mounts, &links)?;
     files::write_etc(&tree, plan, who)?;
     devices::attach(&tree)?;
     devices::attach_asked(&tree, &plan.devices)?;
     process_files::attach(&tree)?;
+    if let Some(source) = boot_id {
+        attach(&source.tree, &tree.root, &BOOT_ID[1..])
+            .step(STAGE, || format!("mount {BOOT_ID}"))?;
+    }
     deny::mask_all(&tree, plan)?;
     Ok(tree)
 }
@@ -117,11 +141,23 @@ impl Tree {
         Ok(())
     }
 
-    fn attach_mounts(&self, mounts: &[Mount], sources: Vec<Source>) -> Outcome<()> {
+    /// Returns what is for /proc, which is not there yet.
+    fn attach_mounts(&self, mounts: &[Mount], sources: Vec<Source>) -> Outcome<Option<Source>> {
+        let mut boot_id = None;
         for (index, source) in sources.into_iter().enumerate() {
             let target = mounts[index].target.as_str();
+            if target == BOOT_ID {
+                boot_id = Some(source);
+                continue;
+            }
+            let failed = || format!("mount {} at {target}", mounts[index].source);
             if let Place::Ours(path) = place(mounts, index) {
                 self.make_mount_point(&path, source.is_directory)?;
+                // No link is in the way there yet, and only we could have made one. `/` has no mount point of ours.
+                if target != "/" {
+                    attach(&source.tree, &self.root, &target[1..]).step(STAGE, failed)?;
+                    continue;
+                }
             }
             let point = self.find(target).map_err(|errno| match errno {
                 Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Fault::plan(format!(
@@ -130,11 +166,9 @@ impl Tree {
                 .fix("create it there first: nothing is ever created in a directory of the host's"),
                 _ => Fault::call(STAGE, &format!("find {target}"), errno),
             })?;
-            attach(&source.tree, &point, "").step(STAGE, || {
-                format!("mount {} at {target}", mounts[index].source)
-            })?;
+            attach(&source.tree, &point, "").step(STAGE, failed)?;
         }
-        Ok(())
+        Ok(boot_id)
     }
 
     fn make_top_links(&self, mounts: &[Mount], links: &[TopLink]) -> Outcome<()> {

@@ -45,7 +45,9 @@ pub enum Call {
     GuestIdentify,
     GuestMountGiven,
     GuestStart,
+    GuestResume,
     GuestCommand,
+    GuestCloseOutput,
     GuestAccept,
 }
 
@@ -77,7 +79,9 @@ impl Call {
             "/glovebox.inside.v1.Guest/Identify" => Call::GuestIdentify,
             "/glovebox.inside.v1.Guest/MountGiven" => Call::GuestMountGiven,
             "/glovebox.inside.v1.Guest/Start" => Call::GuestStart,
+            "/glovebox.inside.v1.Guest/Resume" => Call::GuestResume,
             "/glovebox.inside.v1.Guest/Command" => Call::GuestCommand,
+            "/glovebox.inside.v1.Guest/CloseOutput" => Call::GuestCloseOutput,
             "/glovebox.inside.v1.Guest/Accept" => Call::GuestAccept,
             _ => return None,
         })
@@ -1504,6 +1508,7 @@ pub enum GuestInputCase {
     Stdin(bytes::Bytes),
     StdinEnd(Empty),
     Resize(TerminalSize),
+    Keep(Empty),
 }
 
 impl Message for GuestInput {
@@ -1525,6 +1530,9 @@ impl Message for GuestInput {
             Some(GuestInputCase::Resize(value)) => {
                 message::put_message(5, value, out);
             }
+            Some(GuestInputCase::Keep(value)) => {
+                message::put_message(6, value, out);
+            }
         }
     }
 
@@ -1535,6 +1543,7 @@ impl Message for GuestInput {
             3 => self.input = Some(GuestInputCase::Stdin(reader.bytes(layout)?)),
             4 => self.input = Some(GuestInputCase::StdinEnd(reader.message(layout)?)),
             5 => self.input = Some(GuestInputCase::Resize(reader.message(layout)?)),
+            6 => self.input = Some(GuestInputCase::Keep(reader.message(layout)?)),
             _ => reader.skip(layout)?,
         }
         Ok(())
@@ -1563,6 +1572,34 @@ impl Message for GuestCommand {
         match number {
             1 => self.id = reader.string(layout)?,
             2 => self.command = reader.bytes(layout)?,
+            _ => reader.skip(layout)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestCloseOutput {
+    pub id: String,
+    pub is_stderr: bool,
+}
+
+impl Message for GuestCloseOutput {
+    fn encode(&self, out: &mut BytesMut) {
+        if !self.id.is_empty() {
+            let value = &self.id;
+            message::put_bytes(1, value.as_bytes(), out);
+        }
+        if self.is_stderr {
+            let value = &self.is_stderr;
+            message::put_number(2, u64::from(*value), out);
+        }
+    }
+
+    fn take(&mut self, number: u32, layout: Layout, reader: &mut Reader) -> Result<()> {
+        match number {
+            1 => self.id = reader.string(layout)?,
+            2 => self.is_stderr = reader.bool(layout)?,
             _ => reader.skip(layout)?,
         }
         Ok(())
@@ -1607,6 +1644,7 @@ pub enum GuestOutputCase {
     Stdout(bytes::Bytes),
     Stderr(bytes::Bytes),
     Ended(GuestEnded),
+    Kept(Empty),
 }
 
 impl Message for GuestOutput {
@@ -1625,6 +1663,9 @@ impl Message for GuestOutput {
             Some(GuestOutputCase::Ended(value)) => {
                 message::put_message(4, value, out);
             }
+            Some(GuestOutputCase::Kept(value)) => {
+                message::put_message(5, value, out);
+            }
         }
     }
 
@@ -1634,6 +1675,7 @@ impl Message for GuestOutput {
             2 => self.output = Some(GuestOutputCase::Stdout(reader.bytes(layout)?)),
             3 => self.output = Some(GuestOutputCase::Stderr(reader.bytes(layout)?)),
             4 => self.output = Some(GuestOutputCase::Ended(reader.message(layout)?)),
+            5 => self.output = Some(GuestOutputCase::Kept(reader.message(layout)?)),
             _ => reader.skip(layout)?,
         }
         Ok(())

@@ -139,7 +139,7 @@ export async function applyEdits(
   const { backup } = replaceFile(target.path, { before: before?.text, after }, { mode })
   if (wasTrusted) writeRecord(places.state, directory, fingerprint(directory, { path: target.path, text: after }))
   return {
-    path: existsSync(target.path) ? realpathSync(target.path) : target.path,
+    path: existsSync(target.path) ? realpathSync.native(target.path) : target.path,
     backup,
     trusted: wasTrusted || target.kind !== 'project',
   }

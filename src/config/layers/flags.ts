@@ -44,6 +44,7 @@ export function flagsLayer(flags: PolicyFlags, options: { cwd: string; env: Node
     originOf: (path) => ({ kind: 'flag', where: flagFor(path) }),
     ...(flags.sync !== undefined && { sync: flags.sync }),
     ...(policy.vmm !== undefined && { vmm: policy.vmm }),
+    ...(policy.accel !== undefined && { accel: policy.accel }),
   }
 }
 
@@ -58,7 +59,7 @@ export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
   const { filesystem, network, exec, limits, workspace } = policy
   const { allow, deny, private: ranges, resolvers, publish } = network
   return {
-    ...((flags.driver ?? flags.isolation ?? flags.vmm) !== undefined && {
+    ...((flags.driver ?? flags.isolation ?? flags.vmm ?? flags.accel) !== undefined && {
       driver: policy.driver as NonNullable<SandboxConfig['driver']>,
     }),
     ...(workspace !== null && { workspace }),

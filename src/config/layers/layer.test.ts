@@ -99,7 +99,6 @@ test('a key that this version cannot honour stops the start, naming the key and 
   const cases: [SandboxConfig, RegExp][] = [
     [{ limits: { output: 50_000 } }, /limits\.output/],
     [{ group: 'one' }, /group/],
-    [{ template: 'server' }, /template: machines/],
   ]
   for (const [sandbox, key] of cases) {
     assert.throws(
@@ -194,6 +193,13 @@ test('empty lists and tables of such keys ask for nothing', () => {
     lifetime: 'shared',
   }
   assert.equal(policyOf(mergeLayers([layer('file', sandbox)])).driver, 'jail')
+})
+
+test('a template of a server is part of the policy, and one that has booted is what there is without a word', () => {
+  const templateOf = (sandbox: SandboxConfig): unknown => policyOf(mergeLayers([layer('project', sandbox)])).template
+  assert.equal(templateOf({ template: 'server' }), 'server')
+  assert.equal(templateOf({ template: 'boot' }), undefined)
+  assert.deepEqual(unusedKeys({ template: 'server' }), [])
 })
 
 test('placement keys are legal everywhere and told as unused', () => {

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import type { VmmName } from '../../policy/plan.ts'
+import type { AccelName, VmmName } from '../../policy/plan.ts'
 import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
@@ -18,6 +18,8 @@ export interface Layer {
   readonly sync?: 'ask' | 'yes' | 'no'
   /** `--vmm` */
   readonly vmm?: VmmName
+  /** `--accel` */
+  readonly accel?: AccelName
   /** Limits that nobody wrote down for this host: they may fall to a second mechanism. */
   readonly defaultLimits?: LimitsConfig
 }
@@ -27,6 +29,7 @@ export interface Merged {
   readonly env: Readonly<Record<string, string>>
   readonly defaultLimits: LimitsConfig
   readonly vmm: VmmName | undefined
+  readonly accel: AccelName | undefined
   readonly origins: Origins
 }
 
@@ -101,7 +104,8 @@ export function mergeLayers(layers: readonly Layer[]): Merged {
     }
   }
   const vmm = layers.findLast((layer) => layer.vmm !== undefined)?.vmm
-  return { sandbox: withSync(sandbox, layers), env, defaultLimits, vmm, origins }
+  const accel = layers.findLast((layer) => layer.accel !== undefined)?.accel
+  return { sandbox: withSync(sandbox, layers), env, defaultLimits, vmm, accel, origins }
 }
 
 function withSync(sandbox: SandboxConfig, layers: readonly Layer[]): SandboxConfig {

@@ -24,7 +24,7 @@ export interface Placed {
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
 export function policyOf(merged: Merged): Policy {
-  const { sandbox, env, defaultLimits, vmm, origins } = merged
+  const { sandbox, env, defaultLimits, vmm, accel, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
@@ -41,13 +41,15 @@ export function policyOf(merged: Merged): Policy {
     mode: sandbox.mode ?? defaultPolicy.mode,
     allowDegraded: sandbox.allowDegraded ?? [],
     ...(vmm !== undefined && { vmm }),
+    ...(accel !== undefined && { accel }),
+    ...(sandbox.template === 'server' && { template: sandbox.template }),
   }
 }
 
 /** Keys that say where and when a sandbox is placed, not what it may do: legal everywhere, without effect in `run`. */
 export function unusedKeys(sandbox: SandboxConfig): string[] {
   return [
-    ...(sandbox.template === undefined ? [] : ['template']),
+    ...(sandbox.template === 'boot' ? ['template'] : []),
     ...(sandbox.pool === undefined ? [] : ['pool']),
     ...(sandbox.limits?.idle === undefined ? [] : ['limits.idle']),
     ...(sandbox.network?.allow?.length || sandbox.network?.ask === true ? [] : unusedOfNetwork(sandbox.network ?? {})),
@@ -138,15 +140,7 @@ function workspaceOf({ workspace }: SandboxConfig): Workspace | null {
 }
 
 function refuseWhatIsMissing(sandbox: SandboxConfig, origins: Origins): void {
-  const { limits, group, template } = sandbox
-  if (template === 'server') {
-    throw missing(
-      ['template'],
-      origins,
-      'machines are cloned before their server starts',
-      'write "boot", or leave it out',
-    )
-  }
+  const { limits, group } = sandbox
   if (limits?.output !== undefined) {
     throw missing(
       ['limits', 'output'],

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { packageRoot } from '../../package-root.ts'
@@ -18,16 +18,33 @@ export interface ProfileFolder {
   readonly names: () => string[]
 }
 
+/** A file is read once: what was looked at is what is used. */
 export function folderAt(kind: ProfileFolder['kind'], path: string): ProfileFolder {
+  const known = new Map<string, Source | undefined>()
   return {
     kind,
     path,
     read(name) {
-      const file = join(path, name)
-      if (existsSync(file)) requireInside(file, path)
-      return readSourceIfThere(file)
+      if (!known.has(name)) known.set(name, readInside(path, name))
+      return known.get(name)
     },
     names: () => (existsSync(path) ? profileNames(readdirSync(path)) : []),
+  }
+}
+
+function readInside(folder: string, name: string): Source | undefined {
+  const file = join(folder, name)
+  if (existsSync(file)) requireInside(file, folder)
+  else if (isAbsent(file)) return undefined
+  return readSourceIfThere(file)
+}
+
+/** Most names are in one folder of three: to find out by an error would take longer than all the rest. */
+function isAbsent(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+  } catch {
+    return false // whoever opens it tells why it cannot be
   }
 }
 
@@ -64,8 +81,8 @@ function profileNames(files: readonly string[]): string[] {
 
 /** A link in a profile folder would read what lies elsewhere. @throws GloveboxError POLICY_INVALID */
 export function requireInside(file: string, folder: string): void {
-  const real = realpathSync(file)
-  if (real.startsWith(`${realpathSync(folder)}/`)) return
+  const real = realpathSync.native(file)
+  if (real.startsWith(`${realpathSync.native(folder)}/`)) return
   throw new GloveboxError('POLICY_INVALID', `${file}: leads out of its folder, to ${real}`, {
     fix: 'profiles are files in a profile folder: copy it there',
   })

@@ -142,8 +142,8 @@ export const configShape: Shape<Config> = table<Config>({
   gateway: field(table<GatewayConfig>({}), 'The HTTP face. It has no keys yet.'),
   microvm: field(
     table<MicrovmConfig>({
-      memory: field(size(1024 ** 2, '256M'), 'Memory of a guest.', '256M'),
-      cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a guest.', 1),
+      memory: field(size(1024 ** 2, '256M'), 'Memory of a sandbox in a machine, where its `limits` say nothing; the guest has some more for itself.', '256M'),
+      cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a sandbox in a machine, where its `limits` say nothing.', 1),
       kernel: field(nullable(hostPath()), 'The kernel of a guest: a bzImage, on arm64 an Image (docs/images.md); null: our own.', null),
       rootfs: field(nullable(hostPath()), 'The root file system of a guest: an erofs file, a tar archive, an initramfs, or what docker save wrote; null: our own.', null),
       accel: field(
@@ -152,7 +152,7 @@ export const configShape: Shape<Config> = table<Config>({
           kvm: 'KVM or nothing',
           tcg: 'software emulation',
         }),
-        'What machines run on. Of your own configuration: a project says nothing about your machine.',
+        'What machines run on (`--accel`). Of your own configuration: a project says nothing about your machine.',
         'auto',
       ),
       vmm: field(

@@ -182,8 +182,8 @@ export const sandboxShape: Shape<SandboxConfig> = named(
     lifetime: field(lifetimeShape, 'How long a sandbox lives.', 'shared'),
     group: field(text(), 'Servers of one group share one sandbox. Their policies must be equal.'),
     template: field(
-      choice(['boot', 'server'], { boot: 'a guest that has booted', server: 'a guest in which the server is up; not there yet' }),
-      'What a microVM is cloned from: so far `boot` alone. Means nothing behind other walls.',
+      choice(['boot', 'server'], { boot: 'a guest that has booted', server: 'a guest in which the server is up (docs/microvm.md, "A server in a template")' }),
+      'What a microVM is cloned from. Means nothing behind other walls.',
       'boot',
     ),
     pool: field(

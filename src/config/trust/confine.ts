@@ -36,7 +36,10 @@ export function requireConfined(
     ...networkWishes(plan),
     ...plan.publish.map((port) => `to publish its port ${port.port} on this machine`),
     ...secretWishes(policy),
-    ...limitWishes(policy),
+    ...(plan.template === 'server'
+      ? ['what its server draws at random before it is asked anything to be the same at each start (template "server")']
+      : []),
+    ...limitWishes(policy, plan),
   ]
   const [first, ...more] = wishes
   if (first === undefined) return
@@ -90,8 +93,11 @@ function secretWishes({ secrets }: Policy): string[] {
   return secrets.map(({ name, from }) => `the secret ${name} from ${sourceText(from)}`)
 }
 
-function limitWishes({ limits }: Policy): string[] {
-  const { memoryBytes, diskBytes, cpus, pids, openFiles, messageBytes } = limits
+/** Memory and processors out of the plan: a machine's may be written elsewhere, and count for machines alone. */
+function limitWishes({ limits }: Policy, { limits: planned }: Plan): string[] {
+  const { diskBytes, pids, openFiles, messageBytes } = limits
+  const memoryBytes = planned.memory.explicit ? planned.memory.value : undefined
+  const cpus = planned.cpus.explicit ? planned.cpus.value : undefined
   return [
     ...(memoryBytes !== undefined && memoryBytes > defaultLimits.memoryBytes
       ? [`${formatBytes(memoryBytes)} of memory`]
@@ -109,7 +115,7 @@ function limitWishes({ limits }: Policy): string[] {
 
 function realIfThere(path: string): string | undefined {
   try {
-    return realpathSync(path)
+    return realpathSync.native(path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code !== undefined) return undefined
     throw error

@@ -41,7 +41,7 @@ export function readRecord(stateDirectory: string, directory: string): TrustReco
   const file = recordFile(stateDirectory, directory)
   if (!existsSync(file)) return undefined
   const record = parseRecord(readFileSync(file, 'utf8'))
-  return record !== undefined && record.directory === realpathSync(directory) ? record : undefined
+  return record !== undefined && record.directory === realpathSync.native(directory) ? record : undefined
 }
 
 function parseRecord(text: string): TrustRecord | undefined {
@@ -78,7 +78,7 @@ export function writeRecord(stateDirectory: string, directory: string, seen: Fin
   const file = recordFile(stateDirectory, directory)
   const record = {
     schema: 'glovebox/trust-record/1',
-    directory: realpathSync(directory),
+    directory: realpathSync.native(directory),
     recorded: new Date().toISOString(),
     sha256: seen.sha256,
     files: seen.files,
@@ -108,6 +108,6 @@ export function removeRecord(stateDirectory: string, directory: string): boolean
 }
 
 function recordFile(stateDirectory: string, directory: string): string {
-  const name = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 32)
+  const name = createHash('sha256').update(realpathSync.native(directory)).digest('hex').slice(0, 32)
   return join(stateDirectory, 'trust', `${name}.json`)
 }

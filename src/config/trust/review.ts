@@ -34,7 +34,13 @@ export function reviewProject(directory: string, places: Places): Review {
   const seen = fingerprint(project.directory, source)
   const state = trustState(places.state, project.directory, seen)
   const before = state.state === 'unknown' ? [] : state.record.files
-  return { directory: realpathSync(project.directory), source, seen, state, changes: changesOf(before, seen.files) }
+  return {
+    directory: realpathSync.native(project.directory),
+    source,
+    seen,
+    state,
+    changes: changesOf(before, seen.files),
+  }
 }
 
 function changesOf(before: readonly TrustedFile[], now: readonly TrustedFile[]): Review['changes'] {

@@ -183,6 +183,41 @@ test('a driver that the user has chosen for all is not undone by an unknown proj
   await refuses(load(), /the driver jail instead of microvm/)
 })
 
+test('a machine of the parts that the user has chosen for all is not one of others by the word of an unknown project', async () => {
+  const parts = { kernel: '/boot/own', rootfs: null }
+  home.put('places/config/glovebox.json', JSON.stringify({ microvm: parts }))
+  const server = { command: 'node', args: ['server.js'], sandbox: { driver: 'microvm' } }
+  const of = (microvm: object): void => {
+    home.put('project/server.js', '')
+    home.put('project/glovebox.json', JSON.stringify({ mcpServers: { s: server }, microvm }))
+  }
+  of({ kernel: 'vmlinuz' })
+  await refuses(load(), /its own kernel or root filesystem/)
+  of({ kernel: null })
+  await refuses(load(), /its own kernel or root filesystem/)
+  of({})
+  assert.deepEqual((await plan(await load())).machine, parts)
+})
+
+test('an unknown project does not have random numbers of a server be the same at each start', async () => {
+  project({ sandbox: { driver: 'microvm', template: 'server' } })
+  await refuses(load(), /what its server draws at random .* the same at each start/)
+  trust()
+  assert.equal((await plan(await load())).template, 'server')
+})
+
+test('a machine that an unknown project has made large is refused as a limit is, and counts for machines alone', async () => {
+  const large = (driver: string): void => {
+    const all = { mcpServers: { s: { command: 'node', args: ['server.js'], sandbox: { driver } } } }
+    home.put('project/server.js', '')
+    home.put('project/glovebox.json', JSON.stringify({ ...all, microvm: { memory: '8G', cpus: 16 } }))
+  }
+  large('microvm')
+  await refuses(load(), /wants 8 GiB of memory \(and 1 more\)/)
+  large('jail')
+  assert.equal((await plan(await load())).limits.memory.explicit, false)
+})
+
 test('with a yes it may do what it says, until anything of it changes', async () => {
   project({ sandbox: { filesystem: { write: ['.'] } }, env: { KEY: '${env:TOKEN}' } })
   home.put('project/profiles/other.profile', 'env A=1\n')

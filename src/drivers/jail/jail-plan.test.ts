@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { emptyPlan } from '../../../test/support/plan.ts'
 import { GloveboxError } from '../../errors.ts'
 import { synthetic } from '../../policy/network.ts'
 import { noNetwork, resolveNetwork } from '../../policy/network/words.ts'
@@ -8,27 +9,8 @@ import type { Plan } from '../../policy/plan.ts'
 import type { JailPlan } from '../../protocol/jail-plan.ts'
 import { toJailPlan } from './jail-plan.ts'
 
-const limit = { value: 1024, explicit: false }
-
 function planTo(...network: string[]): Plan {
-  return {
-    schema: 'glovebox/plan/1',
-    server: 'files',
-    driver: 'jail',
-    command: { path: '/usr/bin/node', argv: ['node'], cwd: '/', env: {} },
-    mounts: [],
-    workspace: null,
-    deny: [],
-    exec: null,
-    network: resolveNetwork({ ...noNetwork, allow: network }),
-    publish: [],
-    limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
-    messageBytes: 1024,
-    tools: { allow: ['*'], deny: [] },
-    secrets: [],
-    mode: 'enforce',
-    allowDegraded: [],
-  }
+  return { ...emptyPlan, network: resolveNetwork({ ...noNetwork, allow: network }) }
 }
 
 const options = { id: 'files-3f2a', socket: undefined, egress: undefined }

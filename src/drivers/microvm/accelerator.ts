@@ -27,25 +27,34 @@ export interface KvmTrial {
   readonly run: () => Promise<Tried>
 }
 
+/** What is asked for by name, as a sentence calls it, and what to do without it. */
+export interface Named {
+  readonly name: string
+  readonly otherwise: string
+}
+
+const kvm: Named = {
+  name: 'KVM',
+  otherwise: 'leave --accel, microvm.accel and GLOVEBOX_ACCEL out, and machines are emulated here',
+}
+
 /**
  * What machines run on. That `/dev/kvm` can be opened proves nothing (in a guest of some clouds it makes a machine, which then never
  * runs), so a guest is booted: once on a host, as long as nothing changes that it depends on.
- * @throws GloveboxError HOST_CANNOT where KVM was asked for by name and does not work
+ * @throws GloveboxError HOST_CANNOT where it was asked for by name and does not work
  */
 export async function chooseAccelerator(
   asked: Accel,
   trial: KvmTrial,
   device: () => Refusal | undefined = whyNoDevice,
-  name = 'KVM',
+  { name, otherwise }: Named = kvm,
 ): Promise<Accelerated> {
   if (asked === 'tcg') return { accelerator: 'tcg' }
   const refusal = device() ?? refusalOf(await tried(asked, trial))
   if (refusal === undefined) return { accelerator: 'kvm' }
   if (asked === 'auto') return { accelerator: 'tcg', instead: refusal }
   throw new GloveboxError('HOST_CANNOT', `${name} is asked for by name, and ${refusal.reason}`, {
-    fix: [refusal.fix, 'leave microvm.accel and GLOVEBOX_ACCEL out, and machines are emulated here']
-      .filter((each) => each !== undefined)
-      .join('; or '),
+    fix: [refusal.fix, otherwise].filter((each) => each !== undefined).join('; or '),
   })
 }
 

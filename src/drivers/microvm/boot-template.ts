@@ -9,7 +9,7 @@ import { inspectGuestSystem } from './vmm/guest-system.ts'
 import { killOn } from './vmm/kill-on.ts'
 import type { MachineParts } from './vmm/machine.ts'
 import type { Shape } from './vmm/shape.ts'
-import { templateKey } from './vmm/template-key.ts'
+import { templateKey, type TemplateParts } from './vmm/template-key.ts'
 import { provideTemplate, type NewTemplate, type Template } from './vmm/template-store.ts'
 
 export interface TemplateProgress {
@@ -26,15 +26,25 @@ export async function bootTemplate(
   signal: AbortSignal,
   progress: TemplateProgress = {},
 ): Promise<Template> {
+  const make = async (directory: string): Promise<NewTemplate> => bootInto(host, shape, directory, signal)
+  return provide(host, { level: 'boot', shape }, signal, { progress, make })
+}
+
+/** The template of this host and these parts; made where there is none. */
+export async function provide(
+  host: MicrovmHost,
+  parts: Pick<TemplateParts, 'level' | 'shape' | 'server'>,
+  signal: AbortSignal,
+  { make, progress }: { make: (directory: string) => Promise<NewTemplate>; progress: TemplateProgress },
+): Promise<Template> {
   const { files } = host.image.record
   const key = templateKey({
     kernel: files.kernel.sha256,
     modules: files.modules.sha256,
     inside: host.inside.sha256,
     root: files.root.sha256,
-    shape,
     vmm: host.vmm.identity,
-    level: 'boot',
+    ...parts,
   })
   const waiting = { signal, ...(progress.onWait && { onWait: progress.onWait }) }
   return provideTemplate(
@@ -42,7 +52,7 @@ export async function bootTemplate(
     key,
     async (directory) => {
       progress.onBoot?.()
-      return bootInto(host, shape, directory, signal)
+      return make(directory)
     },
     waiting,
   )
@@ -107,7 +117,7 @@ function ofOwnKernel(error: unknown, { image }: MicrovmHost): unknown {
 }
 
 /** No connection is under way in a template. */
-async function leave(inside: Inside): Promise<void> {
+export async function leave(inside: Inside): Promise<void> {
   inside.close()
   await inside.connection.closed
 }

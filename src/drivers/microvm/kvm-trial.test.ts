@@ -61,6 +61,24 @@ suite('a trial of KVM', () => {
     assert.deepEqual(trialOf(at, stands).known(), ended)
   })
 
+  test('a guest that was gone before it answered is booted once more, and not a third time', async (context) => {
+    let boots = 0
+    const gone = new GloveboxError('CHANNEL_LOST', 'the virtual machine has ended', {})
+    const endsFor =
+      (times: number): TrialOptions['boot'] =>
+      async () => {
+        boots++
+        if (boots <= times) throw gone
+      }
+    assert.equal((await trialOf(home(context), endsFor(1)).run()).ok, true)
+    assert.equal(boots, 2)
+    boots = 0
+    const never = await trialOf(home(context), endsFor(9)).run()
+    assert.ok(!never.ok)
+    assert.match(never.reason, /the virtual machine has ended/)
+    assert.equal(boots, 2)
+  })
+
   test('of two starts at once one boots a guest, and the other takes its word', async (context) => {
     const at = home(context)
     const { promise: booted, resolve: answer } = Promise.withResolvers<undefined>()

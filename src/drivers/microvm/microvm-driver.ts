@@ -1,7 +1,8 @@
 import { GloveboxError } from '../../errors.ts'
-import type { Driver, FirecrackerSupport, Support } from '../driver.ts'
+import type { Driver, FirecrackerSupport, Support, Wall } from '../driver.ts'
 import { probeDriver } from '../launcher/probe.ts'
 import { firecrackerIdentity, whereToGetFirecracker } from './firecracker/find.ts'
+import { tellingOfFullDisk } from './full-disk.ts'
 import { findMicrovmHost } from './host.ts'
 import type { MicrovmHost } from './microvm-host.ts'
 import { startMicrovm } from './start.ts'
@@ -18,14 +19,17 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     probe: async (signal) => probe(env, signal),
     // The first machine on a host is booted for seconds.
     tryOut: undefined,
-    start: async (plan, options, signal) =>
-      startMicrovm(
-        await findMicrovmHost(env, { mayBuild: true, machine: plan.machine, vmm: plan.vmm, signal }),
-        plan,
-        options,
-        signal,
-      ),
+    async provide({ machine, vmm, accel }, signal) {
+      await tellingOfFullDisk(findMicrovmHost(env, { mayBuild: 'always', machine, vmm, accel, signal }))
+    },
+    start: async (plan, options, signal) => tellingOfFullDisk(start(env, plan, options, signal)),
   }
+}
+
+async function start(env: NodeJS.ProcessEnv, ...[plan, options, signal]: Parameters<Driver['start']>): Promise<Wall> {
+  const { machine, vmm, accel } = plan
+  const host = await findMicrovmHost(env, { mayBuild: 'watched', machine, vmm, accel, signal })
+  return startMicrovm(host, plan, options, signal)
 }
 
 /** As much as a sandbox has by default, so that what is tried is the template that is used. */
@@ -35,7 +39,7 @@ const memoryBytes = 256 * 1024 ** 2
 async function probe(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Support> {
   let host: MicrovmHost
   try {
-    host = await findMicrovmHost(env, { mayBuild: false, signal })
+    host = await findMicrovmHost(env, { mayBuild: 'never', signal })
   } catch (error) {
     if (!(error instanceof GloveboxError) || error.code === 'INTERNAL') throw error
     return { ok: false, reason: error.message, fix: error.fix }
@@ -49,6 +53,8 @@ async function probe(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Suppo
 function ofFirecracker({ env, firecracker, notFirecracker, vmm }: MicrovmHost): {
   readonly firecracker?: FirecrackerSupport
 } {
+  if (firecracker === undefined && notFirecracker !== undefined)
+    return { firecracker: { version: null, used: false, ...notFirecracker } }
   // One that is there, and that nobody has looked at since another VMM is asked for, is nothing to tell of.
   if (firecracker === undefined && inPath(env, 'firecracker') !== undefined) return {}
   if (firecracker === undefined) return { firecracker: { version: null, used: false, fix: whereToGetFirecracker } }

@@ -12,8 +12,9 @@ export interface MicrovmHost {
   readonly places: Places
   readonly vmm: Vmm
   readonly accelerated: Accelerated
-  /** Where it is there, whether it is used or not. */
+  /** Where it is there and can be used, whether it is or not. */
   readonly firecracker: Firecracker | undefined
+  /** Why not, where it is there and nobody asked for another. */
   readonly notFirecracker?: Refusal
   readonly image: Image
   readonly images: ImageStore

@@ -1,6 +1,5 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
-import { statInside } from '../../inside/files.ts'
-import type { Inside } from '../../inside/client.ts'
+import { once } from '../../policy/once.ts'
 import type { Plan } from '../../policy/plan.ts'
 import { guestCalls } from '../../protocol/inside/v1.ts'
 import { storeIn } from '../../packages/store/store.ts'
@@ -8,14 +7,18 @@ import { onTerminal } from '../../system/terminal.ts'
 import type { SentWorkspace, StartOptions, Wall } from '../driver.ts'
 import { bootTemplate, machineParts } from './boot-template.ts'
 import type { MicrovmHost } from './microvm-host.ts'
-import { packGiven } from './image/given.ts'
+import { packGiven, type Given } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
+import { planInTemplate, serverTemplate } from './server-template.ts'
 import { clonePatience, enterGuest } from './vmm/guest.ts'
-import { copyDirectory, dividePlan, pathInGuest, toGuestPlan, type Division } from './vmm/guest-plan.ts'
-import { startWall } from './vmm/guest-wall.ts'
+import { copyDirectory, dividePlan, toGuestPlan, type Division } from './vmm/guest-plan.ts'
+import { presentIn } from './vmm/guest-system.ts'
+import { resumeWall, startWall } from './vmm/guest-wall.ts'
 import { identify } from './vmm/identity.ts'
 import { killOn } from './vmm/kill-on.ts'
 import type { Machine } from './vmm/machine.ts'
+import { requireInTemplate } from './vmm/server-rules.ts'
+import type { ServerUp } from './vmm/server-up.ts'
 import { shapeFor } from './vmm/shape.ts'
 import type { Template } from './vmm/template-store.ts'
 
@@ -32,18 +35,31 @@ export async function startMicrovm(
   signal.throwIfAborted()
   // First: what it refuses must not have started anything.
   const division = dividePlan(plan, options, host.image.record.programs)
+  // Whoever starts a program by `exec` starts no server.
+  const ofServer = plan.template === 'server' && options.stdio === 'pipe'
+  if (ofServer) requireInTemplate(plan, options, division)
   const shape = shapeFor(plan.limits, workspaceOf(division, options)?.size)
-  const template = await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
+  const booted = ofServer ? undefined : await bootTemplate(host, shape, signal, { onBoot: tellOfBoot })
   // Gone when the machine runs: it has open what it needs.
   await using own = stageImage(startStaging(host.places))
-  const given = await giveTo(host, plan, division, own.directory, signal)
+  const { path: given, isFresh } = await giveTo(host, plan, division, own.directory, signal)
+  if (ofServer && isFresh) throw changing()
+  // The program of a new template and its first clone are one start.
+  const before = once(async () => options.beforeProgram?.())
+  const from = { plan, division, shape, given, options, before }
+  const template = booted ?? (await serverTemplate(host, from, signal, { onBoot: tellOfServer }))
+  const up = template.record.server
   let machine: Machine | undefined
   try {
     const parts = { ...machineParts(host, shape), given }
     machine = await host.vmm.clone(parts, { template: template.directory, own: own.directory }, signal)
     const stopped = killOn(signal, machine)
     try {
-      const wall = await enter(host, machine, { plan, division, template, start: options })
+      const start = { ...options, ...(options.beforeProgram !== undefined && { beforeProgram: before }) }
+      const wall =
+        up === undefined
+          ? await enter(host, machine, { plan, division, template, start })
+          : await enterServer(host, machine, { template, up, start })
       signal.throwIfAborted()
       return wall
     } finally {
@@ -64,6 +80,30 @@ interface Entering {
   readonly start: StartOptions
 }
 
+/** The server is up in it, and goes on when the machine is one of its own and its start has been seen to. */
+async function enterServer(
+  host: MicrovmHost,
+  machine: Machine,
+  { template, up, start }: Pick<Entering, 'template' | 'start'> & { readonly up: ServerUp },
+): Promise<Wall> {
+  const inside = await enterGuest(machine, clonePatience)
+  await identify(inside, start.id)
+  await start.beforeProgram?.()
+  // What it did in the template, this one has done too.
+  for (const activity of up.activities) start.onActivity(activity)
+  return resumeWall({
+    machine,
+    inside,
+    plan: planInTemplate(start),
+    vmm: host.vmm.name,
+    instead: host.accelerated.instead?.reason,
+    memoryBytes: template.record.shape.memoryBytes,
+    start,
+    up,
+    takenAt: template.record.takenAt,
+  })
+}
+
 async function enter(
   host: MicrovmHost,
   machine: Machine,
@@ -76,7 +116,7 @@ async function enter(
     workspace?.send(inside.connection, copyDirectory),
     division.given.length === 0 ? undefined : inside.connection.unary(guestCalls.mountGiven, {}),
   ])
-  const present = await presentOf(inside, division)
+  const present = await presentIn(inside, division)
   const facts = { system: template.record.system, present }
   const guestPlan = toGuestPlan(plan, division, facts, {
     id: start.id,
@@ -103,16 +143,6 @@ function workspaceOf({ copied }: Division, { workspace }: StartOptions): SentWor
   throw new GloveboxError('INTERNAL', 'a copied workspace, and nobody who sends it')
 }
 
-async function presentOf(inside: Inside, division: Division): Promise<ReadonlySet<string>> {
-  const found = await Promise.all(
-    division.asked.map(async (path) => {
-      const info = await statInside(inside.connection, pathInGuest(path, division), { follow: true })
-      return info === undefined ? [] : [path]
-    }),
-  )
-  return new Set(found.flat())
-}
-
 /** The second drive, with what of the host's files the plan shows. */
 async function giveTo(
   host: MicrovmHost,
@@ -120,7 +150,7 @@ async function giveTo(
   { given }: Division,
   directory: string,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Given> {
   try {
     const mounts = given.map(({ source, target, why }) => ({
       source,
@@ -128,7 +158,7 @@ async function giveTo(
       stable: why !== 'filesystem.read' && why !== 'workspace',
     }))
     const packages = storeIn(host.places.data)
-    const { path } = await packGiven(mounts, {
+    return await packGiven(mounts, {
       store: host.images,
       packages,
       directory,
@@ -136,7 +166,6 @@ async function giveTo(
       env: host.env,
       signal,
     })
-    return path
   } catch (error) {
     if (error instanceof GloveboxError || signal.aborted) throw error
     throw new GloveboxError(
@@ -145,6 +174,20 @@ async function giveTo(
       { cause: error },
     )
   }
+}
+
+function changing(): GloveboxError {
+  return new GloveboxError(
+    'HOST_CANNOT',
+    'template "server": what the server is made of changes while it is packed, or its cache is on another file system than the store',
+    { fix: 'try again, or write "template": "boot"' },
+  )
+}
+
+function tellOfServer(): void {
+  process.stderr.write(
+    'glovebox: starting the server in a virtual machine to clone from; the next start takes no time for it\n',
+  )
 }
 
 function tellOfBoot(): void {

@@ -51,6 +51,7 @@ test('one that is asked for by name is never replaced', async () => {
   await assert.rejects(chooseVmm(asked, offers(fails), there), {
     code: 'HOST_CANNOT',
     message: /^Firecracker is asked for by name, and .*no memfd/,
+    fix: 'have control groups; or leave --vmm, microvm.vmm and GLOVEBOX_VMM out, and QEMU runs machines where it does not',
   })
   // What failed once may have failed because the host was busy: it is tried again.
   const again = offers(works, fails)

@@ -35,7 +35,7 @@ export function blockOf(range: AddressRange): Block {
 }
 
 function longest(matches: (block: Block) => boolean): Block {
-  const found = blocks.find(matches)
+  const found = blocks().find(matches)
   // Version 4 as a whole is a block, and version 6 is partitioned by RFC 4291; only ranges wider than /8 have none.
   return found ?? everything
 }

@@ -1,4 +1,5 @@
 import type { AddressRange } from '../network.ts'
+import { once } from '../once.ts'
 import { parseIp, width } from './ip.ts'
 
 /** What an address is good for, and so whether a name may lead there. */
@@ -108,10 +109,12 @@ const metadata: readonly (readonly [address: string, whose: string])[] = [
 ]
 
 /** The longest prefixes first. */
-export const blocks: readonly Block[] = [
-  ...registries.map(([range, kind, what]) => block(range, kind, what)),
-  ...metadata.map(([range, whose]) => block(range, 'metadata', `the metadata service ${whose}`)),
-].toSorted((a, b) => b.range.prefix - a.range.prefix)
+export const blocks: () => readonly Block[] = once(() =>
+  [
+    ...registries.map(([range, kind, what]) => block(range, kind, what)),
+    ...metadata.map(([range, whose]) => block(range, 'metadata', `the metadata service ${whose}`)),
+  ].toSorted((a, b) => b.range.prefix - a.range.prefix),
+)
 
 /** Every start that has a network passes here: the form of the ranges is held by a test, not looked at each time. */
 function block(text: string, kind: AddressClass, what: string): Block {

@@ -1753,6 +1753,12 @@ export interface GuestInput {
     /** Nothing more comes on stdin. */
     | { readonly case: 'stdinEnd'; readonly value: Empty }
     | { readonly case: 'resize'; readonly value: TerminalSize }
+    /**
+     * Lets nothing of the sandbox run any more, and leaves it in the machine when the call ends, for Resume in each clone. It must be
+     * the machine's only one. The machine is nobody's from then on: Start and Resume end with FAILED_PRECONDITION before the
+     * next Identify.
+     */
+    | { readonly case: 'keep'; readonly value: Empty }
     | undefined
 }
 
@@ -1773,6 +1779,9 @@ export function encodeGuestInput(message: GuestInput): Uint8Array {
       break
     case 'resize':
       writer.tag(5, WireType.LengthDelimited).bytes(encodeTerminalSize(message.input.value))
+      break
+    case 'keep':
+      writer.tag(6, WireType.LengthDelimited).bytes(encodeEmpty(message.input.value))
       break
     case undefined:
       break
@@ -1801,6 +1810,9 @@ export function decodeGuestInput(bytes: Uint8Array): GuestInput {
         break
       case 42:
         input = { case: 'resize', value: decodeTerminalSize(reader.bytes()) }
+        break
+      case 50:
+        input = { case: 'keep', value: decodeEmpty(reader.bytes()) }
         break
       default:
         reader.skip(type, number)
@@ -1840,6 +1852,40 @@ export function decodeGuestCommand(bytes: Uint8Array): GuestCommand {
     }
   }
   return { id, command }
+}
+
+export interface GuestCloseOutput {
+  readonly id: string
+  /** Which: stderr, or stdout. */
+  readonly isStderr: boolean
+}
+
+export function encodeGuestCloseOutput(message: GuestCloseOutput): Uint8Array {
+  const writer = new BinaryWriter()
+  if (message.id !== '') writer.tag(1, WireType.LengthDelimited).string(message.id)
+  if (message.isStderr) writer.tag(2, WireType.Varint).bool(message.isStderr)
+  return writer.finish()
+}
+
+/** @throws Error for bytes that are no GuestCloseOutput */
+export function decodeGuestCloseOutput(bytes: Uint8Array): GuestCloseOutput {
+  const reader = new BinaryReader(bytes)
+  let id: string = ''
+  let isStderr: boolean = false
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    switch (number * 8 + type) {
+      case 10:
+        id = reader.string(true)
+        break
+      case 16:
+        isStderr = reader.bool()
+        break
+      default:
+        reader.skip(type, number)
+    }
+  }
+  return { id, isStderr }
 }
 
 export interface GuestStart {
@@ -1887,8 +1933,10 @@ export interface GuestOutput {
     | { readonly case: 'status'; readonly value: Uint8Array }
     | { readonly case: 'stdout'; readonly value: Uint8Array }
     | { readonly case: 'stderr'; readonly value: Uint8Array }
-    /** The last message. All output has been sent before it. */
+    /** The last message, unless that is `kept`. All output has been sent before it. */
     | { readonly case: 'ended'; readonly value: GuestEnded }
+    /** Nothing of the sandbox runs, and it waits for Resume. The last message; all that was written has been sent before it. */
+    | { readonly case: 'kept'; readonly value: Empty }
     | undefined
 }
 
@@ -1906,6 +1954,9 @@ export function encodeGuestOutput(message: GuestOutput): Uint8Array {
       break
     case 'ended':
       writer.tag(4, WireType.LengthDelimited).bytes(encodeGuestEnded(message.output.value))
+      break
+    case 'kept':
+      writer.tag(5, WireType.LengthDelimited).bytes(encodeEmpty(message.output.value))
       break
     case undefined:
       break
@@ -1931,6 +1982,9 @@ export function decodeGuestOutput(bytes: Uint8Array): GuestOutput {
         break
       case 34:
         output = { case: 'ended', value: decodeGuestEnded(reader.bytes()) }
+        break
+      case 42:
+        output = { case: 'kept', value: decodeEmpty(reader.bytes()) }
         break
       default:
         reader.skip(type, number)
@@ -2280,10 +2334,17 @@ export const guestCalls: Readonly<{
    */
   start: Call<GuestInput, GuestOutput>
   /**
+   * Takes up the sandbox that a Start has left in the machine by `keep`, from where it stood still: as Start, from its first
+   * output on. FAILED_PRECONDITION until Identify was called since, NOT_FOUND where none was left. Nothing needs to be said first.
+   */
+  resume: Call<GuestInput, GuestOutput>
+  /**
    * Lines for a launcher's plan descriptor past whatever is in line for its stdin. NOT_FOUND when no call of any connection
    * runs one with that plan's ID.
    */
   command: Call<GuestCommand, Empty>
+  /** Nobody reads an output of that plan's launcher any more: its pipe breaks (pipe(7)). A terminal's goes on. NOT_FOUND as above. */
+  closeOutput: Call<GuestCloseOutput, Empty>
   /**
    * The host offers to take one connection that somebody in the machine makes to the Unix socket at `path`, which the first
    * offer for it makes (mode 0600), and which goes with the host's connection. The first message is `path`. The first answer is
@@ -2313,9 +2374,23 @@ export const guestCalls: Readonly<{
     streamsIn: true,
     streamsOut: true,
   },
+  resume: {
+    path: '/glovebox.inside.v1.Guest/Resume',
+    encode: encodeGuestInput,
+    decode: decodeGuestOutput,
+    streamsIn: true,
+    streamsOut: true,
+  },
   command: {
     path: '/glovebox.inside.v1.Guest/Command',
     encode: encodeGuestCommand,
+    decode: decodeEmpty,
+    streamsIn: false,
+    streamsOut: false,
+  },
+  closeOutput: {
+    path: '/glovebox.inside.v1.Guest/CloseOutput',
+    encode: encodeGuestCloseOutput,
     decode: decodeEmpty,
     streamsIn: false,
     streamsOut: false,

@@ -2,7 +2,7 @@ import { PassThrough, Writable, type Readable } from 'node:stream'
 import { messageOf } from '../../errors.ts'
 import { createApartRouter, type CallNumber, type Step } from '../../guard/apart.ts'
 import { graceMs, type Attended, type Client } from '../attended.ts'
-import { settlesWithin } from '../guarded.ts'
+import { settlesWithin } from '../settles-within.ts'
 import { createSlots } from './slots.ts'
 
 /** How many calls run in sandboxes of their own at a time; the next wait for one of them. */

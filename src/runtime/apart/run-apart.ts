@@ -10,15 +10,15 @@ import type { Plan } from '../../policy/plan.ts'
 import type { ToolApart } from '../../protocol/daemon.ts'
 import { staySmall } from '../../system/stay-small.ts'
 import { renderPublished } from '../../ui/published.ts'
-import { untrustedLog } from '../../ui/untrusted.ts'
 import { attend, graceMs, type Attended } from '../attended.ts'
 import { clientStreams } from '../client-streams.ts'
 import { exitCodeOf } from '../exit-code.ts'
-import { settlesWithin } from '../guarded.ts'
+import { settlesWithin } from '../settles-within.ts'
 import { Interrupted } from '../interrupted.ts'
 import { resolved, toolsApart } from '../placed-start.ts'
 import { giveReceipt } from '../receipt-file.ts'
 import { deskFor, interruption, tellUser, type ServerOptions } from '../run-server.ts'
+import { passServerStderr } from '../server-stderr.ts'
 import { onEndingSignals } from '../signals.ts'
 import { startable } from '../startable.ts'
 import { createFan, type Fan } from './fan.ts'
@@ -69,20 +69,18 @@ async function converse(
   { env, signal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal },
 ): Promise<number> {
   const { json = false, plan } = options
-  const onStderr = (chunk: Buffer): void =>
-    void process.stderr.write(process.stderr.isTTY ? untrustedLog(chunk.toString('utf8')) : chunk)
   let desk: AskDesk | undefined
   const fan = createFan({
     isApart: (tool) => apart.of(tool) !== undefined,
     async start(tool, client, wanted) {
       const own = apart.of(tool)
       if (own === undefined) throw new GloveboxError('INTERNAL', `no sandbox was planned for ${tool}`)
-      const about = { ...(await startable(own)), env, signal: wanted, onStderr, spare: true }
+      const about = { ...(await startable(own)), env, signal: wanted, onStderr: passServerStderr, spare: true }
       return attend(about, { ...client, desk: async () => desk })
     },
   })
   const shared = await attend(
-    { ...options, env, signal, onStderr },
+    { ...options, env, signal, onStderr: passServerStderr },
     {
       ...fan.shared,
       isRecorded: true,
@@ -93,7 +91,7 @@ async function converse(
   )
   const client = clientStreams()
   try {
-    giveReceipt(shared.sandbox.wall.receipt, options.receipt, { sandbox: shared.sandbox.id, secrets: plan.secrets })
+    await giveReceipt(shared.sandbox, options.receipt)
     const pipe = guardClient(shared, { fan, client, desk, messageBytes: apart.messageBytes })
     staySmall()
     const first = await Promise.race([

@@ -39,7 +39,10 @@ export async function copyOut(
   const form = formOf(from)
   const follow = form.slash || form.contents
   const source = await statInside(connection, from, { follow })
-  if (source === undefined) throw new GloveboxError('FAILED', `the sandbox has no ${from}`)
+  if (source === undefined) {
+    const fix = 'check the path: it is one of the sandbox, from its top'
+    throw new GloveboxError('FAILED', `the sandbox has no ${from}`, { fix })
+  }
   const goal = goalOf(source, from, to)
   const parent = openParent(goal.parent)
   try {

@@ -43,7 +43,7 @@ function collector(options: { cwd: string; path: string | undefined; home: strin
   /** A program with its interpreters and loaders; the path to execute it by. */
   function program(name: string, why: string, depth = 0): string {
     const found = findProgram(name, options.cwd, options.path)
-    const real = realpathSync(found)
+    const real = realpathSync.native(found)
     executables.add(real)
     const installation = installationNeeds(found, real, options.home)
     searchPath.push(dirname(isSystem(found) || installation.keepLink ? found : real))

@@ -28,7 +28,7 @@ export function installationNeeds(found: string, real: string, home: string): { 
 }
 
 function realDirectory(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path
+  return existsSync(path) ? realpathSync.native(path) : path
 }
 
 /** `lib/python3.*` and the shared library beside it. */
@@ -40,7 +40,7 @@ function pythonLibraries(prefix: string): Need[] {
       .filter((name) => /^(python3(\.\d+)?t?|libpython3.*\.so.*|pypy3.*)$/.test(name))
       .map((name) => join(lib, name))
       // `libpython3.so` is a link to the real one, and the source of a mount is never a link.
-      .map((path) => ({ path, source: realpathSync(path), why: 'standard library of the interpreter' }))
+      .map((path) => ({ path, source: realpathSync.native(path), why: 'standard library of the interpreter' }))
   )
 }
 
@@ -51,7 +51,7 @@ function existing(path: string, why: string): Need[] {
 /** The links between a program's name and its file: each has to stand inside for the name to lead there. */
 function linksOnTheWay(found: string): Need[] {
   const needs: Need[] = []
-  const real = realpathSync(found)
+  const real = realpathSync.native(found)
   // 40 is the kernel's own limit (path_resolution(7)); realpath has already refused a circle.
   for (let at = found, hops = 0; lstatSync(at).isSymbolicLink() && hops < 40; hops++) {
     at = resolve(dirname(at), readlinkSync(at))

@@ -8,7 +8,7 @@ export function inspectPath(given: string, cwd: string): PathFact {
   const expanded = given === '~' ? homedir() : given.startsWith('~/') ? resolve(homedir(), given.slice(2)) : given
   const absolute = resolve(cwd, expanded)
   try {
-    const real = realpathSync(absolute)
+    const real = realpathSync.native(absolute)
     const stat = statSync(real)
     return { absolute, real, kind: stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : 'other' }
   } catch (error) {

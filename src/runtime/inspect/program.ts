@@ -75,7 +75,7 @@ export function loaderOf(path: string): string | undefined {
     if (head.readUInt32LE(at) !== 3) continue
     const [start, length] = [Number(head.readBigUInt64LE(at + 8)), Number(head.readBigUInt64LE(at + 32))]
     if (start + length > head.length || length < 2) return undefined
-    return realpathSync(head.toString('latin1', start, start + length - 1))
+    return realpathSync.native(head.toString('latin1', start, start + length - 1))
   }
   return undefined
 }

@@ -12,7 +12,7 @@ function present(paths: readonly string[], exec: boolean): SystemPath[] {
   for (const path of paths) {
     const stat = lstatSync(path, { throwIfNoEntry: false })
     if (stat === undefined || (exec && stat.isSymbolicLink())) continue
-    found.push({ path, source: stat.isSymbolicLink() ? realpathSync(path) : path, exec })
+    found.push({ path, source: stat.isSymbolicLink() ? realpathSync.native(path) : path, exec })
   }
   return found
 }

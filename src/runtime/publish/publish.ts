@@ -4,6 +4,7 @@ import { GloveboxError, messageOf } from '../../errors.ts'
 import { statusOf } from '../../inside/failure.ts'
 import type { PublishedPort } from '../../policy/network.ts'
 import type { PublishCloseFact, Recorder } from '../../protocol/facts.ts'
+import { resetSocket } from '../../system/reset-socket.ts'
 import { createBook, type Stay } from './book.ts'
 import { carry, type Carried } from './carry.ts'
 import { listen, type Listener, type ListeningPort } from './listen.ts'
@@ -68,15 +69,15 @@ export async function publish(options: {
     socket.on('error', () => undefined)
     const { remoteAddress, remotePort } = socket
     // It has gone already.
-    if (isClosed || remoteAddress === undefined || remotePort === undefined) return drop(socket)
+    if (isClosed || remoteAddress === undefined || remotePort === undefined) return resetSocket(socket)
     const visit = { peer: { address: remoteAddress, port: remotePort }, host: { address, port }, port: inside }
     if (visits.size >= maxVisits) {
       book.refuse(visit, `${maxVisits} connections are open already`)
-      drop(socket)
+      resetSocket(socket)
       return
     }
     const stay = book.open(visit)
-    if (stay === undefined) drop(socket)
+    if (stay === undefined) resetSocket(socket)
     else void serve(socket, inside, stay)
   }
 
@@ -84,7 +85,7 @@ export async function publish(options: {
     const count: Carried = { sent: 0, received: 0 }
     visits.set(socket, (reason) => {
       stay.close({ ...count, reason })
-      drop(socket)
+      resetSocket(socket)
     })
     try {
       const visited = await (await attached.promise).open(port).catch((error: unknown) => {
@@ -99,18 +100,9 @@ export async function publish(options: {
       // The inside's answer begins before it knows whether somebody listens.
       if (!isPeers && count.sent === 0 && statusOf(error) !== undefined) stay.fail(messageOf(error))
       stay.close({ ...count, reason: isPeers ? 'reset' : 'lost' })
-      drop(socket)
+      resetSocket(socket)
     } finally {
       visits.delete(socket)
     }
   }
-}
-
-/**
- * As of a program that died: with a reset. One that was told of our end already cannot be reset any more (uv_tcp_close_reset
- * fails with EINVAL while a shutdown is under way, and Node then keeps the socket).
- */
-function drop(socket: Socket): void {
-  if (socket.writableEnded) socket.destroy()
-  else socket.resetAndDestroy()
 }

@@ -84,7 +84,7 @@ export async function openWorkspace(options: {
     throw ofThisHost(error)
   }
   return {
-    plan: send !== undefined ? plan : withCopy(plan, realpathSync(session.files)),
+    plan: send !== undefined ? plan : withCopy(plan, realpathSync.native(session.files)),
     sent,
     finish: async () => finishSession(session, { ...end, notFetched }),
     async abandon() {

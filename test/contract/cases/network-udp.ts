@@ -88,8 +88,8 @@ export function datagramCases({ plan, run }: Contract): void {
       for (let i = 0; i < 20; i++) told += (await ask('udp4', '${name}', ${box.server.port}, Buffer.from('n' + i))).length > 1
       console.log(told) })()`
     assert.equal(await box.said(script, { limits: { connections: 8 } }), '20\n')
-    // Each from a socket of its own.
-    assert.ok(box.server.senders.size >= 20)
+    // From more sockets than there may be at once: some were let go. A port that is free again may be had a second time.
+    assert.ok(box.server.senders.size > 8)
   })
 
   withServer('a flood leaves no faster than it may, and what comes after it is answered', async ({ server, said }) => {

@@ -73,6 +73,8 @@ for (const runner of runners()) {
     assert.equal(house.ok('logs', 'moody'), 'moody is up\n')
     house.ok('stop', 'moody')
     assert.equal(house.ok('logs', 'moody'), 'moody is up\n')
+    const line = { schema: 'glovebox/log-line/1', server: 'moody', line: 'moody is up' }
+    assert.deepEqual(JSON.parse(house.ok('logs', '--json', 'moody')), line)
     assert.equal(house.verb('logs', '../daemon').status, 2)
     const { ok, stages } = house.json('test', '--', ...moody(runner)) as { ok: boolean; stages: { stage: string }[] }
     assert.equal(ok, true)

@@ -19,7 +19,7 @@ export const accompliceSocket = '/run/accomplice'
  * program is `/init` there, leaves itself behind, and becomes the real one. All else is as in every machine.
  */
 export async function hostWithAccomplice(attacks: string): Promise<MicrovmHost> {
-  const host = await findMicrovmHost(process.env, { mayBuild: true, signal: new AbortController().signal })
+  const host = await findMicrovmHost(process.env, { mayBuild: 'watched', signal: new AbortController().signal })
   const inside = readFileSync(findInside(process.env))
   const real = cpioOf([{ path: 'inside', mode: 0o755, data: inside }])
   const modules = Buffer.concat([readFileSync(host.image.modules), real])

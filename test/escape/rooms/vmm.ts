@@ -68,3 +68,23 @@ export function ofVmm({ readOnlyMemory }: Pick<Qemu, 'readOnlyMemory'>): readonl
     },
   ]
 }
+
+/** The same while a template is made, whose directory is the VMM's own: `making`, on the host. */
+export const ofTemplate: readonly Attack[] = [
+  ...(['kernel', 'initrd', 'root', 'given'] as const).map((name): Attack => ({
+    title: `what the machine is booted from cannot be written to: ${name}`,
+    name: 'read-only-file',
+    id: `write-${name}`,
+    args: ({ place, side }) => ({
+      target: side === 'jail' ? filesInside[name] : beside(place.base, name === 'given' ? name : 'root'),
+    }),
+    control: host,
+  })),
+  ...['../state', '../memory', '../machine/state'].map((name): Attack => ({
+    title: `what is beside the template in the making is not in sight: ${name}`,
+    name: 'read-path',
+    id: `read-${name}`,
+    args: ({ place, side }) => ({ target: side === 'jail' ? `/template/${name}` : beside(place.base, 'state') }),
+    control: host,
+  })),
+]

@@ -4,7 +4,7 @@ import { packErofs } from '../../../src/drivers/microvm/image/erofs.ts'
 import { cpioOf } from '../../../src/drivers/microvm/image/cpio.ts'
 import { runTool } from '../../../src/system/run-tool.ts'
 import { testImage } from '../image.ts'
-import { projectRoot } from '../readable-tree.ts'
+import { copyOfTree, projectRoot } from '../readable-tree.ts'
 import { nestedHome } from './outer-image.ts'
 
 /** The image that sandboxes in the machine are started from, mounted at /srv: `/srv/images/DIGEST`. */
@@ -34,6 +34,13 @@ const project = [
   'native/target/release/glovebox-inside',
 ]
 
+export interface Brought {
+  /** Files and directories of this host, by the name that they get below /opt/brought. */
+  readonly bring?: Readonly<Record<string, string>>
+  /** The project with its tests is in /opt/project too, for `node --test` there. */
+  readonly withTests?: boolean
+}
+
 /**
  * This project as an installed one and what else a test brings, mounted at /opt: `/opt/glovebox`, `/opt/brought/NAME`, and
  * `/opt/start`, by which the machine's init goes on.
@@ -41,7 +48,7 @@ const project = [
 export async function projectDrive(
   directory: string,
   start: string,
-  bring: Readonly<Record<string, string>>,
+  { bring = {}, withTests = false }: Brought,
 ): Promise<string> {
   const tree = path.join(directory, 'opt')
   const target = path.join(tree, 'glovebox')
@@ -51,6 +58,7 @@ export async function projectDrive(
     copy(path.join(projectRoot, 'node_modules', name), path.join(target, 'node_modules', name))
   }
   await tool(process.execPath, path.join(projectRoot, 'tools/build.ts'), path.join(target, 'dist'))
+  if (withTests) copyOfTree(path.join(tree, 'project'))
   for (const [name, source] of Object.entries(bring)) copy(source, path.join(tree, 'brought', name))
   writeFileSync(path.join(tree, 'start'), start)
   await tool('chmod', '-R', 'a+rX', tree)

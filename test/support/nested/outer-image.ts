@@ -30,10 +30,10 @@ const version = 1
 /** Of the processor that QEMU emulates: an AMD one with nested paging. Loaded last. */
 const kvmModules = ['kvm_amd']
 
-/** The packages of the default image, and QEMU: built by the first that asks, by the means that images are built by. */
+/** The packages of the default image, QEMU, and what drives are made with: built by the first that asks, by the means that images are built by. */
 export async function outerImage(): Promise<OuterImage> {
   const own = readRecipe(defaultRecipe)
-  const recipe = { ...own, name: 'nested', packages: [...own.packages, 'qemu-system-x86', 'mount'] }
+  const recipe = { ...own, name: 'nested', packages: [...own.packages, 'qemu-system-x86', 'erofs-utils', 'mount'] }
   const parts = [version, recipe.sha256, recipe.packages, kvmModules, process.version]
   const directory = path.join(nestedHome, sha256(JSON.stringify(parts)).slice(0, 16))
   const image = {

@@ -1,6 +1,8 @@
 //! A guest whose kernel is the attacker's: root beside its init, who takes the channel's port away from it and uses it against
 //! the host. How, says the name that the host gave to the machine: `gbx-hostile-HOW-…`.
 
+use std::mem::size_of;
+
 use super::accomplice::pause;
 use super::unable;
 use crate::sys;
@@ -45,18 +47,42 @@ pub fn act(how: &str) -> i32 {
     }
 }
 
-/// Init's own open file of the port: there is one opener at a time, and so no other way to it.
+/// Init's own open file of what it speaks with the host by: a port has one opener at a time, and a connection no second end here.
 fn port() -> Res<i32> {
     let all = std::fs::read_dir("/proc/1/fd")
         .map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
-    let number = all.filter_map(Result::ok).find_map(|entry| {
-        let leads_to = std::fs::read_link(entry.path()).ok()?;
-        let is_port = leads_to.to_string_lossy().starts_with("/dev/vport");
-        is_port.then(|| entry.file_name().to_string_lossy().parse::<i32>().ok())?
-    });
     let process = sys!(libc::SYS_pidfd_open, 1, 0)?;
-    let number = number.ok_or(Errno(libc::ENOENT))?;
-    sys!(libc::SYS_pidfd_getfd, process, number, 0).map(|fd| fd as i32)
+    for entry in all.filter_map(Result::ok) {
+        let Ok(leads_to) = std::fs::read_link(entry.path()) else {
+            continue;
+        };
+        let leads_to = leads_to.to_string_lossy();
+        let is_port = leads_to.starts_with("/dev/vport");
+        if !is_port && !leads_to.starts_with("socket:") {
+            continue;
+        }
+        let Ok(number) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        let fd = sys!(libc::SYS_pidfd_getfd, process, number, 0)? as i32;
+        if is_port || is_connection(fd) {
+            return Ok(fd);
+        }
+    }
+    Err(Errno(libc::ENOENT))
+}
+
+/// Of vsock(7), and with somebody at its other end: not the socket that listens.
+fn is_connection(fd: i32) -> bool {
+    let mut family = [0u8; size_of::<libc::sockaddr_vm>()];
+    let mut length = family.len() as libc::socklen_t;
+    let asked = sys!(
+        libc::SYS_getpeername,
+        fd,
+        family.as_mut_ptr(),
+        &mut length as *mut libc::socklen_t
+    );
+    asked.is_ok() && family[..2] == (libc::AF_VSOCK as libc::sa_family_t).to_ne_bytes()
 }
 
 /// All of it, however long the host lets us wait. Init has made the port non-blocking.

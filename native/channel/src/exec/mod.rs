@@ -7,12 +7,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::futures::{both, either, Either};
-use crate::pipe::Pipe;
 use crate::rpc::{Inbound, Reply};
 use crate::seed::{Made, Program, Seed};
 use crate::status::{Code, Result, Status};
-use crate::streams::{self, Ours, Over, Streams};
+use crate::streams::{self, Input, Ours, Over, Streams, Unread};
 use crate::wall::Jail;
 use glovebox_wire::inside::{
     ExecEnded, ExecEndedHow, ExecInput, ExecInputCase, ExecOutput, ExecOutputCase, ExecStarted,
@@ -125,40 +123,13 @@ async fn follow(
     ours: Ours,
     program: &RefCell<Program>,
 ) -> Result<ExecEnded> {
-    let Ours {
-        stdin,
-        stdout,
-        stderr,
-        terminal,
-    } = ours;
+    let Ours { input, mut output } = ours;
     let over = Over::default();
-    let out = async {
-        let first = streams::pump(&stdout, streams::STDOUT, reply, &over);
-        match &stderr {
-            Some(stderr) => both(first, streams::pump(stderr, streams::STDERR, reply, &over))
-                .await
-                .map(drop),
-            None => first.await,
-        }
-    };
-    let end = async {
-        let end = wait(program).await;
-        over.tell();
-        end
-    };
-    let done = both(out, end);
-    let input = feed(inbound, stdin, terminal.as_ref(), program);
-    // The input goes on as long as it may; what it finds wrong ends the call.
-    let input = async {
-        match input.await {
-            Ok(()) => std::future::pending().await,
-            Err(status) => status,
-        }
-    };
-    let ((), end) = match either(done, input).await {
-        Either::First(done) => done?,
-        Either::Second(status) => return Err(status),
-    };
+    let input = feed(inbound, input, program);
+    // A host that does not read any more ends the call, or signals the program.
+    let unread = Unread::default();
+    let output = output.pump(reply, &over, &unread);
+    let end = streams::until_ended(output, wait(program), input, &over).await?;
     let how = match libc::WIFEXITED(end.status) {
         true => ExecEndedHow::Code(libc::WEXITSTATUS(end.status)),
         false => ExecEndedHow::Signal(libc::WTERMSIG(end.status)),
@@ -188,30 +159,21 @@ async fn wait(program: &RefCell<Program>) -> Result<crate::seed::End> {
 }
 
 /// Takes what the peer sends.
-async fn feed(
-    inbound: &mut Inbound,
-    stdin: Option<Rc<Pipe>>,
-    terminal: Option<&Rc<Pipe>>,
-    program: &RefCell<Program>,
-) -> Result<()> {
-    let mut stdin = stdin;
+async fn feed(inbound: &mut Inbound, mut input: Input, program: &RefCell<Program>) -> Result<()> {
     while let Some(message) = inbound.next::<ExecInput>().await? {
         match message.input {
-            Some(ExecInputCase::Stdin(bytes)) => streams::feed(&mut stdin, bytes).await?,
-            Some(ExecInputCase::StdinEnd(_)) => streams::end_input(&mut stdin, terminal).await,
+            Some(ExecInputCase::Stdin(bytes)) => input.put(bytes).await?,
+            Some(ExecInputCase::StdinEnd(_)) => input.end().await,
             Some(ExecInputCase::Signal(signal)) => {
                 let signal = check::signal(signal)?;
                 program.borrow().signal(signal)?;
             }
-            Some(ExecInputCase::Resize(size)) => match terminal {
-                Some(terminal) => streams::resize(terminal, &size)?,
-                None => return Err(Status::invalid("resize: this program has no terminal")),
-            },
+            Some(ExecInputCase::Resize(size)) => input.resize(&size)?,
             Some(ExecInputCase::Start(_)) => return Err(Status::invalid("`start` comes once")),
             // A newer host's; it knows from Hello which protocol this is.
             None => {}
         }
     }
-    streams::end_input(&mut stdin, terminal).await;
+    input.end().await;
     Ok(())
 }

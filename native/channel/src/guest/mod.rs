@@ -4,6 +4,7 @@
 mod accept;
 pub mod check;
 mod children;
+mod kept;
 mod launcher;
 mod rooms;
 mod start;
@@ -13,17 +14,19 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use glovebox_wire::inside::{GuestCommand, IdentifyRequest};
+use glovebox_wire::inside::{GuestCloseOutput, GuestCommand, IdentifyRequest};
 
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::status::{Code, Result, Status};
+use crate::streams::Unread;
 
 pub use accept::Offers;
 pub use children::Children;
 use launcher::Commands;
 pub use launcher::Program;
 use rooms::Rooms;
+use start::Running;
 
 pub struct Guest {
     pub machine: Box<dyn Machine>,
@@ -32,10 +35,21 @@ pub struct Guest {
     launcher: Program,
     children: Rc<Children>,
     rooms: Rc<Rooms>,
-    /// The plan descriptors of launchers that run.
-    commands: RefCell<HashMap<String, Rc<Commands>>>,
+    /// The launchers that run, by their plans' ids.
+    running: Rc<RefCell<HashMap<String, Rc<Found>>>>,
+    /// The sandbox that no call has.
+    kept: RefCell<Option<Running>>,
+    /// Whether sandboxes have been told to stand still, and not yet to go on.
+    stands: Cell<bool>,
     /// The generation that Identify was called for.
     identified: Cell<u64>,
+}
+
+/// What other calls find of a launcher that runs.
+pub struct Found {
+    /// Its plan descriptor.
+    commands: Commands,
+    unread: Unread,
 }
 
 impl Guest {
@@ -53,7 +67,9 @@ impl Guest {
             launcher,
             children,
             rooms: Rc::new(Rooms::new(sockets)),
-            commands: RefCell::default(),
+            running: Rc::default(),
+            kept: RefCell::default(),
+            stands: Cell::default(),
             identified: Cell::new(0),
         }
     }
@@ -87,10 +103,22 @@ impl Guest {
 
     pub async fn command(&self, request: GuestCommand) -> Result<()> {
         check::lines(&request.command)?;
-        let commands = self.commands.borrow().get(&request.id).map(Rc::clone);
-        let commands = commands.ok_or_else(|| {
-            Status::new(Code::NotFound, "no sandbox with that id has been started")
-        })?;
-        commands.write(request.command).await
+        let found = self.found(&request.id)?;
+        found.commands.write(request.command).await
+    }
+
+    pub fn close_output(&self, request: &GuestCloseOutput) -> Result<()> {
+        let found = self.found(&request.id)?;
+        match request.is_stderr {
+            true => found.unread.stderr.tell(),
+            false => found.unread.stdout.tell(),
+        }
+        Ok(())
+    }
+
+    fn found(&self, id: &str) -> Result<Rc<Found>> {
+        let running = self.running.borrow().get(id).map(Rc::clone);
+        running
+            .ok_or_else(|| Status::new(Code::NotFound, "no sandbox with that id has been started"))
     }
 }

@@ -1,27 +1,43 @@
-//! Start: one sandbox, from its plan to its launcher's end.
+//! Start: one sandbox, from its plan to its launcher's end, or until it is kept for another host (`kept.rs`).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use glovebox_wire::inside::{
-    GuestEnded, GuestEndedHow, GuestInput, GuestInputCase, GuestOutput, GuestOutputCase, GuestStart,
+    Empty, GuestEnded, GuestEndedHow, GuestInput, GuestInputCase, GuestOutput, GuestOutputCase,
+    GuestStart,
 };
 use glovebox_wire::Plan;
+use tokio::sync::Notify;
 
 use super::launcher::{self, Commands, Launcher, Started};
-use super::{check, Guest};
+use super::rooms::Room;
+use super::{check, Found, Guest};
 use crate::futures::{both, either, Either};
 use crate::pipe::Pipe;
 use crate::rpc::{Inbound, Reply};
 use crate::status::{Code, Result, Status};
-use crate::streams::{self, Ours, Over, Streams};
+use crate::streams::{self, Input, Ours, Over, Streams, Unread};
 
 /// Field of GuestOutput. The others are those of ExecOutput.
 const STATUS: u32 = 1;
 
+/// A sandbox, whoever its host is. In this order it is let go of: the launcher is killed before its directory is removed.
+pub struct Running {
+    launcher: Launcher,
+    status: Pipe,
+    ours: Ours,
+    commands: Registered,
+    _room: Room,
+}
+
 impl Guest {
     pub async fn start(&self, inbound: &mut Inbound, reply: &Reply) -> Result<()> {
         self.must_be_identified()?;
+        self.must_keep_nothing()?;
+        self.end_standstill()?;
         let first = inbound.next::<GuestInput>().await?;
         let Some(GuestInputCase::Start(start)) = first.and_then(|first| first.input) else {
             return Err(Status::invalid("the first message must be `start`"));
@@ -29,8 +45,7 @@ impl Guest {
         let GuestStart { plan, terminal } = start;
         let plan = one_line(plan)?;
         let id = id_of(&plan)?;
-        // Declared first, so that it goes last: the launcher is killed before its directory is removed.
-        let _room = self.rooms.take(&id)?;
+        let room = self.rooms.take(&id)?;
         let Streams { ours, theirs } = Streams::open(terminal.as_ref())?;
         let started = launcher::start(&self.launcher, &self.children, theirs, terminal.is_some())?;
         let Started {
@@ -38,13 +53,112 @@ impl Guest {
             commands,
             status,
         } = started;
-        let commands = Registered::new(self, &id, commands);
+        let running = Running {
+            launcher,
+            status,
+            ours,
+            commands: Registered::new(&self.running, id, commands),
+            _room: room,
+        };
         // The headers say that the launcher has been started.
         reply.begin()?;
-        commands.own.write(plan).await.or_else(ended_already)?;
-        let ended = follow(inbound, reply, ours, &status, &launcher, &commands.own).await?;
-        reply.send(&output(GuestOutputCase::Ended(ended))).await
+        let commands = &running.commands.own.commands;
+        commands.write(plan).await.or_else(ended_already)?;
+        self.carry(running, inbound, reply).await
     }
+
+    /// To its end, or until the host has it kept.
+    pub async fn carry(
+        &self,
+        mut running: Running,
+        inbound: &mut Inbound,
+        reply: &Reply,
+    ) -> Result<()> {
+        match self.follow(&mut running, inbound, reply).await? {
+            Left::Ended(status) => {
+                let ended = GuestOutputCase::Ended(ended(status));
+                reply.send(&output(ended)).await
+            }
+            Left::Standing => {
+                // Said first: one whose host has not heard of it goes with the call.
+                let kept = GuestOutputCase::Kept(Empty {});
+                reply.send(&output(kept)).await?;
+                self.keep(running);
+                Ok(())
+            }
+        }
+    }
+
+    /// Carries bytes until the launcher has ended, or nothing of the sandbox runs, and all that was written is sent.
+    async fn follow(
+        &self,
+        running: &mut Running,
+        inbound: &mut Inbound,
+        reply: &Reply,
+    ) -> Result<Left> {
+        let Running {
+            launcher,
+            status,
+            ours: Ours { input, output },
+            commands,
+            ..
+        } = running;
+        let over = Over::default();
+        let stands = Notify::new();
+        let input = self.feed(inbound, input, &commands.own.commands, &stands);
+        let output = async {
+            let status = streams::pump(status, STATUS, reply, &over, None);
+            let output = output.pump(reply, &over, &commands.own.unread);
+            both(status, output).await.map(drop)
+        };
+        let left = async {
+            match either(launcher.ended(), stands.notified()).await {
+                Either::First(status) => status.map(Left::Ended),
+                Either::Second(()) => Ok(Left::Standing),
+            }
+        };
+        streams::until_ended(output, left, input, &over).await
+    }
+
+    /// Takes what the host sends. A program that does not read stops it here, and the host by its window.
+    async fn feed(
+        &self,
+        inbound: &mut Inbound,
+        input: &mut Input,
+        commands: &Commands,
+        stands: &Notify,
+    ) -> Result<()> {
+        while let Some(message) = inbound.next::<GuestInput>().await? {
+            match message.input {
+                Some(GuestInputCase::Stdin(bytes)) => input.put(bytes).await?,
+                Some(GuestInputCase::StdinEnd(_)) => input.end().await,
+                Some(GuestInputCase::Command(lines)) => {
+                    check::lines(&lines)?;
+                    commands.write(lines).await.or_else(ended_already)?;
+                }
+                Some(GuestInputCase::Resize(size)) => input.resize(&size)?,
+                Some(GuestInputCase::Start(_)) => {
+                    return Err(Status::invalid("`start` comes once"))
+                }
+                Some(GuestInputCase::Keep(_)) => {
+                    self.stand_still().await?;
+                    stands.notify_one();
+                    return Ok(());
+                }
+                // A newer host's; it knows from Hello which protocol this is.
+                None => {}
+            }
+        }
+        input.end().await;
+        Ok(())
+    }
+}
+
+/// How a call leaves its sandbox.
+enum Left {
+    /// Of wait(2).
+    Ended(i32),
+    Standing,
 }
 
 /// With the newline that ends it.
@@ -78,103 +192,32 @@ fn ended_already(status: Status) -> Result<()> {
     }
 }
 
-/// A plan descriptor that `Command` finds.
-struct Registered<'a> {
-    guest: &'a Guest,
-    id: &'a str,
-    own: Rc<Commands>,
+type AllFound = Rc<RefCell<HashMap<String, Rc<Found>>>>;
+
+/// A launcher that `Command` and `CloseOutput` find.
+struct Registered {
+    all: AllFound,
+    id: String,
+    own: Rc<Found>,
 }
 
-impl<'a> Registered<'a> {
-    fn new(guest: &'a Guest, id: &'a str, commands: Commands) -> Registered<'a> {
-        let own = Rc::new(commands);
-        let mut all = guest.commands.borrow_mut();
-        all.insert(id.to_owned(), Rc::clone(&own));
-        drop(all);
-        Registered { guest, id, own }
+impl Registered {
+    fn new(all: &AllFound, id: String, commands: Commands) -> Registered {
+        let unread = Unread::default();
+        let own = Rc::new(Found { commands, unread });
+        all.borrow_mut().insert(id.clone(), Rc::clone(&own));
+        Registered {
+            all: Rc::clone(all),
+            id,
+            own,
+        }
     }
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.guest.commands.borrow_mut().remove(self.id);
+        self.all.borrow_mut().remove(&self.id);
     }
-}
-
-/// Carries bytes until the launcher has ended and all that was written is sent.
-async fn follow(
-    inbound: &mut Inbound,
-    reply: &Reply,
-    ours: Ours,
-    status: &Pipe,
-    launcher: &Launcher,
-    commands: &Commands,
-) -> Result<GuestEnded> {
-    let Ours {
-        stdin,
-        stdout,
-        stderr,
-        terminal,
-    } = ours;
-    let over = Over::default();
-    let out = async {
-        let first = both(
-            streams::pump(status, STATUS, reply, &over),
-            streams::pump(&stdout, streams::STDOUT, reply, &over),
-        );
-        match &stderr {
-            Some(stderr) => both(first, streams::pump(stderr, streams::STDERR, reply, &over))
-                .await
-                .map(drop),
-            None => first.await.map(drop),
-        }
-    };
-    let end = async {
-        let end = launcher.ended().await;
-        over.tell();
-        end
-    };
-    let done = both(out, end);
-    let input = feed(inbound, stdin, terminal.as_ref(), commands);
-    // The input goes on as long as it may; what it finds wrong ends the call.
-    let input = async {
-        match input.await {
-            Ok(()) => std::future::pending().await,
-            Err(status) => status,
-        }
-    };
-    match either(done, input).await {
-        Either::First(done) => done.map(|((), status)| ended(status)),
-        Either::Second(status) => Err(status),
-    }
-}
-
-/// Takes what the host sends. A program that does not read stops it here, and the host by its window.
-async fn feed(
-    inbound: &mut Inbound,
-    mut stdin: Option<Rc<Pipe>>,
-    terminal: Option<&Rc<Pipe>>,
-    commands: &Commands,
-) -> Result<()> {
-    while let Some(message) = inbound.next::<GuestInput>().await? {
-        match message.input {
-            Some(GuestInputCase::Stdin(bytes)) => streams::feed(&mut stdin, bytes).await?,
-            Some(GuestInputCase::StdinEnd(_)) => streams::end_input(&mut stdin, terminal).await,
-            Some(GuestInputCase::Command(lines)) => {
-                check::lines(&lines)?;
-                commands.write(lines).await.or_else(ended_already)?;
-            }
-            Some(GuestInputCase::Resize(size)) => match terminal {
-                Some(terminal) => streams::resize(terminal, &size)?,
-                None => return Err(Status::invalid("resize: this launcher has no terminal")),
-            },
-            Some(GuestInputCase::Start(_)) => return Err(Status::invalid("`start` comes once")),
-            // A newer host's; it knows from Hello which protocol this is.
-            None => {}
-        }
-    }
-    streams::end_input(&mut stdin, terminal).await;
-    Ok(())
 }
 
 fn ended(status: i32) -> GuestEnded {

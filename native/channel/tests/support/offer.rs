@@ -31,11 +31,14 @@ pub fn offer(tree: &Path) -> (Rc<Offer>, OwnedFd) {
 
 /// Beside the tree, once a launcher has run.
 pub const STARTED: &str = "started";
+/// The directory of launchers' sockets, beside it too: one in the tree would go with a directory that somebody removes, and no
+/// launcher would start any more.
+pub const SOCKETS: &str = "sockets";
 
 pub fn guest(tree: &Path, children: &Rc<Children>) -> Rc<Offer> {
     let root = std::fs::File::open(tree).expect("a directory");
     let identity = Rc::new(Identity::nobody().expect("random bytes"));
-    let sockets = tree.join("tmp/s");
+    let sockets = tree.with_file_name(SOCKETS);
     std::fs::create_dir_all(&sockets).expect("a directory");
     let launcher = Program {
         path: "/bin/sh".into(),
@@ -78,6 +81,14 @@ impl Machine for Idle {
 
     fn mount_given(&self) -> Result<(), Status> {
         Ok(())
+    }
+
+    fn freeze(&self, _: bool) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn is_frozen(&self) -> Result<bool, Status> {
+        Ok(true)
     }
 
     fn power_off(&self) -> Result<(), Status> {

@@ -1,6 +1,6 @@
 //! The clock, the generator, the names and the power of this machine.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::mount::{mount, mount_bind, MountFlags};
 
 use super::mounts::GIVEN;
+use super::{names, standstill};
 use crate::kernel::{c_str, checked};
 
 type Result<T> = std::result::Result<T, Status>;
@@ -18,6 +19,8 @@ type Result<T> = std::result::Result<T, Status>;
 #[derive(Default)]
 pub struct Own {
     is_named: Cell<bool>,
+    /// Of a template in which a server is up.
+    sandbox: RefCell<Option<names::Sandbox>>,
     has_given: Cell<bool>,
 }
 
@@ -28,7 +31,6 @@ const RNDRESEEDCRNG: libc::c_ulong = 0x5207;
 const BLKFLSBUF: libc::c_ulong = 0x1261;
 
 const MACHINE_ID: &str = "/etc/machine-id";
-const OWN_MACHINE_ID: &str = "/run/machine-id";
 const SECOND_DRIVE: &str = "/dev/vdb";
 
 impl Machine for Own {
@@ -67,15 +69,14 @@ impl Machine for Own {
     fn name(&self, hostname: &str, machine_id: &[u8]) -> Result<()> {
         rustix::system::sethostname(hostname.as_bytes())
             .map_err(|errno| Status::of("name the machine", errno))?;
-        let mut text: String = machine_id
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        text.push('\n');
-        fs::write(OWN_MACHINE_ID, text).map_err(|error| of_io(OWN_MACHINE_ID, &error))?;
+        names::write(hostname, machine_id).map_err(|error| of_io("write the names", &error))?;
+        if let Some(sandbox) = self.sandbox.borrow().as_ref() {
+            let renamed = sandbox.rename(hostname);
+            renamed.map_err(|error| of_io("name the sandbox", &error))?;
+        }
         // Over the image's, which all clones have. An image without one has none to share.
-        if Path::new(MACHINE_ID).exists() && !self.is_named.replace(true) {
-            mount_bind(OWN_MACHINE_ID, MACHINE_ID)
+        if !self.is_named.replace(true) && Path::new(MACHINE_ID).exists() {
+            mount_bind(names::MACHINE_ID, MACHINE_ID)
                 .map_err(|errno| Status::of(MACHINE_ID, errno))?;
         }
         Ok(())
@@ -105,6 +106,19 @@ impl Machine for Own {
         mount(SECOND_DRIVE, GIVEN, c_str(b"erofs\0"), flags, None).map_err(told)?;
         self.has_given.set(true);
         Ok(())
+    }
+
+    fn freeze(&self, frozen: bool) -> Result<()> {
+        if frozen {
+            let found = names::of_sandbox();
+            *self.sandbox.borrow_mut() =
+                found.map_err(|error| of_io("find the sandbox", &error))?;
+        }
+        standstill::set(frozen).map_err(|error| of_io("freeze the sandbox", &error))
+    }
+
+    fn is_frozen(&self) -> Result<bool> {
+        standstill::is_there().map_err(|error| of_io("freeze the sandbox", &error))
     }
 
     /// Whoever asked sees the machine's end instead of an answer.

@@ -7,8 +7,10 @@ mod figures;
 mod machine;
 mod modules;
 mod mounts;
+mod names;
 mod port;
 mod serve;
+mod standstill;
 mod vsock;
 
 use std::convert::Infallible;

@@ -1,6 +1,6 @@
 //! A machine that only notes what is done to it, and an inside that takes it for its own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,11 +21,16 @@ use crate::support::{binary, Scratch, Starter};
 
 pub type Log = Rc<RefCell<Vec<String>>>;
 
-struct Notes(Log);
+struct Notes {
+    log: Log,
+    frozen: Cell<bool>,
+    /// Whether what is frozen stands.
+    stands: Rc<Cell<bool>>,
+}
 
 impl Notes {
     fn note(&self, what: String) -> Result<(), Status> {
-        self.0.borrow_mut().push(what);
+        self.log.borrow_mut().push(what);
         Ok(())
     }
 }
@@ -47,6 +52,15 @@ impl Machine for Notes {
         self.note("given".into())
     }
 
+    fn freeze(&self, frozen: bool) -> Result<(), Status> {
+        self.frozen.set(frozen);
+        self.note(if frozen { "freeze" } else { "thaw" }.into())
+    }
+
+    fn is_frozen(&self) -> Result<bool, Status> {
+        Ok(self.frozen.get() && self.stands.get())
+    }
+
     fn power_off(&self) -> Result<(), Status> {
         self.note("off".into())
     }
@@ -57,6 +71,7 @@ pub struct Room {
     pub client: Client,
     pub hello: HelloReply,
     pub log: Log,
+    stands: Rc<Cell<bool>>,
     pub sockets: PathBuf,
     offer: Rc<Offer>,
     _scratch: Scratch,
@@ -68,13 +83,18 @@ impl Room {
         let sockets = scratch.path().join("s");
         std::fs::create_dir(&sockets).expect("a directory");
         let log = Log::default();
+        let stands = Rc::new(Cell::new(true));
         let identity = Rc::new(Identity::nobody().expect("random bytes"));
         let launcher = Program {
             path: binary().into(),
             arguments: vec!["jail".into()],
         };
         let guest = Guest::new(
-            Box::new(Notes(Rc::clone(&log))),
+            Box::new(Notes {
+                log: Rc::clone(&log),
+                frozen: Cell::default(),
+                stands: Rc::clone(&stands),
+            }),
             Rc::clone(&identity),
             launcher,
             Rc::new(Children::default()),
@@ -93,6 +113,7 @@ impl Room {
             client,
             hello,
             log,
+            stands,
             sockets,
             offer,
             _scratch: scratch,
@@ -105,6 +126,11 @@ impl Room {
         let (_, end) = room.client.unary("Guest/Identify", &identify(1)).await;
         assert_eq!(end.code, OK, "{end:?}");
         room
+    }
+
+    /// A process of it waits for a disk, say.
+    pub fn never_stands(&self) {
+        self.stands.set(false);
     }
 
     /// Another connection of the host's.
@@ -154,6 +180,7 @@ pub struct Said {
     pub stdout: String,
     pub stderr: String,
     pub how: Option<GuestEndedHow>,
+    pub is_kept: bool,
 }
 
 impl Said {
@@ -166,12 +193,14 @@ impl Said {
         while !enough(self) {
             let output = GuestOutput::decode(open.next().await?).expect("a message");
             let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
-            assert_eq!(self.how, None, "nothing comes after the end");
+            let is_over = self.how.is_some() || self.is_kept;
+            assert!(!is_over, "nothing comes after the end");
             match output.output.expect("an output") {
                 GuestOutputCase::Status(bytes) => self.status.push_str(&text(bytes)),
                 GuestOutputCase::Stdout(bytes) => self.stdout.push_str(&text(bytes)),
                 GuestOutputCase::Stderr(bytes) => self.stderr.push_str(&text(bytes)),
                 GuestOutputCase::Ended(ended) => self.how = ended.how,
+                GuestOutputCase::Kept(_) => self.is_kept = true,
             }
         }
         Ok(())

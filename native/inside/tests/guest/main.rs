@@ -8,5 +8,6 @@ mod client;
 
 mod accept;
 mod identify;
+mod kept;
 mod machine;
 mod start;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use glovebox_wire::inside::{
-    ConnectInput, ConnectInputCase, ConnectTarget, ConnectTargetCase, Empty, GuestCommand,
-    GuestEndedHow, GuestInputCase, GuestStart, StatsRequest, TerminalSize,
+    ConnectInput, ConnectInputCase, ConnectTarget, ConnectTargetCase, Empty, GuestCloseOutput,
+    GuestCommand, GuestEndedHow, GuestInputCase, GuestStart, StatsRequest, TerminalSize,
 };
 use serde_json::json;
 
@@ -94,6 +94,45 @@ fn a_program_that_does_not_read_its_stdin_can_still_be_commanded() {
         assert!(said.how.is_some() && said.has("exit"), "{said:?}");
         // Nobody is there any more.
         assert_eq!(client.unary("Guest/Command", &stop).await.1.code, 5);
+    });
+}
+
+#[test]
+fn an_output_that_nobody_reads_any_more_is_a_broken_pipe() {
+    run(async {
+        let room = Room::identified().await;
+        let script = "trap '' PIPE; echo up; while echo y; do :; done; echo over >&2; exit 9";
+        let mut open = room.start(&plan_for(script)).await;
+        let mut said = Said::default();
+        let up = said
+            .until(&mut open, |said| said.stdout.starts_with("up\n"))
+            .await;
+        up.expect("it runs");
+        let close = |id: &str| GuestCloseOutput {
+            id: id.into(),
+            is_stderr: false,
+        };
+        let client = &room.client;
+        assert_eq!(
+            client
+                .unary("Guest/CloseOutput", &close("other"))
+                .await
+                .1
+                .code,
+            5
+        );
+        assert_eq!(
+            client
+                .unary("Guest/CloseOutput", &close("test"))
+                .await
+                .1
+                .code,
+            OK
+        );
+        let said = said.all(&mut open).await;
+        assert_eq!(said.how, Some(GuestEndedHow::Code(9)));
+        // The other one goes on.
+        assert!(said.stderr.ends_with("over\n"), "{}", said.stderr);
     });
 }
 

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import { hasCode } from '../../../system/error-code.ts'
 import { untrusted } from '../../../ui/untrusted.ts'
+import { whatHelpsFullDisk } from '../full-disk.ts'
 import type { ApiCall } from './requests.ts'
 
 /** Firecracker's API, on its Unix socket. */
@@ -87,7 +88,7 @@ export function refused(
   const why = faultOf(body) ?? `status ${status}`
   const what = `${method} ${path}: ${untrusted(why).slice(0, 1000)}`
   if (/No space left on device|os error 28\b/.test(why)) {
-    return failed(what, undefined, 'the disk is full: glovebox template purge, or free some of it')
+    return failed(what, undefined, whatHelpsFullDisk)
   }
   if (path === '/snapshot/load') {
     return failed(what, undefined, 'glovebox template purge: the next start makes the template anew')

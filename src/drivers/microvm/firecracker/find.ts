@@ -1,8 +1,7 @@
 import { closeSync, openSync, readSync, realpathSync } from 'node:fs'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
-import { runCommand } from '../../../system/run-command.ts'
-import { inPath, isExecutable, loaders, systemMounts } from '../vmm/program.ts'
+import { inPath, isExecutable, loaders, systemMounts, versionText } from '../vmm/program.ts'
 
 /** An installed Firecracker, and what it needs of the host in order to start. */
 export interface Firecracker {
@@ -34,7 +33,7 @@ export function firecrackerIdentity({ version }: Pick<Firecracker, 'version'>): 
  */
 export function findFirecracker(env: NodeJS.ProcessEnv, given?: string): string {
   if (given !== undefined) {
-    if (isExecutable(given)) return realpathSync(given)
+    if (isExecutable(given)) return realpathSync.native(given)
     throw new GloveboxError('HOST_CANNOT', `microvm.firecracker: ${given} is no program that can be started`, {
       fix: whereToGetFirecracker,
     })
@@ -46,12 +45,12 @@ export function findFirecracker(env: NodeJS.ProcessEnv, given?: string): string 
   })
 }
 
-/** @throws GloveboxError HOST_CANNOT for one that is too old, or says nothing that we understand */
-export async function firecrackerVersion(path: string): Promise<string> {
-  const { stdout } = await runCommand(path, ['--version'])
-  return readVersion(path, stdout)
+/** What it says to `--version`. @throws GloveboxError HOST_CANNOT for what cannot be started */
+export async function firecrackerSays(path: string): Promise<string> {
+  return versionText(path, whereToGetFirecracker)
 }
 
+/** @throws GloveboxError HOST_CANNOT for one that is too old, or says nothing that we understand */
 export function readVersion(path: string, text: string): string {
   const [, version, major = 0, minor = 0] = /^Firecracker v((\d+)\.(\d+)\.\d+(?:-[\w.]+)?)\s*$/m.exec(text) ?? []
   if (version === undefined) {

@@ -1,14 +1,12 @@
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
+import { partsInside, readable, vmmJailPlan, writable } from '../vmm/jail-plan.ts'
 import type { MachineParts } from '../vmm/machine.ts'
 import type { Firecracker } from './find.ts'
 import type { GuestFiles } from './requests.ts'
 
 /** Where Firecracker sees its files. Its sockets are in a directory of the host's, since we come in by them. */
 export const filesInside: GuestFiles = {
-  kernel: '/machine/kernel',
-  initrd: '/machine/initrd',
-  root: '/machine/root',
-  given: '/machine/given',
+  ...partsInside,
   memory: '/template/memory',
   state: '/template/state',
   vsock: '/sockets/vsock',
@@ -27,10 +25,7 @@ export type FirecrackerStart =
   /** Both are read from these files. */
   | { readonly start: 'clone'; readonly memory: string; readonly state: string }
 
-/**
- * Firecracker's own jail: no network, no file that is not its own, nothing else that can be executed. What breaks out of the guest
- * into it is then where a program under the strictest policy is, with a KVM.
- */
+/** Firecracker's own jail: nothing else that can be executed, and what breaks out of the guest into it has a KVM. */
 export function firecrackerJailPlan(options: {
   readonly id: string
   readonly firecracker: Firecracker
@@ -40,54 +35,23 @@ export function firecrackerJailPlan(options: {
   readonly sockets: string
 }): JailPlan {
   const { id, firecracker, parts, from, sockets } = options
-  const { shape } = parts
-  const limit = (value: number): { value: number; explicit: boolean } => ({ value, explicit: false })
-  const { path } = firecracker
-  return {
-    schema: 'glovebox/jail-plan/1',
+  return vmmJailPlan({
     id,
-    command: {
-      path,
-      argv: [path, '--id', id, '--api-sock', apiInside, '--level', 'Warning'],
-      cwd: '/',
-      env: {},
-      terminal: false,
-    },
-    mounts: [
-      ...firecracker.mounts,
-      ...(from.start === 'boot'
-        ? [readable(from.vmlinux, filesInside.kernel), readable(parts.initrd, filesInside.initrd)]
-        : []),
-      readable(parts.root, filesInside.root),
-      readable(parts.given, filesInside.given),
-      ...templateMounts(from),
-      { ...readable(sockets, '/sockets'), access: 'write' },
-    ],
-    deny: [],
+    path: firecracker.path,
+    // A warning that comes with every clone (its processors are told to go on twice) would stand in the words of every end.
+    args: ['--id', id, '--api-sock', apiInside, '--level', 'Error'],
+    program: firecracker.mounts,
+    kernel: from.start === 'boot' ? from.vmlinux : undefined,
+    parts,
+    mounts: [...templateMounts(from), writable(sockets, '/sockets')],
     exec: firecracker.executables,
-    limits: {
-      memory: limit(shape.memoryBytes + ownBytes),
-      cpus: limit(shape.vcpus),
-      pids: limit(64),
-      disk: limit(1024 ** 2),
-      openFiles: limit(256),
-      time: null,
-    },
-    mode: 'enforce',
-    allowDegraded: [],
-    channel: null,
-    hold: false,
-    egress: null,
+    ownBytes,
     devices: ['/dev/kvm'],
-  }
+  })
 }
 
 /** A clone sees two files of its template, and can write to neither. */
 function templateMounts(from: FirecrackerStart): JailMount[] {
-  if (from.start === 'boot') return [{ ...readable(from.directory, '/template'), access: 'write' }]
+  if (from.start === 'boot') return [writable(from.directory, '/template')]
   return [readable(from.memory, filesInside.memory), readable(from.state, filesInside.state)]
-}
-
-function readable(source: string, target: string): JailMount {
-  return { source, target, access: 'read', exec: false, owner: 'user' }
 }

@@ -1,12 +1,12 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { GloveboxError } from '../../../errors.ts'
 import { randomHex } from '../../../system/random-hex.ts'
 import { untrustedLog } from '../../../ui/untrusted.ts'
 import { startJailed } from '../vmm/jailed.ts'
 import type { BootedMachine, Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
-import { memoryName, stateName } from '../vmm/template-store.ts'
+import { memoryName, stateName } from '../vmm/taken.ts'
 import { openApi, type Api } from './api.ts'
 import { describeEnd, lastOf } from './ending.ts'
 import { firecrackerIdentity, type Firecracker } from './find.ts'
@@ -109,8 +109,11 @@ async function start(
     sockets.remove()
     return { asked, lastWords: describeEnd(end, untrustedLog(log.text()), asked) }
   })
+  // Both ends go when it does: the kernel closes descriptors from below, these before its connections to the guest.
+  const over = Promise.all(read).then(() => true)
   const kill = async (): Promise<MachineEnd> => {
-    asked = true
+    // One that has let go of its output is ending by itself, or was ended by somebody else.
+    asked ||= !(await Promise.race([over, setImmediate(false)]))
     abort()
     return ended
   }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -29,4 +39,16 @@ test('an empty file stays one', (context) => {
   writeFileSync(path, Buffer.alloc(1024 ** 2))
   makeSparse(path)
   assert.deepEqual([statSync(path).size, statSync(path).blocks], [1024 ** 2, 0])
+})
+
+test('a monitor that was taken over has nothing else read in place of its memory', (context) => {
+  const base = mkdtempSync(join(tmpdir(), 'glovebox-sparse-'))
+  context.after(() => rmSync(base, { recursive: true }))
+  const [link, fifo] = [join(base, 'link'), join(base, 'fifo')]
+  writeFileSync(join(base, 'victim'), 'secret')
+  symlinkSync('victim', link)
+  execFileSync('mkfifo', [fifo])
+  assert.throws(() => makeSparse(link), { code: 'ELOOP' })
+  assert.throws(() => makeSparse(fifo), /is no file/)
+  assert.deepEqual(readdirSync(base).toSorted(), ['fifo', 'link', 'victim'])
 })

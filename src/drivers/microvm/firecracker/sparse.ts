@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -16,13 +17,17 @@ const readBytes = 64 * pieceBytes
 
 /**
  * Lets a file have holes where it is empty. A snapshot's memory is written whole, and most of a machine that has just booted is
- * empty: a hole takes no room on the disk, and reads the same.
+ * empty: a hole takes no room on the disk, and reads the same. Of what is no file, or a link to one, nothing is read: whoever has taken over
+ * the VMM may have put that there.
  */
 export function makeSparse(path: string): void {
   const made = `${path}.sparse`
-  const from = openSync(path, 'r')
+  // A FIFO is not waited for.
+  const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
-    const { size, mode } = fstatSync(from)
+    const found = fstatSync(from)
+    if (!found.isFile()) throw new Error(`${path} is no file`)
+    const { size, mode } = found
     const to = openSync(made, 'wx', 0o600)
     try {
       copyWhatIsThere(from, to)

@@ -13,7 +13,7 @@ export interface EnsureOptions extends BuildOptions {
   readonly recipe: string
   /** A digest, or the beginning of one, or what an image was called: that one, whatever the recipe. */
   readonly image?: string | undefined
-  /** Somebody sees the progress, and can wait for it: a terminal. */
+  /** Somebody can wait for it. */
   readonly mayBuild: boolean
   /** A sentence that the user should read, and that stops nothing. */
   readonly notice: (text: string) => void
@@ -75,8 +75,11 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<Image> {
   return buildImage(recipe, options)
 }
 
+/** Whether an image that is missing or stale is built. `watched`: where somebody sees the progress and waits for it, on a terminal. */
+export type MayBuild = 'never' | 'watched' | 'always'
+
 export interface ImageForStart {
-  readonly mayBuild: boolean
+  readonly mayBuild: MayBuild
   /** Parts that the configuration names. */
   readonly machine?: OwnMachine | undefined
   readonly memo: Memo
@@ -101,7 +104,7 @@ export async function imageForStart(
       recipe: defaultRecipe,
       env,
       node: process.execPath,
-      mayBuild: mayBuild && process.stderr.isTTY,
+      mayBuild: mayBuild === 'always' || (mayBuild === 'watched' && process.stderr.isTTY),
       progress: steps.show,
       notice: (text: string) => void notices.push(text),
       signal,

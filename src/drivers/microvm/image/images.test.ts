@@ -8,7 +8,7 @@ import { GloveboxError } from '../../../errors.ts'
 import { tryHold } from '../../../system/mutex.ts'
 import { openMemo } from '../memo.ts'
 import { publishImage } from './build.ts'
-import { ensureImage, imageForStart, type EnsureOptions } from './ensure.ts'
+import { ensureImage, imageForStart, type EnsureOptions, type MayBuild } from './ensure.ts'
 import { currentImage, damagedFiles, findImage, listImages, requireOwnName, whyStale } from './images.ts'
 import { makeInitrd } from './initrd.ts'
 import { purgeImages } from './purge.ts'
@@ -114,6 +114,20 @@ test('without an image and a terminal a start ends with the line to type', async
   })
 })
 
+test('an image that is missing is built where nobody watches only for who asked for that', async (t) => {
+  t.mock.method(process.stderr, 'write', () => true)
+  const given = new AbortController()
+  given.abort(new Error('the build has begun'))
+  const start = async (mayBuild: MayBuild): Promise<Image> =>
+    imageForStart(store, process.env, {
+      mayBuild,
+      memo: openMemo({ cache: join(base, 'cache') }),
+      signal: given.signal,
+    })
+  for (const mayBuild of ['never', 'watched'] as const) await assert.rejects(start(mayBuild), /there is no image yet/)
+  await assert.rejects(start('always'), /the build has begun/)
+})
+
 test('an older image is used as it is where nobody waits for a newer one, and it is said', async () => {
   const old = await published('root', { node: { ...node, version: 'v1.2.3' } })
   const { image, notices } = ensure()
@@ -131,7 +145,7 @@ test('what is to be said of an image is said once for it and its recipe, not at 
   t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0)
   const memo = openMemo({ cache: join(base, 'cache') })
   const start = async (): Promise<Image> =>
-    imageForStart(store, process.env, { mayBuild: false, memo, signal: new AbortController().signal })
+    imageForStart(store, process.env, { mayBuild: 'never', memo, signal: new AbortController().signal })
   await start()
   await start()
   assert.equal(said.filter((text) => text.includes('v1.2.3')).length, 1, said.join(''))

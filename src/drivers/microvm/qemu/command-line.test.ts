@@ -47,6 +47,10 @@ test('a clone is the same machine as its template, but for memory, system calls 
   ])
 })
 
+test('a machine of x86 has a clock chip, which its kernel would wait for', () => {
+  assert.match(valuesOf(clone, '-machine')[0] ?? '', /^microvm,rtc=on,/)
+})
+
 test('drives are read-only', () => {
   assert.equal(valuesOf(clone, '-blockdev').length, 2)
   for (const drive of valuesOf(clone, '-blockdev')) assert.match(drive, /,read-only=on,/)

@@ -1,11 +1,10 @@
-import { lstatSync } from 'node:fs'
+import { lstatSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
-import { runCommand } from '../../../system/run-command.ts'
 import type { Architecture } from '../architecture.ts'
-import { inPath, loaders, systemMounts } from '../vmm/program.ts'
+import { inPath, loaders, systemMounts, versionText } from '../vmm/program.ts'
 
 /** An installed QEMU, and what it needs of the host in order to start. */
 export interface Qemu {
@@ -17,6 +16,8 @@ export interface Qemu {
   readonly mounts: readonly JailMount[]
   /** What it executes: itself and the loader. */
   readonly executables: readonly string[]
+  /** What else while a template is made: the programs of the line by which the state is written (machine.ts). */
+  readonly stateWriters: readonly string[]
 }
 
 const programs: Readonly<Record<Architecture, string>> = { x64: 'qemu-system-x86_64', arm64: 'qemu-system-aarch64' }
@@ -37,8 +38,8 @@ export function findQemu(env: NodeJS.ProcessEnv, architecture: Architecture): st
 
 /** @throws GloveboxError HOST_CANNOT for one that is too old, or says nothing that we understand */
 export async function versionOf(path: string): Promise<string> {
-  const { stdout } = await runCommand(path, ['--version'])
-  const [, version] = /^QEMU emulator version (\d+\.\d+(?:\.\d+)?)/.exec(stdout) ?? []
+  const text = await versionText(path, 'install QEMU 7.2 or later')
+  const [, version] = /^QEMU emulator version (\d+\.\d+(?:\.\d+)?)/.exec(text) ?? []
   if (version === undefined) {
     throw new GloveboxError('HOST_CANNOT', `${path} does not say which version of QEMU it is`, {
       fix: 'install QEMU 7.2 or later',
@@ -59,7 +60,15 @@ export function qemuAt(path: string, version: string): Qemu {
     readOnlyMemory: isAtLeast(version, [8, 2]),
     mounts: systemMounts(path, partsOf),
     executables: [path, ...loaders()],
+    stateWriters: stateWriters(),
   }
+}
+
+/** As QEMU starts its shell, and that finds programs without a PATH. */
+function stateWriters(): string[] {
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  const found = [realpathSync.native('/bin/sh'), inPath(env, 'cat'), inPath(env, 'mv')]
+  return [...new Set(found.filter((path) => path !== undefined))]
 }
 
 function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { JailMount } from '../../../protocol/jail-plan.ts'
+import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { Qemu } from './find.ts'
 import { qemuJailPlan, type QemuStart } from './jail-plan.ts'
 
-const qemu: Qemu = { path: '/usr/bin/qemu', version: '7.2.22', readOnlyMemory: false, mounts: [], executables: [] }
+const qemu: Qemu = {
+  path: '/usr/bin/qemu',
+  version: '7.2.22',
+  readOnlyMemory: false,
+  mounts: [],
+  executables: ['/usr/bin/qemu'],
+  stateWriters: ['/usr/bin/sh', '/usr/bin/cat'],
+}
 const shape = { memoryBytes: 384 * 1024 ** 2, vcpus: 1 }
 const parts = { shape, kernel: '/image/kernel', initrd: '/image/initrd', root: '/image/root', given: '/own/given' }
 
@@ -35,6 +42,17 @@ test('a template is made in a directory of its own', () => {
     mounts.flatMap(({ source, access }) => (access === 'write' ? [source] : [])),
     ['/staging/machine'],
   )
+})
+
+test('nothing but QEMU can be executed, and what writes a template’s state while it is made', () => {
+  const execOf = (from: QemuStart): JailPlan['exec'] =>
+    qemuJailPlan({ id: 'vm-1', qemu, args: [], parts, from, accelerator: 'tcg' }).exec
+  assert.deepEqual(execOf(clone), ['/usr/bin/qemu'])
+  assert.deepEqual(execOf({ start: 'boot', directory: '/staging/machine' }), [
+    '/usr/bin/qemu',
+    '/usr/bin/sh',
+    '/usr/bin/cat',
+  ])
 })
 
 test('QEMU gets the device of KVM where it runs on it, and no device otherwise', () => {

@@ -12,6 +12,7 @@ import {
   type TerminalSize,
 } from '../../../protocol/inside/v1.ts'
 import type { CallStream } from '../../../inside/stream.ts'
+import { inPatience, type Waited } from '../../../system/patience.ts'
 import type { Launcher } from '../../launcher/follow.ts'
 import { createOutlet, type Outlet } from './outlet.ts'
 
@@ -23,6 +24,14 @@ export interface GuestLauncher extends Launcher {
   /** One line to its plan descriptor. */
   command(line: string): void
   resize(size: TerminalSize): void
+  /** Which is its stdin, stdout and stderr in one. */
+  readonly hasTerminal: boolean
+  /** Nobody reads it any more: for the program its pipe breaks. */
+  closeOutput(which: 'stdout' | 'stderr'): void
+  /** Nothing of it runs any more, and it stays in its guest, for `resumeInGuest` in a clone. @throws GloveboxError where it ended instead */
+  keep(): Promise<void>
+  /** Settles when the guest has taken the call. @throws GloveboxError */
+  readonly answered: Promise<void>
   /** Its end is not waited for behind output that nobody reads. */
   hurry(): void
   /** Settles with the reason when it was lost, and with nothing when it ended. */
@@ -39,6 +48,39 @@ const pieceBytes = 256 * 1024
 
 export function startInGuest(inside: Inside, plan: JailPlan, terminal: TerminalSize | undefined): GuestLauncher {
   const call = inside.connection.open(guestCalls.start)
+  const value = { plan: Buffer.from(JSON.stringify(plan)), terminal }
+  call.send({ input: { case: 'start', value } }).catch(() => undefined) // reading tells why
+  return launcherOver(inside, { id: plan.id, hasTerminal: terminal !== undefined }, call)
+}
+
+/** The launcher that a template has kept, in a clone that has been made a machine of its own. */
+export function resumeInGuest(inside: Inside, id: string): GuestLauncher {
+  return launcherOver(inside, { id, hasTerminal: false }, inside.connection.open(guestCalls.resume))
+}
+
+/**
+ * Settles when the guest has taken up what its template has kept. A program of a user's has run in it before: one that was taken over may
+ * say that it lives, and never answer.
+ * @throws GloveboxError CHANNEL_LOST, or what the call ended with
+ */
+export async function takenUp(
+  launcher: { readonly answered: Promise<void>; readonly kill: () => void },
+  { ms, waited }: { readonly ms: number; readonly waited: Waited },
+): Promise<void> {
+  const late = (): GloveboxError => lost(`it does not take its sandbox up within ${ms / 1000} s`)
+  try {
+    await inPatience(launcher.answered, { ms, waited, late })
+  } catch (error) {
+    launcher.kill()
+    throw error
+  }
+}
+
+function launcherOver(
+  inside: Inside,
+  { id, hasTerminal }: { readonly id: string; readonly hasTerminal: boolean },
+  call: Call,
+): GuestLauncher {
   const [status, stdout, stderr] = [createOutlet(), createOutlet(), createOutlet()]
   const send = (input: Input): void => {
     call.send({ input }).catch(() => undefined) // reading tells why
@@ -47,10 +89,10 @@ export function startInGuest(inside: Inside, plan: JailPlan, terminal: TerminalS
   const tell = async (line: string): Promise<void> => {
     // Before that there is no launcher that could be told.
     await call.answered
-    await inside.connection.unary(guestCalls.command, { id: plan.id, command: Buffer.from(line) })
+    await inside.connection.unary(guestCalls.command, { id, command: Buffer.from(line) })
   }
-  send({ case: 'start', value: { plan: Buffer.from(JSON.stringify(plan)), terminal } })
-  const { ended, lost: failure } = follow(call, { status, stdout, stderr })
+  const keeping = { isAsked: false, isDone: false }
+  const { ended, lost: failure } = follow(call, { status, stdout, stderr }, keeping)
   return {
     stdin: stdinOf(call),
     stdout: stdout.stream,
@@ -58,11 +100,28 @@ export function startInGuest(inside: Inside, plan: JailPlan, terminal: TerminalS
     status: status.stream,
     ended,
     lost: failure,
+    answered: call.answered,
+    async keep() {
+      keeping.isAsked = true
+      send({ case: 'keep', value: {} })
+      await ended
+      const why = await failure
+      if (why !== undefined) throw why
+      if (!keeping.isDone) throw lost('the sandbox has ended instead of waiting for its clones')
+    },
     command: (line) => {
       tell(line).catch(() => undefined) // a launcher that has ended, or never began, says so itself
     },
     hurry() {
       for (const outlet of [status, stdout, stderr]) outlet.hurry()
+    },
+    hasTerminal,
+    closeOutput(which) {
+      // Its clones have readers of their own.
+      if (keeping.isAsked) return
+      const request = { id, isStderr: which === 'stderr' }
+      // A launcher that has ended writes nothing; one that was lost says so itself.
+      call.answered.then(async () => inside.connection.unary(guestCalls.closeOutput, request)).catch(() => undefined)
     },
     resize: (value) => send({ case: 'resize', value }),
     kill: () => call.cancel(),
@@ -96,7 +155,11 @@ interface Followed {
 }
 
 /** The order is part of the contract: `ended` is last and comes once; without it the launcher is taken for killed. */
-function follow(call: Call, outlets: { status: Outlet; stdout: Outlet; stderr: Outlet }): Followed {
+function follow(
+  call: Call,
+  outlets: { status: Outlet; stdout: Outlet; stderr: Outlet },
+  keeping: { readonly isAsked: boolean; isDone: boolean },
+): Followed {
   const killed = { code: null, signal: 'SIGKILL' } as const
   const read = async (): Promise<Awaited<Launcher['ended']>> => {
     let end: Awaited<Launcher['ended']> | undefined
@@ -107,6 +170,11 @@ function follow(call: Call, outlets: { status: Outlet; stdout: Outlet; stderr: O
         if (output.case === 'ended') {
           end = endOf(output.value)
           // What is still on its way to its stdin is nobody's.
+          call.end()
+        } else if (output.case === 'kept') {
+          if (!keeping.isAsked) throw lost('it has kept a sandbox that nobody asked it to keep')
+          keeping.isDone = true
+          end = killed // for this host
           call.end()
         } else await outlets[output.case].put(output.value)
       }

@@ -1,32 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { emptyPlan } from '../../../../test/support/plan.ts'
 import { GloveboxError } from '../../../errors.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import { dividePlan, toGuestPlan, type GuestFacts } from './guest-plan.ts'
-
-const limit = { value: 1024, explicit: false }
 
 function mount(target: string, owner: 'system' | 'user', access: PlanMount['access'] = 'read'): PlanMount {
   return { source: target, target, access, exec: true, owner, why: 'filesystem' }
 }
 
 const plan: Plan = {
-  schema: 'glovebox/plan/1',
-  server: 'files',
+  ...emptyPlan,
   driver: 'microvm',
   command: { path: '/usr/bin/python3.13', argv: ['python3', '/srv/app/main.py'], cwd: '/srv/app', env: { A: 'b' } },
   mounts: [mount('/usr', 'system'), mount('/etc/localtime', 'system'), mount('/srv/app', 'user')],
-  workspace: null,
   deny: ['/srv/app/.env', '/home/ada/.ssh'],
-  exec: null,
-  network: null,
-  publish: [],
-  secrets: [],
-  limits: { memory: limit, cpus: limit, pids: limit, disk: limit, openFiles: limit, time: null },
-  messageBytes: 1024,
-  tools: { allow: ['*'], deny: [] },
-  mode: 'enforce',
-  allowDegraded: [],
 }
 
 const nothing = { socket: undefined, egress: undefined }

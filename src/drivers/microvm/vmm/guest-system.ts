@@ -3,6 +3,7 @@ import { statInside } from '../../../inside/files.ts'
 import type { Inside } from '../../../inside/client.ts'
 import type { SystemPath } from '../../../policy/host-facts.ts'
 import { systemConfiguration, systemPrograms } from '../../../policy/system-paths.ts'
+import { pathInGuest, type Division } from './guest-plan.ts'
 
 /** Links that lead to links: more than any distribution has. */
 const maxLinks = 8
@@ -15,6 +16,17 @@ export async function inspectGuestSystem(inside: Inside): Promise<SystemPath[]> 
     ...systemConfiguration.map(async (path) => present(inside, path, false)),
   ])
   return found.filter((path) => path !== undefined)
+}
+
+/** Of what a plan asks for in its guest, what is there. */
+export async function presentIn(inside: Inside, division: Division): Promise<ReadonlySet<string>> {
+  const found = await Promise.all(
+    division.asked.map(async (path) => {
+      const info = await statInside(inside.connection, pathInGuest(path, division), { follow: true })
+      return info === undefined ? [] : [path]
+    }),
+  )
+  return new Set(found.flat())
 }
 
 async function present(inside: Inside, path: string, exec: boolean): Promise<SystemPath | undefined> {

@@ -3,17 +3,20 @@ import { GloveboxError } from '../../../errors.ts'
 import type { Inside } from '../../../inside/client.ts'
 import type { JailPlan } from '../../../protocol/jail-plan.ts'
 import type { Exit, StartOptions, Wall } from '../../driver.ts'
+import { waitedBy } from '../../../system/patience.ts'
 import { launcherCommands } from '../../launcher/commands.ts'
 import { enforcedBy, follow, killedFromOutside } from '../../launcher/follow.ts'
 import { createClosing, type Closing } from './closing.ts'
 import { connectInGuest, openDoor, type Door } from './connect.ts'
 import { createDeadline } from './deadline.ts'
 import { bridgeEgress, type EgressBridge } from './egress-bridge.ts'
-import { startInGuest, type GuestLauncher } from './guest-launcher.ts'
+import { guestCaps } from './guest.ts'
+import { resumeInGuest, startInGuest, takenUp, type GuestLauncher } from './guest-launcher.ts'
 import { copyDirectory } from './guest-plan.ts'
 import type { Machine } from './machine.ts'
 import { carryOwnStdio, terminalSize } from './own-stdio.ts'
 import { receiptOfBoth } from './receipt.ts'
+import { replayed, type ServerUp } from './server-up.ts'
 
 export interface WallOptions {
   readonly machine: Machine
@@ -28,12 +31,19 @@ export interface WallOptions {
   readonly start: StartOptions
 }
 
+export interface ResumeOptions extends Omit<WallOptions, 'plan'> {
+  /** Of what was started in the template. */
+  readonly plan: Pick<JailPlan, 'id' | 'channel'>
+  readonly up: ServerUp
+  readonly takenAt: string
+}
+
 /**
  * Starts a plan's sandbox in a guest that has been made one of its own, and waits until the program runs.
  * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
  */
 export async function startWall(options: WallOptions): Promise<Wall> {
-  const { machine, inside, plan, vmm, instead, start } = options
+  const { machine, inside, plan, start } = options
   const closing = createClosing()
   const time = createDeadline(plan.limits.time?.value, () => {
     start.onLimit({ event: 'limit', limit: 'time', detail: 'its time was over, and its machine did not end it' })
@@ -46,14 +56,8 @@ export async function startWall(options: WallOptions): Promise<Wall> {
   const exit = time.tell(untilEnded({ machine, launcher, exit: followed.exit, closing, fetch: fetching(options) }))
   exit.catch(() => undefined) // before the program runs, the start fails for it
   const { go, ...commands } = launcherCommands((line) => launcher.command(line), exit)
-  void machine.ended.then(() => launcher.hurry())
   void launcher.ended.then(() => time.end())
-  // What nobody reads any more is a broken pipe for a program here, and the signal that comes with one there.
-  for (const output of [launcher.stdout, launcher.stderr]) {
-    output.once('close', () => {
-      if (!output.readableEnded) commands.signal('SIGPIPE')
-    })
-  }
+  tellOfEnds(machine, launcher, commands)
   const stdout = start.stdio === 'inherit' ? carryOwnStdio(launcher) : undefined
   const letGo = async (): Promise<void> => {
     await start.beforeProgram?.()
@@ -61,6 +65,69 @@ export async function startWall(options: WallOptions): Promise<Wall> {
   }
   const [{ receipt }] = await Promise.all([reasoned(followed.started, launcher), letGo()])
   time.begin()
+  return letIn(options, { launcher, commands, receipt, closing, exit: afterOutput(exit, stdout) })
+}
+
+/**
+ * The sandbox that a template has brought along, in a clone that has been made a machine of its own: from here on its program runs.
+ * @throws GloveboxError; the machine is left to the caller then
+ */
+export async function resumeWall(options: ResumeOptions): Promise<Wall> {
+  const { machine, inside, plan, up, takenAt, start } = options
+  const closing = createClosing()
+  const launcher = resumeInGuest(inside, plan.id)
+  const begun = performance.now()
+  const { started, exit: followed } = follow(launcher, start)
+  started.catch(() => undefined) // that it has started, the template was told
+  const fetch = async (): Promise<void> => undefined // a workspace is in no template
+  const exit = ownTime(untilEnded({ machine, launcher, exit: followed, closing, fetch }), begun)
+  exit.catch(() => undefined) // told by what is thrown here, or by the wall
+  const commands = launcherCommands((line) => launcher.command(line), exit)
+  tellOfEnds(machine, launcher, commands)
+  await takenUp(
+    { answered: reasoned(launcher.answered, launcher), kill: () => launcher.kill('SIGKILL') },
+    { ms: guestCaps.callMs, waited: waitedBy(machine.pid) },
+  )
+  const { receipt } = up
+  const unchecked = [machine.unchecked, drawnBefore(takenAt)].filter((each) => each !== undefined).join('; ')
+  return letIn(
+    { ...options, machine: { ...machine, unchecked } },
+    { launcher: replayed(launcher, up), commands, receipt, closing, exit },
+  )
+}
+
+function drawnBefore(takenAt: string): string {
+  return `its server has been up since ${takenAt}, in a template: what its processes had drawn at random by then is the same in all clones`
+}
+
+/** The launcher counts from its start in the template on. */
+async function ownTime(exit: Promise<Exit>, begun: number): Promise<Exit> {
+  const ended = await exit
+  return { ...ended, wallMs: Math.round(performance.now() - begun) }
+}
+
+function tellOfEnds(machine: Machine, launcher: GuestLauncher, { signal }: Pick<Wall, 'signal'>): void {
+  void machine.ended.then(() => launcher.hurry())
+  // What nobody reads any more is a broken pipe; a terminal, which has one for all, has the signal that comes with it.
+  for (const which of ['stdout', 'stderr'] as const) {
+    launcher[which].once('close', () => {
+      if (launcher[which].readableEnded) return
+      if (launcher.hasTerminal) signal('SIGPIPE')
+      else launcher.closeOutput(which)
+    })
+  }
+}
+
+interface Running extends Pick<Wall, 'receipt' | 'exit'> {
+  readonly launcher: GuestLauncher
+  readonly commands: Pick<Wall, 'signal' | 'stop'>
+  readonly closing: Closing
+}
+
+async function letIn(
+  { machine, inside, plan, vmm, instead, start }: Omit<WallOptions, 'plan'> & { readonly plan: ResumeOptions['plan'] },
+  { launcher, commands, receipt, closing, exit }: Running,
+): Promise<Wall> {
   const door = await openWayIn(inside, plan, start)
   if (door !== undefined) closing.add(door)
   return {
@@ -69,7 +136,7 @@ export async function startWall(options: WallOptions): Promise<Wall> {
     pid: machine.pid,
     receipt: receiptOfBoth(receipt, machine, { name: vmm, instead }),
     enforced: enforcedBy(receipt),
-    exit: afterOutput(exit, stdout),
+    exit,
     signal: commands.signal,
     stop: async (graceMs) => stopWithin({ machine, launcher, stop: commands.stop }, graceMs),
   }
@@ -159,11 +226,15 @@ async function openEgress(inside: Inside, plan: JailPlan, start: StartOptions): 
   return bridgeEgress(inside, plan.egress.socket, start.egress.socket)
 }
 
-function connector(inside: Inside, { channel }: JailPlan): (() => Promise<Duplex>) | undefined {
+function connector(inside: Inside, { channel }: Pick<JailPlan, 'channel'>): (() => Promise<Duplex>) | undefined {
   return channel === null ? undefined : async () => connectInGuest(inside, channel.socket)
 }
 
-async function openWayIn(inside: Inside, plan: JailPlan, { socket }: StartOptions): Promise<Door | undefined> {
+async function openWayIn(
+  inside: Inside,
+  plan: Pick<JailPlan, 'channel'>,
+  { socket }: StartOptions,
+): Promise<Door | undefined> {
   const connect = connector(inside, plan)
   return connect === undefined || socket === undefined ? undefined : openDoor(socket, connect)
 }

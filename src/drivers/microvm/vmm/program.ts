@@ -1,6 +1,8 @@
 import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { JailMount } from '../../../protocol/jail-plan.ts'
+import { runCommand } from '../../../system/run-command.ts'
 
 /** Where a program of this name is, by PATH, links followed. */
 export function inPath(env: NodeJS.ProcessEnv, name: string): string | undefined {
@@ -9,7 +11,7 @@ export function inPath(env: NodeJS.ProcessEnv, name: string): string | undefined
     .filter((directory) => directory.startsWith('/'))
     .map((directory) => join(directory, name))
     .find((path) => isExecutable(path))
-  return found === undefined ? undefined : realpathSync(found)
+  return found === undefined ? undefined : realpathSync.native(found)
 }
 
 export function isExecutable(path: string): boolean {
@@ -37,5 +39,15 @@ export function loaders(): string[] {
   const usual = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1', '/lib/ld-musl-x86_64.so.1']
   return usual
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-    .map((path) => realpathSync(path))
+    .map((path) => realpathSync.native(path))
+}
+
+/** The first of what a program says to `--version`. @throws GloveboxError HOST_CANNOT with this fix where it cannot be started */
+export async function versionText(path: string, fix: string): Promise<string> {
+  try {
+    const { stdout } = await runCommand(path, ['--version'])
+    return stdout.slice(0, 1000)
+  } catch (cause) {
+    throw new GloveboxError('HOST_CANNOT', `${path} cannot be started: ${messageOf(cause)}`, { cause, fix })
+  }
 }

@@ -40,7 +40,7 @@ const ofMachine: Readonly<Partial<Record<Control, string>>> = {
 function around({ control }: Enforcement, outer: Receipt, { name, instead }: NamedVmm): string[] {
   const own = ofMachine[control]
   const held = outer.enforcements.find((line) => line.control === control)
-  const jail = held?.enforced === true ? [`vmm in a jail: ${held.mechanism}`] : []
+  const jail = held?.enforced === true ? [`vmm in Glovebox’s jail: ${held.mechanism}`] : []
   const reason = control === 'kernel' && instead !== undefined ? [`no KVM: ${instead}`] : []
   return [`microvm: ${name}${own === undefined ? '' : `; ${own}`}`, ...reason, ...jail]
 }

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +21,7 @@ import { templateKey, type TemplateParts } from './template-key.ts'
 import { listTemplates, provideTemplate, purgeTemplates, readTemplate, templateStore } from './template-store.ts'
 
 const key = 'a'.repeat(64)
-const shape = { memoryBytes: 1024, vcpus: 1 }
+const shape = { memoryBytes: 6, vcpus: 1 }
 const made = { level: 'boot', vmm: 'QEMU', image: 'b'.repeat(64), shape, system: [] } as const
 
 function storeOf(context: TestContext) {
@@ -75,6 +80,65 @@ test('what a virtual machine monitor may see of a template has no word on what t
     listTemplates(store).map((template) => [template.record.key, template.bytes > 0]),
     [[key, true]],
   )
+})
+
+/** What a virtual machine monitor that its guest has taken over leaves instead: `victim` is a file of the user's. */
+const forged: Readonly<Record<string, (at: (name: string) => string, victim: string) => void>> = {
+  'a state that is a link to a file of the user': (at, victim) => {
+    rmSync(at('state'))
+    symlinkSync(victim, at('state'))
+  },
+  'a memory that is a link to a file of the user': (at, victim) => {
+    rmSync(at('memory'))
+    symlinkSync(victim, at('memory'))
+  },
+  'a state that is read for ever': (at) => {
+    rmSync(at('state'))
+    execFileSync('mkfifo', [at('state')])
+  },
+  'a state that is a directory': (at) => {
+    rmSync(at('state'))
+    mkdirSync(at('state'))
+  },
+  'a state that has another name': (at) => linkSync(at('state'), at('other')),
+  'a state as large as a disk': (at) => truncateSync(at('state'), 2 ** 40),
+  'an empty state': (at) => truncateSync(at('state'), 0),
+  'a memory of another size': (at) => truncateSync(at('memory'), 5),
+  'no memory': (at) => rmSync(at('memory')),
+}
+
+for (const [what, forge] of Object.entries(forged)) {
+  test(`a monitor that was taken over leaves ${what}, and no template is made of that`, async (context) => {
+    const store = storeOf(context)
+    const victim = path.join(store.root, '..', 'victim')
+    writeFileSync(victim, 'secret', { mode: 0o640 })
+    const make = async (directory: string): Promise<typeof made> => {
+      await maker().make(directory)
+      forge((name) => path.join(directory, name), victim)
+      return made
+    }
+    await assert.rejects(provideTemplate(store, key, make, waiting), { code: 'NOT_STARTED', message: /the template's/ })
+    assert.equal(readTemplate(store, key), undefined)
+    assert.deepEqual(readdirSync(store.staging), [])
+    assert.equal(statSync(victim).mode & 0o777, 0o640, 'the mode of the user’s file')
+  })
+}
+
+test('a monitor that has not ended yet when its template is there changes nothing of it by name', async (context) => {
+  const store = storeOf(context)
+  let theirs = ''
+  const template = await provideTemplate(
+    store,
+    key,
+    async (directory) => {
+      theirs = directory
+      return maker().make(directory)
+    },
+    waiting,
+  )
+  assert.notEqual(path.dirname(theirs), path.dirname(template.directory))
+  assert.ok(!existsSync(theirs), 'what it sees has moved with the template, or is gone')
+  assert.deepEqual(readdirSync(template.directory).toSorted(), ['memory', 'state'])
 })
 
 test('what could not be made leaves nothing, and what a killed process left is removed', async (context) => {

@@ -5,7 +5,10 @@ import type { SystemPath } from '../../../policy/host-facts.ts'
 import { holding, tryHold } from '../../../system/mutex.ts'
 import type { Places } from '../../../system/places.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
+import type { Drive } from './server-rules.ts'
+import type { ServerUp } from './server-up.ts'
 import type { Shape } from './shape.ts'
+import { memoryName, stateName, takeFrom } from './taken.ts'
 
 /** Where templates lie: each came there by one rename, and all can be lost without harm. */
 export interface TemplateStore {
@@ -23,7 +26,7 @@ export function templateStore({ cache }: Pick<Places, 'cache'>): TemplateStore {
 export interface TemplateRecord {
   readonly schema: 'glovebox/template/1'
   readonly key: string
-  readonly level: 'boot'
+  readonly level: 'boot' | 'server'
   /** `QEMU 7.2.22, software emulation` */
   readonly vmm: string
   /** Digest of the image. */
@@ -31,6 +34,10 @@ export interface TemplateRecord {
   readonly shape: Shape
   /** What of a sandbox's read-only system its root has. */
   readonly system: readonly SystemPath[]
+  /** Of level `server`: what became of the start whose program is in it. */
+  readonly server?: ServerUp
+  /** The file that its guest has mounted, and each clone is given; null where it has none mounted. */
+  readonly drive?: Drive | null
   readonly takenAt: string
   /** SHA-256 of the state; the memory is too large to be read at each start, so its stamp stands for it. */
   readonly stateSha256: string
@@ -50,15 +57,15 @@ export interface ListedTemplate extends Template {
   readonly bytes: number
 }
 
-export type NewTemplate = Pick<TemplateRecord, 'level' | 'vmm' | 'image' | 'shape' | 'system'>
+export type NewTemplate = Pick<TemplateRecord, 'level' | 'vmm' | 'image' | 'shape' | 'system' | 'server' | 'drive'>
 
 const recordName = 'template.json'
-/** Of a template: what its VMM may see, and write while it is made. The record is beside it. */
+/** Of a template: what the VMMs of its clones may see. The record is beside it. */
 const machineName = 'machine'
+/** In staging: what the VMM sees, and writes to, that it is made in; and what of that becomes the template. */
+const [makingName, wholeName] = ['making', 'whole']
 /** In place of a key: of what is being removed. */
 const gone = 'gone'
-export const memoryName = 'memory'
-export const stateName = 'state'
 
 /** More than one user has shapes; what was not used for longest goes when a new one is made. */
 const kept = 12
@@ -80,13 +87,16 @@ export async function provideTemplate(
     if (another !== undefined) return used(store, another)
     reap(store, key)
     const staged = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
-    const machine = join(staged, machineName)
-    mkdirSync(machine, { recursive: true, mode: 0o700 })
+    const making = join(staged, makingName)
+    mkdirSync(making, { recursive: true, mode: 0o700 })
     try {
-      const made = await make(machine)
-      return publish(store, key, staged, made)
+      const made = await make(making)
+      const whole = join(staged, wholeName)
+      takeFrom(making, join(whole, machineName), made.shape)
+      return publish(store, key, whole, made)
     } finally {
-      rmSync(staged, { recursive: true, force: true })
+      // Again where something is written to it still.
+      rmSync(staged, { recursive: true, force: true, maxRetries: 5 })
     }
   })
 }
@@ -140,8 +150,8 @@ export function purgeTemplates(
   return { count, bytes }
 }
 
-function publish(store: TemplateStore, key: string, staged: string, made: NewTemplate): Template {
-  const [memory, state] = [memoryName, stateName].map((name) => join(staged, machineName, name)) as [string, string]
+function publish(store: TemplateStore, key: string, whole: string, made: NewTemplate): Template {
+  const [memory, state] = [memoryName, stateName].map((name) => join(whole, machineName, name)) as [string, string]
   chmodSync(state, 0o400)
   const record: TemplateRecord = {
     schema: 'glovebox/template/1',
@@ -151,10 +161,10 @@ function publish(store: TemplateStore, key: string, staged: string, made: NewTem
     stateSha256: sha256Of(state),
     memoryStamp: stampOf(memory),
   }
-  writeWhole(join(staged, recordName), `${JSON.stringify(record)}\n`, 0o400)
+  writeWhole(join(whole, recordName), `${JSON.stringify(record)}\n`, 0o400)
   const directory = join(store.root, key)
   remove(store, directory) // one that could not be used
-  renameSync(staged, directory)
+  renameSync(whole, directory)
   evict(store)
   return { record, directory: join(directory, machineName) }
 }

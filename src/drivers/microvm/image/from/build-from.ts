@@ -92,7 +92,7 @@ async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
 }
 
 function fromDirectory(path: string, { root, notice, signal }: Unpacking): void {
-  const found = walk(realpathSync(path), new Set())
+  const found = walk(realpathSync.native(path), new Set())
   gather([found], root, signal, (_, below) => join(root, below))
   if (found.leftOut.length > 0) {
     const some = found.leftOut.slice(0, 5).join(', ')

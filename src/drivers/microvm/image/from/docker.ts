@@ -86,8 +86,8 @@ function inside(directory: string, name: string): string {
   const parts = safely(() => safePath(Buffer.from(name)))
   const path = join(directory, ...parts.map((part) => part.toString('utf8')))
   if (!existsSync(path)) throw wrong(`${name} is not there`)
-  const real = realpathSync(path)
-  if (!real.startsWith(`${realpathSync(directory)}${sep}`) || !lstatSync(real).isFile())
+  const real = realpathSync.native(path)
+  if (!real.startsWith(`${realpathSync.native(directory)}${sep}`) || !lstatSync(real).isFile())
     throw wrong(`${name} leads out of it`)
   return real
 }

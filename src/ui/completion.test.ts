@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { describeVerbs } from '../cli-verbs.ts'
+import { completionScript } from './completion.ts'
+
+const script = completionScript('bash', await describeVerbs())
+
+/** What bash itself offers behind these words, in a directory with one file. */
+function offered(context: TestContext, ...words: string[]): string[] {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-completion-'))
+  context.after(() => rmSync(directory, { recursive: true }))
+  writeFileSync(path.join(directory, 'notes.txt'), '')
+  const asked = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _glovebox; printf '%s\\n' "\${COMPREPLY[@]:-}"`
+  const { stdout, stderr, status } = spawnSync('bash', ['-uc', asked, 'bash', 'glovebox', ...words], {
+    cwd: directory,
+    encoding: 'utf8',
+  })
+  assert.deepEqual([status, stderr], [0, ''])
+  return stdout.split('\n').filter((word) => word !== '')
+}
+
+test('verbs are offered first, and what begins as the word does', (context) => {
+  assert.deepEqual(offered(context, 'tem'), ['template'])
+  assert.ok(offered(context, '').includes('run'))
+  assert.ok(!offered(context, '').includes('notes.txt'))
+})
+
+test('a verb below another has options of its own', (context) => {
+  assert.deepEqual(offered(context, 'policy', 'lea'), ['learn'])
+  assert.deepEqual(offered(context, 'policy', 'learn', '--outp'), ['--output'])
+  assert.deepEqual(offered(context, 'policy', '--outp'), [])
+  assert.deepEqual(offered(context, 'audit', 'tail', '--foll'), ['--follow'])
+})
+
+test('what an option may be is offered, and files where that is not known', (context) => {
+  assert.deepEqual(offered(context, 'run', '--driver', ''), ['jail', 'microvm'])
+  assert.deepEqual(offered(context, 'run', '--accel', 'k'), ['kvm'])
+  assert.deepEqual(offered(context, 'run', '--read', 'no'), ['notes.txt'])
+})
+
+test('behind the dashes all words are the program’s', (context) => {
+  assert.deepEqual(offered(context, 'run', '--', '--dri'), [])
+  assert.deepEqual(offered(context, 'run', '--', 'node', 'no'), ['notes.txt'])
+})
