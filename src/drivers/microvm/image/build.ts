@@ -33,6 +33,7 @@ export interface BuildOptions {
  */
 export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<Image> {
   const { store, env, node, progress, signal } = options
+  signal?.throwIfAborted()
   requireTools(toolsOf.recipe, env)
   await requireApart(env, signal)
   const architecture = ownArchitecture()
