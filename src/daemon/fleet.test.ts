@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { eventually } from '../../test/support/eventually.ts'
 import { places } from '../system/places.ts'
 import type { ServedEnd } from '../runtime/attended.ts'
 import type { Served } from '../runtime/served.ts'
@@ -83,6 +84,13 @@ function request(name: string): Request {
 const never = new AbortController().signal
 const isEnding = { code: 'FAILED', message: 'the daemon was asked to end' }
 
+async function launch(fleet: Fleet, begun: readonly Begun[], name: string): Promise<void> {
+  const launching = fleet.launch(request(name), never)
+  await settled()
+  begun.at(-1)?.up()
+  await launching
+}
+
 async function settled(): Promise<void> {
   for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
 }
@@ -115,6 +123,55 @@ test('a start that does not hear of the end is waited for, and stopped when it i
   await Promise.all([closed, launching])
   assert.equal(begun[0]?.how(), 'stopped')
   assert.equal(fleet.size(), 0)
+})
+
+test('to stop all ends what is being started too, and is done when nothing of it is left', async (t) => {
+  const { fleet, begun } = bench(t, { deaf: true })
+  const launching = assert.rejects(fleet.launch(request('starts'), never), /all servers were asked to stop/)
+  await settled()
+  let stopped: unknown
+  const stopping = fleet.stopAll().then((reply) => (stopped = reply))
+  await settled()
+  assert.equal(stopped, undefined)
+  begun[0]?.up()
+  await Promise.all([stopping, launching])
+  assert.deepEqual(stopped, { stopped: [] })
+  assert.equal(begun[0]?.how(), 'stopped')
+  await launch(fleet, begun, 'starts')
+  assert.equal(fleet.size(), 1)
+})
+
+test('to stop a server waits for the sandbox in which it was being started again', async (t) => {
+  const { fleet, begun } = bench(t, { deaf: true })
+  await launch(fleet, begun, 'x')
+  begun[0]?.die()
+  await eventually(() => begun[1])
+  let isStopped = false
+  const stopping = fleet.stop('x').then(() => (isStopped = true))
+  await settled()
+  assert.equal(isStopped, false)
+  begun[1]?.up()
+  await stopping
+  assert.equal(begun[1]?.how(), 'discarded')
+})
+
+test('to stop a server waits for the sandbox that was being started for a call', async (t) => {
+  const { fleet, begun } = bench(t, { deaf: true })
+  const { plan } = request('x')
+  const apart: Request = { ...request('x'), each: { slow: { plan, requestTimeMs: undefined } } }
+  const launching = fleet.launch(apart, never)
+  await settled()
+  begun[0]?.up()
+  await launching
+  const calling = assert.rejects(fleet.find('x').call('slow', {}, { timeMs: 60_000, signal: never }), /was stopped/)
+  await eventually(() => begun[1])
+  let isStopped = false
+  const stopping = fleet.stop('x').then(() => (isStopped = true))
+  await settled()
+  assert.equal(isStopped, false)
+  begun[1]?.up()
+  await Promise.all([stopping, calling])
+  assert.equal(begun[1]?.how(), 'discarded')
 })
 
 test('of two launches that find a server given up, one has its name', async (t) => {

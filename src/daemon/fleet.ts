@@ -25,6 +25,7 @@ export interface Fleet {
   find(nameOrId: string): Launched
   list(): ListReply
   stop(nameOrId: string): Promise<StopReply>
+  /** What is being started is ended, too, and has left nothing when this is done. */
   stopAll(): Promise<StopReply>
   /** From now on nothing is launched; what is being started is not wanted any more, and what runs is stopped. */
   close(): Promise<void>
@@ -96,10 +97,8 @@ export function createFleet({
           tell: say,
         },
       })
-      if (isClosing) {
-        await launched.stop()
-        throw ending()
-      }
+      if (signal.aborted) await launched.stop()
+      signal.throwIfAborted()
       all.add(launched)
       return reply
     } catch (error) {
@@ -143,6 +142,13 @@ export function createFleet({
     return { ...stopped, unsynced }
   }
 
+  /** Those that are being started, too: each ends what it has begun, and tells whoever asked for it why. */
+  async function removeAll(why: GloveboxError): Promise<StopReply['stopped']> {
+    for (const unwanted of launches.values()) unwanted.abort(why)
+    const [stopped] = await Promise.all([Promise.all([...all].map(remove)), Promise.allSettled(launches.keys())])
+    return stopped
+  }
+
   return {
     async launch(request, signal) {
       const unwanted = new AbortController()
@@ -161,12 +167,10 @@ export function createFleet({
       return { servers, ended }
     },
     stop: async (nameOrId) => ({ stopped: [await remove(find(nameOrId))] }),
-    stopAll: async () => ({ stopped: await Promise.all([...all].map(remove)) }),
+    stopAll: async () => ({ stopped: await removeAll(stoppedEarly()) }),
     async close() {
       isClosing = true
-      for (const unwanted of launches.values()) unwanted.abort(ending())
-      // Each ends what it has begun, and tells whoever asked for it why.
-      await Promise.all([Promise.allSettled(launches.keys()), ...[...all].map(remove)])
+      await removeAll(ending())
     },
     size: () => all.size + starting.size,
   }
@@ -196,6 +200,12 @@ const startOne: StartOne = async ({ request: { env }, apart, log, signal, spare 
 
 function ending(): GloveboxError {
   return new GloveboxError('FAILED', 'the daemon was asked to end', { fix: 'launch it again: a new daemon is started' })
+}
+
+function stoppedEarly(): GloveboxError {
+  return new GloveboxError('FAILED', 'all servers were asked to stop while it was being started', {
+    fix: 'launch it again',
+  })
 }
 
 function refuseName(name: string): void {

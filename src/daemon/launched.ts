@@ -83,6 +83,8 @@ export async function launch(
   let restarted = Promise.withResolvers<void>()
   const pool = poolOf(options.pooled === undefined && isEachCall ? first : undefined)
   const fresh = new Set<Served>()
+  /** What is being started, for calls and for the one that ended: who stops the server waits until that is undone. */
+  const starting = new Set<Promise<unknown>>()
 
   if (isEachCall) {
     if (pool === undefined) await first.discard()
@@ -148,9 +150,24 @@ export async function launch(
   async function another(own: ToolApart<Plan> | undefined, signal: AbortSignal): Promise<Served> {
     const served =
       (own === undefined ? pool?.take() : undefined) ??
-      (await start(own ?? request, AbortSignal.any([signal, over.signal]), true))
+      (await begin(own ?? request, AbortSignal.any([signal, over.signal]), true))
     fresh.add(served)
     return served
+  }
+
+  /** @throws what keeps it from starting, and that it was stopped meanwhile; nothing is left then */
+  async function begin(apart: ToolApart<Plan>, signal: AbortSignal, isSpare: boolean): Promise<Served> {
+    const beginning = start(apart, signal, isSpare).then(async (served) => {
+      if (over.signal.aborted) await served.discard()
+      over.signal.throwIfAborted()
+      return served
+    })
+    starting.add(beginning)
+    try {
+      return await beginning
+    } finally {
+      starting.delete(beginning)
+    }
   }
 
   /** The shared one; while it is being started again, that is waited for. */
@@ -190,8 +207,7 @@ export async function launch(
       await pause(delay, over.signal)
       if (over.signal.aborted) return
       try {
-        const served = pool?.take() ?? (await start(request, over.signal, false))
-        if (over.signal.aborted) return await served.discard()
+        const served = pool?.take() ?? (await begin(request, over.signal, false))
         served.handOut()
         restarts++
         current = last = served
@@ -254,7 +270,12 @@ export async function launch(
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
     const left = current
-    await Promise.all([left?.stop(), pool?.close(), ...[...fresh].map(async (one) => one.discard())])
+    await Promise.all([
+      left?.stop(),
+      pool?.close(),
+      Promise.allSettled(starting),
+      ...[...fresh].map(async (one) => one.discard()),
+    ])
     log.close()
     const end = await left?.ended
     return { unsynced: end?.unsynced === true }
