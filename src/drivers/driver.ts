@@ -60,6 +60,8 @@ export interface Driver {
   readonly name: DriverName
   /** Its sandboxes see no directory of the host: a copied workspace is sent to them, and fetched (`StartOptions.workspace`), if it is not larger. */
   readonly sendsWorkspace?: { readonly mostBytes: number }
+  /** How long its insides may give no sign of life (`inside/caps.ts`), where that is longer than for a process of this host. */
+  readonly silenceMs?: number
   /** Who connects to the outside for its sandboxes: the relay beside a jail, or, where the relay has no network, this process. */
   readonly dials: EgressOptions['dials']
   /** Finds out by starting something; never by looking at a file. */

@@ -32,3 +32,10 @@ export const defaultCaps: Caps = {
   callMs: 10_000,
   silenceMs: 800,
 }
+
+/** For an inside that may be silent for longer than a process of this host; `undefined`: for one that is such a process. */
+export function withSilence(silenceMs: number | undefined, caps: Caps = defaultCaps): Caps {
+  if (silenceMs === undefined) return caps
+  const atLeast = (ms: number): number => Math.max(ms, silenceMs)
+  return { ...caps, connectMs: atLeast(caps.connectMs), callMs: atLeast(caps.callMs), silenceMs }
+}

@@ -75,7 +75,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
   const exit = untilEnded(wall, around)
-  const announce = (): void => announceAs(registered, told.start(), { plan, ports: around.ports, spare: false })
+  const announce = (): void =>
+    announceAs(registered, told.start(), {
+      plan,
+      ports: around.ports,
+      spare: false,
+      silenceMs: options.driver.silenceMs,
+    })
   return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
 
   async function begin(): Promise<{ around: Surroundings; started: Wall }> {
@@ -137,7 +143,7 @@ async function startWall(
       workspace: around.workspace,
       beforeProgram: async () => {
         const { ports } = around
-        announceAs(registered, told.start(), { plan, ports, spare })
+        announceAs(registered, told.start(), { plan, ports, spare, silenceMs: driver.silenceMs })
         if (ports.length > 0) onPublished?.(ports)
         await verify?.()
       },
@@ -159,14 +165,20 @@ async function startWall(
 function announceAs(
   registered: Registered,
   { command, plan: hash }: StartFact,
-  { plan, ports, spare }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean },
+  {
+    plan,
+    ports,
+    spare,
+    silenceMs,
+  }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean; silenceMs: number | undefined },
 ): void {
   const {
     server,
     driver,
     command: { cwd: directory },
   } = plan
-  registered.announce({ server, driver, plan: hash, command, directory, published: ports, ...(spare && { spare }) })
+  const sometimes = { ...(spare && { spare }), ...(silenceMs !== undefined && { silenceMs }) }
+  registered.announce({ server, driver, plan: hash, command, directory, published: ports, ...sometimes })
 }
 
 interface Told {

@@ -34,7 +34,7 @@ export interface Surroundings {
 export interface SurroundingsOptions {
   readonly id: string
   readonly plan: Plan
-  readonly driver: Pick<Driver, 'dials' | 'sendsWorkspace'>
+  readonly driver: Pick<Driver, 'dials' | 'sendsWorkspace' | 'silenceMs'>
   readonly record: Recorder
   readonly secrets?: Secrets | undefined
   readonly desk?: AskDesk | undefined
@@ -116,11 +116,12 @@ async function listenForPorts({
   socket,
   record,
   onFailure,
+  driver: { silenceMs },
 }: SurroundingsOptions): Promise<Published | undefined> {
   if (plan.publish.length === 0) return undefined
   if (socket === undefined) throw noWayIn()
   const { publish } = await import('./publish/publish.ts')
-  return publish({ ports: plan.publish, record, onFailure })
+  return publish({ ports: plan.publish, record, onFailure, silenceMs })
 }
 
 async function openWorkspace(options: SurroundingsOptions): Promise<OpenedWorkspace | undefined> {

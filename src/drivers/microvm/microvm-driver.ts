@@ -6,6 +6,7 @@ import { tellingOfFullDisk } from './full-disk.ts'
 import { findMicrovmHost } from './host.ts'
 import type { MicrovmHost } from './microvm-host.ts'
 import { startMicrovm } from './start.ts'
+import { guestSilenceMs } from './vmm/guest-silence.ts'
 import { inPath } from './vmm/program.ts'
 import { mostWorkspaceBytes } from './vmm/shape.ts'
 
@@ -15,6 +16,7 @@ export function createMicrovmDriver(env: NodeJS.ProcessEnv): Driver {
     name: 'microvm',
     // A guest has no network device.
     dials: 'host',
+    silenceMs: guestSilenceMs,
     sendsWorkspace: { mostBytes: mostWorkspaceBytes },
     probe: async (signal) => probe(env, signal),
     // The first machine on a host is booted for seconds.

@@ -29,6 +29,8 @@ const maxVisits = 256
 export async function publish(options: {
   readonly ports: readonly PublishedPort[]
   readonly record: Recorder
+  /** How long the sandbox's inside may give no sign of life, where that is longer than usual. */
+  readonly silenceMs?: number | undefined
   /** Something could not be recorded: the sandbox has to end. */
   readonly onFailure: (error: unknown) => void
 }): Promise<Published> {
@@ -50,7 +52,7 @@ export async function publish(options: {
   return {
     ports: listeners.map(({ address, port, inside }) => ({ address, port, inside })),
     attach(connect) {
-      wayIn = createWayIn(connect)
+      wayIn = createWayIn(connect, options.silenceMs)
       attached.resolve(wayIn)
     },
     async close() {

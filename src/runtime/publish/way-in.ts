@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { GloveboxError } from '../../errors.ts'
-import { defaultCaps, type Caps } from '../../inside/caps.ts'
+import { defaultCaps, withSilence, type Caps } from '../../inside/caps.ts'
 import type { Inside } from '../../inside/client.ts'
 import type { CallStream } from '../../inside/stream.ts'
 import { portsCalls, type Bytes, type ConnectInput, type ConnectTarget } from '../../protocol/inside/v1.ts'
@@ -45,12 +45,12 @@ interface Lane {
   calls: number
 }
 
-export function createWayIn(connect: () => Promise<Duplex>): WayIn {
+export function createWayIn(connect: () => Promise<Duplex>, silenceMs: number | undefined): WayIn {
   const lanes = new Set<Lane>()
   let isClosed = false
 
   function newLane(): Lane {
-    const lane: Lane = { inside: openLane(connect), calls: 0 }
+    const lane: Lane = { inside: openLane(connect, silenceMs), calls: 0 }
     lanes.add(lane)
     void watch(lane)
     return lane
@@ -100,9 +100,9 @@ async function end({ inside }: Lane): Promise<void> {
   opened?.close()
 }
 
-async function openLane(connect: () => Promise<Duplex>): Promise<Inside> {
+async function openLane(connect: () => Promise<Duplex>, silenceMs: number | undefined): Promise<Inside> {
   const [{ openInside }, duplex] = await Promise.all([import('../../inside/client.ts'), connect()])
-  return openInside(readAhead(duplex, maxWaiting), visitCaps)
+  return openInside(readAhead(duplex, maxWaiting), withSilence(silenceMs, visitCaps))
 }
 
 /** What the call says, once it is connected. It is read from the first moment on: its end is only seen by who reads. */

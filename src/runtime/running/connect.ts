@@ -1,4 +1,5 @@
 import { GloveboxError, messageOf } from '../../errors.ts'
+import { withSilence } from '../../inside/caps.ts'
 import { openInside, type Inside } from '../../inside/client.ts'
 import { connectUnix } from '../../system/connect-unix.ts'
 import { readAhead } from '../../system/read-ahead.ts'
@@ -20,7 +21,7 @@ export async function connectTo(sandbox: RunningRecord, bulk: 'one way' | 'both 
   }
   try {
     const socket = await connectUnix(sandbox.socket)
-    return await openInside(bulk === 'one way' ? socket : readAhead(socket, maxWaiting))
+    return await openInside(bulk === 'one way' ? socket : readAhead(socket, maxWaiting), withSilence(sandbox.silenceMs))
   } catch (error) {
     if (error instanceof GloveboxError) throw error
     throw new GloveboxError('CHANNEL_LOST', `the sandbox ${sandbox.id} does not answer: ${messageOf(error)}`, {

@@ -16,6 +16,8 @@ export interface RunningRecord {
   readonly startedMs: number
   /** Where its inside is reached; null where its path would have been too long for a socket. */
   readonly socket: string | null
+  /** How long its inside may give no sign of life; absent: as long as any process of this host (`inside/caps.ts`). */
+  readonly silenceMs?: number
   /** It waits ahead of need, or is there for one call: its name means another. */
   readonly spare?: boolean
   /** Its ports that this machine reaches, and where. */
@@ -40,7 +42,9 @@ export function parseRecord(text: string): RunningRecord | undefined {
   const command = Array.isArray(record['command']) && record['command'].every((word) => typeof word === 'string')
   const socket = record['socket'] === null || typeof record['socket'] === 'string'
   const directory = record['directory'] === undefined || typeof record['directory'] === 'string'
-  const sound = record['schema'] === 'glovebox/sandbox/1' && texts && numbers && command && socket && directory
+  const silence = record['silenceMs'] === undefined || Number.isSafeInteger(record['silenceMs'])
+  const whole = texts && numbers && command && socket && directory && silence
+  const sound = record['schema'] === 'glovebox/sandbox/1' && whole
   // Of an earlier version: there were none.
   const { published = [] } = record
   return sound && arePorts(published) ? ({ ...value, published } as RunningRecord) : undefined

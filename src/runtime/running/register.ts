@@ -13,7 +13,10 @@ export interface Registered {
   readonly socket: string | undefined
   /** Tells who it is. */
   announce(
-    about: Pick<RunningRecord, 'server' | 'driver' | 'plan' | 'command' | 'directory' | 'published' | 'spare'>,
+    about: Pick<
+      RunningRecord,
+      'server' | 'driver' | 'plan' | 'command' | 'directory' | 'published' | 'silenceMs' | 'spare'
+    >,
   ): void
   /** Takes it away again. Idempotent; synchronous, so that it can be the last thing done. */
   remove(): void

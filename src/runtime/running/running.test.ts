@@ -37,6 +37,14 @@ test('A sandbox is found by its name, its id, and the beginning of that, for as 
   assert.throws(() => findRunning('files', places), { code: 'USAGE', fix: /none is running at all/ })
 })
 
+test('How long its inside may be silent is found with it, and nonsense is no record', (t) => {
+  const places = placesFor(t)
+  register(places, 'gbx-aaaaaaaaaaaa').announce({ ...about, silenceMs: 20_000 })
+  const found = findRunning('files', places)
+  assert.equal(found.silenceMs, 20_000)
+  assert.equal(parseRecord(JSON.stringify({ ...found, silenceMs: 'long' })), undefined)
+})
+
 test('One name for several is an error with their ids; a name for none says what runs', (t) => {
   const places = placesFor(t)
   for (const [id, server] of [

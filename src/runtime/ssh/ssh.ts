@@ -57,7 +57,7 @@ export async function connectSsh(
 export async function serveSshOnStdio(name: string): Promise<number> {
   const here = places(process.env)
   const sandbox = findRunning(name, here)
-  const { socket } = sandbox
+  const { socket, silenceMs } = sandbox
   return enter(sandbox, { kind: 'ssh', command: [] }, async (inside) => {
     const transport = standardDuplex()
     if (transport === undefined) {
@@ -65,7 +65,7 @@ export async function serveSshOnStdio(name: string): Promise<number> {
         fix: `it is for ssh's ProxyCommand; glovebox ssh ${name} starts ssh with it`,
       })
     }
-    const ports = createWayIn(async () => connectUnix(socket ?? ''))
+    const ports = createWayIn(async () => connectUnix(socket ?? ''), silenceMs)
     try {
       await serveSsh(transport, sshKeys(here), {
         inside,

@@ -28,7 +28,7 @@ for (const runner of runners()) {
       terminal.type('sleep 500; echo "ended by $?"', 'Enter')
       await terminal.shows(/sleep 500/)
       terminal.type('C-c')
-      terminal.type('Enter')
+      await terminal.shows(/\^C\n+inside>/)
       terminal.type('echo "still $((6*7))"', 'Enter')
       await terminal.shows(/^still 42$/m)
       terminal.type('exit 9', 'Enter')

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { machineRunner, testMachines, whyNoMachines } from '../../support/machines.ts'
 import { unlessPresent } from '../../support/requirement.ts'
 import { running } from '../../support/running.ts'
@@ -10,6 +12,16 @@ import { clientsOf, ended, whyNoSsh } from '../../support/ssh.ts'
 
 const missing = unlessPresent('SSH', whyNoSsh()) || unlessPresent('QEMU', whyNoMachines())
 if (missing === false) await testMachines()
+
+function qemuBelow(pid: number): number {
+  const found = [pid]
+  for (const each of found) {
+    if (fs.readFileSync(`/proc/${each}/comm`, 'utf8').startsWith('qemu-system')) return each
+    const children = fs.readFileSync(`/proc/${each}/task/${each}/children`, 'utf8')
+    found.push(...children.split(' ').filter(Boolean).map(Number))
+  }
+  return assert.fail(`no QEMU is below ${pid}`)
+}
 
 const sum = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -74,6 +86,23 @@ test(
         'while cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -q "sleep [4]711"; do :; done; echo gone'
       const gone = await clients.run('ssh', host, until)
       assert.equal(gone.stdout.toString(), 'gone\n', gone.stderr)
+    })
+
+    await t.test('a machine that stands still for some seconds loses nobody who is in it', async () => {
+      const qemu = qemuBelow(box.owner.pid ?? 0)
+      const ssh = clients.start('ssh', host, 'echo ready; read word; echo "$word"')
+      const { child, ended: told } = box.verb('exec', box.name, '--', 'sh', '-c', 'echo ready; read word; echo "$word"')
+      await Promise.all([ssh, child].map(async ({ stdout }) => once(stdout ?? assert.fail(), 'data')))
+      process.kill(qemu, 'SIGSTOP')
+      try {
+        await setTimeout(3000)
+      } finally {
+        process.kill(qemu, 'SIGCONT')
+      }
+      for (const { stdin } of [ssh, child]) stdin?.end('still\n')
+      assert.equal((await ended(ssh)).stdout.toString(), 'still\n')
+      const { stdout, stderr, code } = await told
+      assert.deepEqual([stdout, code], ['ready\nstill\n', 0], stderr)
     })
   },
 )

@@ -1,19 +1,20 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
-import { defaultCaps, type Caps } from '../../../inside/caps.ts'
+import { withSilence, type Caps } from '../../../inside/caps.ts'
 import { openInside, type Inside } from '../../../inside/client.ts'
 import { lost } from '../../../inside/failure.ts'
 import { connectFramed, type FramedConnection, type FramedTiming as Patience } from '../../../inside/framing/connect.ts'
 import { GloveboxError } from '../../../errors.ts'
 import { waitedBy } from '../../../system/patience.ts'
 import { readAhead } from '../../../system/read-ahead.ts'
+import { guestSilenceMs } from './guest-silence.ts'
 import type { Machine } from './machine.ts'
 
 /**
  * All calls of a guest are on one connection, and its processors are shared with the host's other work: what would be silence of
  * a process beside us is a busy moment here. Time in which it had no processor comes on top of all of these.
  */
-export const guestCaps: Caps = { ...defaultCaps, connectMs: 20_000, callMs: 20_000, silenceMs: 20_000 }
+export const guestCaps: Caps = withSilence(guestSilenceMs)
 
 /** Above the window that an honest inside gives for a connection (docs/channel.md, "What is capped"). */
 const maxWaiting = 12 * 1024 ** 2
