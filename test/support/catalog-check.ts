@@ -28,13 +28,7 @@ export async function checkEntry(
     const target = isOnline
       ? [...execFlags(entry), '--', ...entry.command.map((word) => word.replaceAll(/\{\w+\}/g, 'none'))]
       : [entry.name, ...words]
-    const env = {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      GLOVEBOX_HOME: options.home,
-      LANG: 'C.UTF-8',
-      ...options.env,
-    }
+    const env = { ...environment(options.home), ...options.env }
     await using server = await startMcp(
       [process.execPath, bin, 'run', ...(options.flags ?? []), ...variables, ...target],
       {
@@ -69,8 +63,14 @@ export async function installEntry({ name, command }: CatalogEntry, { home }: { 
 }
 
 function environment(home: string): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], HOME: process.env['HOME'], GLOVEBOX_HOME: home, LANG: 'C.UTF-8' }
+  const { PATH, HOME } = process.env
+  const way = Object.entries(process.env).filter(([name]) => wayToRegistries.test(name))
+  return { PATH, HOME, GLOVEBOX_HOME: home, LANG: 'C.UTF-8', ...Object.fromEntries(way) }
 }
+
+/** What npm and pip need on a machine whose registries are behind a proxy or an authority of its own. */
+const wayToRegistries =
+  /^(npm_config_|PIP_|(https?|all|no)_proxy$|NODE_EXTRA_CA_CERTS$|SSL_CERT_(FILE|DIR)$|REQUESTS_CA_BUNDLE$)/i
 
 /** What looks like a value to servers that check the form of theirs. */
 const examples: Readonly<Record<string, string>> = {
