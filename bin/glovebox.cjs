@@ -1,6 +1,6 @@
 #!/bin/sh
 ':' /*
-# For sh, up to `exec`; for Node the first word is a string, and the rest of this part a comment. Node looks for two
+# For sh, up to the last exec; for Node the first word is a string, and the rest of this part a comment. Node looks for two
 # options of its own in all words of its command line, also in ours and in those of the program that we are to start, and
 # obeys them before any code of ours runs: --env-file FILE, whose NODE_OPTIONS names modules to load, and
 # --experimental-config-file FILE, which does too (nodejs/node: src/node_dotenv.cc, src/node_config_file.cc). Such files
@@ -14,7 +14,23 @@ fix: install Node 24 or newer and make it the first "node" on PATH' >&2
 case " $*" in
   *' --env-file'* | *' --'*config-file*) for word; do shift; set -- "$@" "=$word"; done ;;
 esac
-exec node -- "$0" "$@"
+set -- node -- "$0" "$@"
+# Most shells drop what no shell could name, npm_config_@scope:registry among it, without which a private package would be
+# asked of the public registry. What we were started with is read once more, and env(1) gives back what is missing.
+if LC_ALL=C grep -qzE '^([0-9]|[^=]*[^=A-Za-z0-9_])' "/proc/$$/environ" 2>/dev/null; then
+  given=$(tr '\n\000' '\001\n' <"/proc/$$/environ")
+  while IFS= read -r pair; do
+    case ${pair%%=*} in
+      [0-9]* | *[!A-Za-z0-9_]*)
+        pair=$(printf '%s.' "$pair" | tr '\001' '\n')
+        set -- "${pair%.}" "$@" ;;
+    esac
+  done <<END
+$given
+END
+  set -- env -- "$@"
+fi
+exec "$@"
 */
 'use strict'
 /*

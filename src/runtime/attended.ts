@@ -8,6 +8,7 @@ import type { Recorder } from '../protocol/facts.ts'
 import { places } from '../system/places.ts'
 import { noticingDenials, type SeenDenial } from './denials.ts'
 import { attachClient, whyGone, type Guarded } from './guarded.ts'
+import type { Take } from './pass-on.ts'
 import { settlesWithin } from './settles-within.ts'
 import { withoutValues, withSecrets } from './open-secrets.ts'
 import type { ListeningPort } from './publish/listen.ts'
@@ -53,7 +54,7 @@ export interface AttendOptions {
   readonly env: NodeJS.ProcessEnv
   /** A start that is not wanted any more. */
   readonly signal: AbortSignal
-  readonly onStderr: (chunk: Buffer) => Promise<void> | undefined
+  readonly onStderr: Take
   /** Its program runs, and is about to be spoken to. */
   readonly onStarted?: (() => void) | undefined
   /** Not the one that its name means: it waits in a pool, or is there for one call. */

@@ -5,7 +5,7 @@ import { GloveboxError } from '../errors.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import type { GuardPipe } from '../guard/pipe.ts'
 import type { Recorder } from '../protocol/facts.ts'
-import { passOn, type Heard } from './pass-on.ts'
+import { passOn, type Heard, type Take } from './pass-on.ts'
 import type { Sandbox } from './sandbox.ts'
 
 export interface GuardedOptions {
@@ -16,7 +16,7 @@ export interface GuardedOptions {
   /** What the client writes, and where it reads. */
   readonly client: { readonly clientIn: Readable; readonly clientOut: Writable }
   /** What the server writes for people, when it is in the record too; the server waits until there is room for more. */
-  readonly onStderr: (chunk: Buffer) => Promise<void> | undefined
+  readonly onStderr: Take
 }
 
 export interface Guarded {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { passOn } from './pass-on.ts'
 
 interface Reader {
@@ -57,6 +58,20 @@ test('a reader that takes nothing more is given up, and one that goes on is not'
   await reader.takes()
   await heard(10_000)
   assert.deepEqual(reader.got, ['one'])
+})
+
+test('a reader that takes a large piece little by little is not given up', async () => {
+  const stream = new PassThrough()
+  let bytes = 0
+  const heard = passOn(stream, async (chunk, onTaken) => {
+    for (; bytes < chunk.length; bytes += 1000) {
+      await pause(20)
+      onTaken()
+    }
+  })
+  stream.end(Buffer.alloc(20_000))
+  await heard(150)
+  assert.equal(bytes, 20_000)
 })
 
 test('what is taken at once holds up nothing', async () => {

@@ -211,3 +211,29 @@ test('What cannot be meant is told as such, before anything is started or change
     rmSync(home, { recursive: true })
   }
 })
+
+test('Variables that no shell could name reach us as they are.', () => {
+  const odd = {
+    'npm_config_@priv:registry': 'http://127.0.0.1:8/',
+    'npm_config_//127.0.0.1:8/:_authToken': 'a=b=c',
+    'a.b': 'two\nlines\n',
+    'c-d': ' "quoted" \'twice\' $HOME `x` \\ *',
+    '9z': '',
+    '-i': '--',
+  }
+  const plain = { PATH: process.env['PATH'], HOME: tmpdir(), PLAIN: 'a\nb' }
+  // Node says what it has before anything of ours.
+  const say = 'data:text/javascript,process.stdout.write(JSON.stringify(process.env));process.exit()'
+  const env = { ...plain, NODE_OPTIONS: `--import=${say}` }
+  const seen = (more: NodeJS.ProcessEnv): object => {
+    const { stdout, stderr } = spawnSync(bin, ['--version'], { env: { ...env, ...more }, encoding: 'utf8' })
+    const {
+      PWD: _ofTheShell,
+      OLDPWD: _too,
+      ...rest
+    } = JSON.parse(stdout === '' ? assert.fail(stderr) : stdout) as Record<string, string>
+    return rest
+  }
+  assert.deepEqual(seen({}), env)
+  assert.deepEqual(seen(odd), { ...env, ...odd })
+})
