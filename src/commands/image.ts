@@ -30,7 +30,7 @@ export function register(program: Command): void {
     .command('build')
     .description('build an image by a recipe, or from a root filesystem of your own')
     .option('--recipe <name>', 'the recipe; of another root filesystem: where its kernel comes from', 'debian')
-    .option('--from <path>', 'a directory, a tar archive, what `docker save` wrote, or an erofs file')
+    .option('--from <path>', 'a directory, a tar archive, what `docker save` wrote, or an image of ext4 or erofs')
     .option('--kernel <file>', 'with --from: a kernel of your own (bzImage, on arm64 Image)')
     .option('--modules <dir>', 'with --kernel: its lib/modules/VERSION; without, all that is needed is built in')
     .option('--name <name>', 'with --from: what it is called, else the name of the file')

@@ -18,6 +18,7 @@ import { after, before, test } from 'node:test'
 import { unlessPresent, isLong } from '../support/requirement.ts'
 import { runners, type Runner } from '../support/as-user.ts'
 import { eventually } from '../support/eventually.ts'
+import { makeExt, unlessExt } from '../support/ext.ts'
 import { giveImage, testImage, testImageStore, whyNoImage } from '../support/image.ts'
 import { dockerArchive, layer } from '../support/layers.ts'
 import { packErofs } from '../../src/drivers/microvm/image/erofs.ts'
@@ -198,6 +199,29 @@ for (const runner of runners())
     },
   )
 
+for (const runner of runners())
+  test(
+    `an ext4 image is one like any other, wherever it lies, and refused while it is in use (${runner.name})`,
+    { skip: skip || unlessExt(), timeout: patience },
+    () => {
+      const mine = homeOf(runner, { seeded: true })
+      const { directory } = sources(mine.home)
+      const file = path.join(mine.home, 'root.ext4')
+      makeExt(file, { tree: directory, features: '^metadata_csum' })
+      symlinkSync('root.ext4', path.join(mine.home, 'latest.ext4'))
+      const built = json(mine, 'image', 'build', '--from', path.join(mine.home, 'latest.ext4'))
+      assert.deepEqual([built.name, built.from, built.programs], ['latest', 'ext4', ['tool']])
+      assert.equal(json(mine, 'image', 'build', '--from', file).digest, built.digest)
+      const inUse = readFileSync(file)
+      // "needs_recovery", which the kernel sets as long as it has it mounted.
+      inUse[1024 + 0x60] = (inUse[1024 + 0x60] ?? 0) | 0x4
+      writeFileSync(file, inUse)
+      const refused = glovebox(mine, 'image', 'build', '--from', file)
+      assert.deepEqual([refused.code, /not unmounted.*\n.*e2fsck -fy/s.test(refused.stderr)], [1, true], refused.stderr)
+      assert.deepEqual(readdirSync(path.join(mine.home, 'data/images/staging')), [])
+    },
+  )
+
 test('a kernel and a file system of the user’s own are taken as they are', { skip }, () => {
   const [runner] = runners()
   assert.ok(runner)
@@ -230,6 +254,7 @@ test('what is no archive, or is for another machine, is refused with a reason an
     ],
     [write('up.tar', layer({ path: '../../up', content: 'x' })), 1, /"\.\."/],
     [write('dev.tar', layer({ path: 'dev', content: 'a file' })), 1, /\/dev of the root filesystem is no directory/],
+    [write('disk.qcow2', Buffer.from('QFI\xfb', 'latin1')), 1, /qcow2.*taken are .* ext4.*\n.*qemu-img convert/],
     [write('root.tar.xz', Buffer.from('fd377a585a0000', 'hex')), 1, /xz -dk/],
     [path.join(mine.home, 'nothing'), 127, /there is no/],
   ]

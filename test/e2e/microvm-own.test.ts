@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { after, suite, test } from 'node:test'
 import { cpioOf } from '../../src/drivers/microvm/image/cpio.ts'
 import { currentImage } from '../../src/drivers/microvm/image/images.ts'
 import { defaultRecipe } from '../../src/drivers/microvm/image/recipe.ts'
 import { findInside } from '../../src/system/native.ts'
+import { makeExt, unlessExt } from '../support/ext.ts'
 import { testImageStore } from '../support/image.ts'
 import { testMachines, whyNoMachines } from '../support/machines.ts'
 import { projectRoot } from '../support/readable-tree.ts'
@@ -109,6 +119,33 @@ suite('a kernel and a root filesystem of the user’s own', { skip: missing }, (
     const { stderr } = startWith({ rootfs: 'root.cpio' }, ['--version'])
     assert.match(stderr, /ended \(exit code 0\)/)
   })
+
+  test(
+    'an ext4 image is one, and another machine’s when it has changed',
+    { skip: unlessExt(), timeout: 600_000 },
+    () => {
+      const tree = path.join(directory, 'ext4-tree')
+      mkdirSync(path.join(tree, 'usr/bin'), { recursive: true })
+      const program = readFileSync(findInside(process.env))
+      writeFileSync(path.join(tree, 'usr/bin/sh'), program, { mode: 0o755 })
+      const file = path.join(directory, 'root.ext4')
+      makeExt(file, { tree, size: '32M' })
+      const first = startWith({ rootfs: 'root.ext4' }, ['--version'])
+      assert.match(first.stderr, /ended \(exit code 0\)/)
+      assert.match(first.stderr, /image: packing/)
+      assert.doesNotMatch(startWith({ rootfs: 'root.ext4' }, ['--version']).stderr, /packing|booting/)
+      // What is no program any more does not start from what was put together before.
+      writeFileSync(path.join(tree, 'usr/bin/sh'), 'no program', { mode: 0o755 })
+      makeExt(file, { tree, size: '32M' })
+      const third = startWith({ rootfs: 'root.ext4' }, ['--version'])
+      assert.match(third.stderr, /image: packing/)
+      assert.doesNotMatch(third.stderr, /exit code 0/)
+      truncateSync(file, 20_000_000)
+      const cut = startWith({ rootfs: 'root.ext4' }, ['--version'])
+      assert.equal(cut.status, 1, cut.stderr)
+      assert.match(cut.stderr, /root\.ext4, an ext4 image: it is cut off.*\n.*fix: /)
+    },
+  )
 
   test('what cannot be one is told by its key, before anything is started', () => {
     writeFileSync(path.join(directory, 'text'), 'no kernel')

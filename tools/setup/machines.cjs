@@ -7,6 +7,7 @@ const { installDebian } = require('./system.cjs')
 /** What the tests of virtual machines and of `ssh` start, and the package of Debian and Ubuntu that has it. */
 const programs = {
   'mkfs.erofs': 'erofs-utils',
+  mke2fs: 'e2fsprogs',
   mmdebstrap: 'mmdebstrap',
   ssh: 'openssh-client',
   [process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64']:

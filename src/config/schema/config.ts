@@ -145,7 +145,7 @@ export const configShape: Shape<Config> = table<Config>({
       memory: field(size(1024 ** 2, '256M'), 'Memory of a sandbox in a machine, where its `limits` say nothing; the guest has some more for itself.', '256M'),
       cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a sandbox in a machine, where its `limits` say nothing.', 1),
       kernel: field(nullable(hostPath()), 'The kernel of a guest: a bzImage, on arm64 an Image (docs/images.md); null: our own.', null),
-      rootfs: field(nullable(hostPath()), 'The root file system of a guest: an erofs file, a tar archive, an initramfs, or what docker save wrote; null: our own.', null),
+      rootfs: field(nullable(hostPath()), 'The root file system of a guest: an image of ext4 or erofs, a tar archive, an initramfs, or what docker save wrote; null: our own.', null),
       accel: field(
         choice(['auto', 'kvm', 'tcg'], {
           auto: 'KVM where a guest really boots on it, else emulation',

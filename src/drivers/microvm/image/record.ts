@@ -25,7 +25,7 @@ export interface ImageRecord {
 }
 
 export interface ImageSource {
-  readonly kind: 'recipe' | 'directory' | 'tar' | 'cpio' | 'docker' | 'erofs'
+  readonly kind: 'recipe' | 'directory' | 'tar' | 'cpio' | 'docker' | 'ext4' | 'erofs'
   /** Of a recipe its name, else a path or reference that the user gave. */
   readonly name: string
   /** Of the recipe, or of the archive. */

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { GloveboxError, messageOf } from '../../../../errors.ts'
 import { createForeignTarReader } from '../../../../inside/tar/foreign.ts'
@@ -15,15 +15,18 @@ import { programsIn } from '../programs.ts'
 import type { Recipe } from '../recipe.ts'
 import { imageFiles, type Image, type ImagePackage, type ImageSource } from '../record.ts'
 import { requireTools, toolsOf } from '../tools.ts'
-import { readUnpacked } from './compressed.ts'
+import { readHead, readUnpacked, unpackedBudget } from './compressed.ts'
 import { isErofs, takeErofs } from './ready.ts'
 import { completeRoot } from './complete-root.ts'
 import { createCpioReader, isCpio } from './cpio.ts'
 import { applyLayers, readDockerImage } from './docker.ts'
+import { readExt } from './ext4/reader.ts'
+import { looksLikeExt, UnreadableExt } from './ext4/superblock.ts'
+import { headBytes, refuseOthers, taken } from './other-formats.ts'
 import { createRootWriter } from './root-writer.ts'
 
 export interface FromOptions extends BuildOptions {
-  /** A directory, a tar or cpio archive (an initramfs), what `docker save` wrote, or a finished erofs file. */
+  /** A directory, a tar or cpio archive (an initramfs), what `docker save` wrote, an image of ext2 to ext4, or a finished erofs file. */
   readonly path: string
   /** What it is called; the file's own name by default. */
   readonly name: string | undefined
@@ -75,11 +78,17 @@ type Unpacking = FromOptions & { readonly staged: string; readonly root: string 
 
 async function unpack(path: string, options: Unpacking): Promise<ImageSource> {
   const name = basename(path)
-  if (lstatSync(path).isDirectory()) {
+  if (statSync(path).isDirectory()) {
     fromDirectory(path, options)
     return { kind: 'directory', name, sha256: '' }
   }
+  const head = await readHead(path, headBytes, options.signal)
+  refuseOthers(path, head)
   const { sha256 } = await fileDigest(path, options.signal)
+  if (looksLikeExt(head)) {
+    await fromExt(path, options)
+    return { kind: 'ext4', name: name.replace(/\.(ext[234]|img|raw)$/, ''), sha256 }
+  }
   if (await isCpio(path, options.signal)) {
     await fromArchive(path, options, (sink) => createCpioReader(sink))
     return { kind: 'cpio', name: name.replace(/\.(cpio|img)(\.\w+)?$/, ''), sha256 }
@@ -104,6 +113,21 @@ async function fromTar(path: string, root: string, signal: AbortSignal | undefin
   await fromArchive(path, { root, signal }, createForeignTarReader)
 }
 
+/** What a guest would mount is read here, and packed like an archive: of any kernel it needs no more than every root does. */
+async function fromExt(path: string, { root, signal }: Unpacking): Promise<void> {
+  using writer = createRootWriter(root)
+  try {
+    await readExt(path, writer.layer(false), unpackedBudget(), signal)
+    writer.settle()
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof GloveboxError) throw cause
+    const fix =
+      (cause instanceof UnreadableExt ? cause.fix : undefined) ?? ((at: string) => `e2fsck -fn ${at} says more`)
+    throw new GloveboxError('FAILED', `${path}, an ext4 image: ${messageOf(cause)}`, { cause, fix: fix(path) })
+  }
+}
+
 async function fromArchive(
   path: string,
   { root, signal }: Pick<Unpacking, 'root' | 'signal'>,
@@ -120,7 +144,7 @@ async function fromArchive(
     if (cause instanceof GloveboxError) throw cause
     throw new GloveboxError('FAILED', `${path}: ${messageOf(cause)}`, {
       cause,
-      fix: 'give a tar archive of a root filesystem, or what docker save wrote',
+      fix: `give ${taken}`,
     })
   }
 }
@@ -158,7 +182,7 @@ async function isDockerArchive(path: string, signal: AbortSignal | undefined): P
     if (cause instanceof GloveboxError) throw cause
     throw new GloveboxError('FAILED', `${path}: ${messageOf(cause)}`, {
       cause,
-      fix: 'give a tar archive of a root filesystem, or what docker save wrote',
+      fix: `give ${taken}`,
     })
   }
   // A root filesystem has these; that of an archive of images does not.

@@ -49,6 +49,31 @@ export async function readUnpacked(
   )
 }
 
+/** What it begins with, unpacked where it is compressed; less where there is no more. */
+export async function readHead(path: string, bytes: number, signal: AbortSignal | undefined): Promise<Buffer> {
+  const seen = new AbortController()
+  const either = signal === undefined ? seen.signal : AbortSignal.any([signal, seen.signal])
+  const chunks: Buffer[] = []
+  let left = bytes
+  const look = async (chunk: Buffer): Promise<void> => {
+    chunks.push(chunk.subarray(0, left))
+    left -= Math.min(left, chunk.length)
+    if (left === 0) seen.abort()
+  }
+  try {
+    await readUnpacked(path, look, either)
+  } catch (error) {
+    signal?.throwIfAborted()
+    // One that is broken says so to whoever reads all of it.
+    if (error instanceof GloveboxError) throw error
+  }
+  return Buffer.concat(chunks)
+}
+
+export function isCompressed(path: string): boolean {
+  return kindOf(path) !== undefined
+}
+
 function tooMuch(path: string): GloveboxError {
   return new GloveboxError('REFUSED', `${path}: more comes out of it than an image may have`, {
     fix: 'unpack it yourself, see what it is, and give the directory',

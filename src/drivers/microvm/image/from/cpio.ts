@@ -1,7 +1,7 @@
 import type { ForeignEntry } from '../../../../inside/tar/foreign.ts'
 import { safePath } from '../../../../inside/tar/header.ts'
 import type { TarReader, TarSink } from '../../../../inside/tar/reader.ts'
-import { readUnpacked } from './compressed.ts'
+import { readHead } from './compressed.ts'
 
 /** "New ASCII", with and without checksums (cpio(5)): what the kernel unpacks (buffer-format.rst). */
 const magics: ReadonlySet<string> = new Set(['070701', '070702'])
@@ -22,20 +22,8 @@ interface Header {
 
 /** Whether a file, unpacked where it is compressed, begins as such an archive does. */
 export async function isCpio(path: string, signal: AbortSignal | undefined): Promise<boolean> {
-  const seen = new AbortController()
-  const either = signal === undefined ? seen.signal : AbortSignal.any([signal, seen.signal])
-  let head = Buffer.alloc(0)
-  const look = async (chunk: Buffer): Promise<void> => {
-    head = Buffer.concat([head, chunk.subarray(0, 6)])
-    if (head.length >= 6) seen.abort()
-  }
-  try {
-    await readUnpacked(path, look, either)
-  } catch (error) {
-    signal?.throwIfAborted()
-    if (!seen.signal.aborted) throw error
-  }
-  return magics.has(head.toString('latin1', 0, 6))
+  const head = await readHead(path, 6, signal)
+  return magics.has(head.toString('latin1'))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, constants, copyFileSync, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, copyFileSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileDigest } from '../digest.ts'
 import { imageFiles, type ImageSource } from '../record.ts'
@@ -9,7 +9,7 @@ const superblock = 1024
 
 /** Whether a path is a file system of that kind already. */
 export function isErofs(path: string): boolean {
-  if (!lstatSync(path).isFile()) return false
+  if (!statSync(path).isFile()) return false
   const fd = openSync(path, 'r')
   try {
     const head = Buffer.alloc(4)
