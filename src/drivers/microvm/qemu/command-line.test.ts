@@ -27,10 +27,11 @@ test('no machine has a network device, a default device, or a display', () => {
     assert.ok(words.includes('-nodefaults') && words.includes('-no-user-config'))
     assert.deepEqual(valuesOf({ ...clone, architecture }, '-display'), ['none'])
     assert.ok(!words.some((word) => /netdev|^-nic|virtio-net|9p|vhost|usb/.test(word)))
+    const place = (number: number): string => (architecture === 'x64' ? '' : `,bus=virtio-mmio-bus.${number}`)
     assert.deepEqual(valuesOf({ ...clone, architecture }, '-device'), [
-      'virtio-blk-device,drive=root',
-      'virtio-blk-device,drive=given',
-      'virtio-serial-device',
+      `virtio-blk-device,drive=root${place(0)}`,
+      `virtio-blk-device,drive=given${place(1)}`,
+      `virtio-serial-device${place(2)}`,
       'virtserialport,chardev=channel,name=glovebox.channel',
     ])
   }
@@ -75,6 +76,8 @@ test('each processor has its machine', () => {
     valuesOf({ ...clone, architecture: 'arm64' }, '-machine')[0],
     'virt,gic-version=max,memory-backend=memory',
   )
+  assert.equal(valuesOf(clone, '-cpu')[0], 'max,la57=off')
+  assert.equal(valuesOf({ ...clone, architecture: 'arm64' }, '-cpu')[0], 'max')
   // The host's own, without what would let it run guests.
   assert.equal(valuesOf({ ...clone, accelerator: 'kvm' }, '-cpu')[0], 'host,vmx=off,svm=off')
   assert.equal(valuesOf({ ...clone, accelerator: 'kvm', architecture: 'arm64' }, '-cpu')[0], 'host')

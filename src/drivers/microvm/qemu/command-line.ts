@@ -43,7 +43,8 @@ export const consoleBytes: number = 64 * 1024
 
 /** QEMU's arguments, without the program. */
 export function commandLine(options: CommandLine): string[] {
-  const { shape, files, start } = options
+  const { architecture, shape, files, start } = options
+  const place = placesOf(architecture)
   return [
     '-nodefaults',
     '-no-user-config',
@@ -57,9 +58,9 @@ export function commandLine(options: CommandLine): string[] {
       ['-smp', String(shape.vcpus)],
       ['-m', `${shape.memoryBytes / 1024 ** 2}M`],
       ['-object', memory(options)],
-      ...drive('root', files.root),
-      ...drive('given', files.given),
-      ['-device', 'virtio-serial-device'],
+      ...drive('root', files.root, place(0)),
+      ...drive('given', files.given, place(1)),
+      ['-device', `virtio-serial-device${place(2)}`],
       ['-chardev', `socket,id=channel,fd=${descriptors.channel}`],
       ['-device', `virtserialport,chardev=channel,name=${channelName}`],
       ['-chardev', `ringbuf,id=${consoleName},size=${consoleBytes}`],
@@ -96,8 +97,8 @@ function accelerator({ accelerator }: CommandLine): string {
 
 /** Part of a template's key: a state is only taken up by the CPU that it was made on. */
 export function cpuModel({ architecture, accelerator }: Pick<CommandLine, 'architecture' | 'accelerator'>): string {
-  // A fifth level of page tables only makes each emulated walk longer.
-  if (accelerator === 'tcg') return 'max,la57=off'
+  // A fifth level of page tables, which x86 has, only makes each emulated walk longer.
+  if (accelerator === 'tcg') return architecture === 'x64' ? 'max,la57=off' : 'max'
   // A guest runs no guests of its own: what a host's kernel does for those is a large part of what a guest can reach of it.
   return accelerator === 'kvm' && architecture === 'x64' ? 'host,vmx=off,svm=off' : 'host'
 }
@@ -108,10 +109,18 @@ function memory({ files, shape, start, readOnlyMemory }: CommandLine): string {
   return readOnlyMemory ? `${base},share=off,readonly=on,rom=off` : `${base},share=off`
 }
 
-function drive(id: string, file: string): Option[] {
+/**
+ * The guest takes its first drive for the root. A machine of arm64 gives places from the last one down, and Linux finds them from the first
+ * one up: unless each device is told its own, the root would be the second drive.
+ */
+function placesOf(architecture: Architecture): (place: number) => string {
+  return (place) => (architecture === 'x64' ? '' : `,bus=virtio-mmio-bus.${place}`)
+}
+
+function drive(id: string, file: string, place: string): Option[] {
   return [
     ['-blockdev', `driver=raw,node-name=${id},read-only=on,file.driver=file,file.filename=${file}`],
-    ['-device', `virtio-blk-device,drive=${id}`],
+    ['-device', `virtio-blk-device,drive=${id}${place}`],
   ]
 }
 
