@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { leakCases } from './cases/start.ts'
 import { runOutside } from './support/control.ts'
+import { jailGround } from './support/ground.ts'
 import { mustHaveRun, planFor, runJail, type JailOptions } from './support/jail.ts'
 import type { Place } from './support/place.ts'
 import { assertHeld, assertWorks, attack, attackInJail, only, withPlaces } from './support/single.ts'
 import { sceneOf, wordsOf } from './support/attack.ts'
-
-/** All that a device directory needs. */
-const harmless: ReadonlySet<string> = new Set(
-  'full null random urandom zero fd ptmx pts shm stdin stdout stderr'.split(' '),
-)
 
 withPlaces('what comes in from outside', (place, other) => {
   const names = ['descriptors', 'descriptor-directory', 'proc-descriptors']
@@ -96,32 +92,6 @@ withPlaces('what comes in from outside', (place, other) => {
     assertWorks(only(outside, await runOutside(other(), wordsOf([outside], sceneOf(other(), 'host')))))
   })
 
-  test('who and where it is, the program learns of the sandbox and not of the host', async () => {
-    const run = mustHaveRun(await runJail(place(), ['describe'], { cwd: place().base }))
-    const seen = JSON.parse(run.stdout) as Record<string, unknown>
-    const machineId = existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8').trim() : ''
-    const expected = planFor(place(), []).command
-    assert.deepEqual(seen['environment'], expected.env)
-    assert.equal(seen['cwd'], place().ws)
-    assert.equal(seen['core'], 1)
-    assert.notEqual(seen['uid'], 0)
-    assert.notEqual(seen['hostname'], hostname())
-    if (machineId !== '') assert.notEqual(seen['machineId'], machineId)
-    assert.equal(seen['ppid'], 1)
-    assert.notEqual(seen['sid'], 0)
-    assert.equal(typeof seen['terminal'], 'string', 'the standard input is a terminal')
-    assert.equal(typeof seen['controlling'], 'string', 'there is a controlling terminal')
-    if (place().runner.name === 'root') assert.deepEqual(seen['groups'], [])
-    const pids = seen['pids'] as number[]
-    assert.ok(pids.length <= 3, `processes in sight: ${pids.join(' ')}`)
-    assert.ok(!(seen['root'] as string[]).some((name) => ['root', 'boot', 'sys', 'mnt', 'srv', 'media'].includes(name)))
-    assert.deepEqual(
-      (seen['devices'] as string[]).filter((name) => !harmless.has(name)),
-      [],
-    )
-    assert.ok(!String(seen['mounts']).includes(place().secret))
-  })
-
   test('signals that were ignored or blocked around the launcher are not so inside', async () => {
     const through = ['/usr/bin/env', '--ignore-signal=INT,TERM,PIPE,USR1,HUP', '--block-signal=USR2,WINCH']
     const plain = planFor(place(), []).command
@@ -130,13 +100,7 @@ withPlaces('what comes in from outside', (place, other) => {
     for (const name of ['SigBlk', 'SigIgn', 'SigCgt']) assert.match(run.stdout, new RegExp(`^${name}:\\s+0{16}$`, 'm'))
   })
 
-  test('names that the program chooses cannot forge a line of the launcher’s report', async () => {
-    const { run } = await attackInJail(place(), attack('forge-status', {}))
-    const exits = run.statuses.filter(({ event }) => event === 'exit')
-    assert.equal(exits.length, 1)
-    const seen = run.activities.filter(({ path: at, address }) => `${at}${address}`.includes('"event":"exit"'))
-    assert.ok(seen.length >= 2, `the attempts were not recorded: ${JSON.stringify(run.activities)}`)
-  })
+  leakCases(() => jailGround(place(), other()))
 })
 
 /** Hands on descriptors of the base directory, which has the secret in it. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
-import { whyNoMachines, testMachines } from '../support/machines.ts'
+import { before, describe, suite, test } from 'node:test'
+import { machineRunner, testMachines, whyNoMachines } from '../support/machines.ts'
 import { unlessLong, unlessPresent } from '../support/requirement.ts'
+import { channelCases } from './cases/channel.ts'
+import { leakCases, startCases } from './cases/start.ts'
+import { assertTerminalKept, terminalCases } from './cases/terminal.ts'
+import { groundIn } from './guest/ground.ts'
 import type { Guest } from './guest/machine.ts'
-import { workspaceOutside } from './guest/place.ts'
-import { attackInGuest } from './guest/suite.ts'
+import { attacksOutside, workspaceOutside } from './guest/place.ts'
+import { attackInGuest, stateOf } from './guest/suite.ts'
 import { bombs, type Bomb } from './rooms/bombs.ts'
 import { denied, devices, magic, mounts, names, readOnly } from './rooms/files.ts'
 import { entry, privileged, spaces } from './rooms/kernel.ts'
@@ -14,6 +18,7 @@ import { outward } from './rooms/processes.ts'
 import { brought, listed, loadersOf } from './rooms/programs.ts'
 import { connections, programs, supervisor } from './rooms/races.ts'
 import { reportsIn, sceneOf, wordsOf, type Attack } from './support/attack.ts'
+import { pushedIn } from './support/ground.ts'
 import { limits, mustHaveRun, planFor } from './support/jail.ts'
 import { withList } from './support/listed.ts'
 import type { Place } from './support/place.ts'
@@ -68,6 +73,8 @@ suite('in a virtual machine', { skip: missing }, () => {
     passedOver: {},
     unshown: Object.fromEntries(outwards),
     more(guest, place) {
+      casesOfTheJail(guest, place)
+
       for (const bomb of bombs) test(bomb.title, async () => throwBomb(guest(), place(), bomb))
 
       test('nothing is left of the sandboxes when they have ended', async () => {
@@ -77,6 +84,9 @@ suite('in a virtual machine', { skip: missing }, () => {
           'cat /proc/[0-9]*/comm; ls /run/glovebox/s; ls /sys/fs/cgroup',
         )
         assert.doesNotMatch(left, /escape-|glovebox-inside|gbx-/)
+        // Launchers, and what is forked from them, are init's own program.
+        const ours = 'readlink /proc/[0-9]*/exe | grep -cFx "$(readlink /proc/1/exe)"'
+        assert.equal(await guest().outside('/bin/sh', '-c', ours), '1\n')
       })
 
       test('a program that ignores everything is ended when its time is over, with all that it started', async () => {
@@ -110,6 +120,32 @@ suite('in a virtual machine', { skip: missing }, () => {
     },
   })
 })
+
+/** The very cases of the jail, by the sandbox's owner on the host, with the guest's root as the one outside. */
+function casesOfTheJail(guest: () => Guest, place: () => Place): void {
+  describe('as in the jail', () => {
+    let earlier = ''
+    before(async () => {
+      await place().witness.touched() // by what was shown to work
+      earlier = await stateOf(guest())
+    })
+    const ground = () => groundIn(guest(), place())
+    terminalCases(ground)
+    test('the guest’s root sees what is pushed into a terminal', async () => {
+      const push = `${attacksOutside} run terminal-input; ${attacksOutside} typed`
+      assert.ok(pushedIn(await guest().outside(attacksOutside, 'terminal', '/bin/sh', '-c', push)) > 0)
+    })
+    test('nothing can be pushed into the terminal in which the command was typed', async () =>
+      assertTerminalKept(place(), machineRunner(), 'microvm'))
+    channelCases(ground)
+    leakCases(ground)
+    startCases(ground, process.getuid?.() === 0 ? false : 'only root can prepare this')
+    test('after all that the guest’s own root is as it was, and nothing of it was touched', async () => {
+      assert.deepEqual((await stateOf(guest())).split('\n'), earlier.split('\n'))
+      assert.deepEqual(await place().witness.touched(), [])
+    })
+  })
+}
 
 async function throwBomb(guest: Guest, place: Place, bomb: Bomb): Promise<void> {
   const words = wordsOf([bomb], sceneOf(place, 'jail'))

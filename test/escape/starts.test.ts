@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  renameSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, lstatSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Readable } from 'node:stream'
 import type { JailMount } from '../../src/protocol/jail-plan.ts'
+import { startCases } from './cases/start.ts'
 import { sceneOf, wordsOf, type Report } from './support/attack.ts'
 import { runOutside } from './support/control.ts'
+import { jailGround } from './support/ground.ts'
 import { planFor, runJail } from './support/jail.ts'
 import { pidsWith } from './support/measure.ts'
 import type { Place } from './support/place.ts'
@@ -97,34 +89,7 @@ withPlaces('what lies in the directories that are given', (place, other) => {
     assertWorks(only(one(other()), await runOutside(other(), wordsOf([one(other())], sceneOf(other(), 'host')))))
   })
 
-  test('a set-id program gives nobody another identity', { skip: onlyRoot }, async () => {
-    const mounts: JailMount[] = []
-    const one = (at: Place): ReturnType<typeof attack> =>
-      attack('setuid-run', { target: path.join(at.base, 'suid', 'program') })
-    for (const at of [place(), other()]) {
-      const file = path.join(at.base, 'suid', 'program')
-      mkdirSync(path.dirname(file))
-      copyFileSync(at.attacks, file)
-      chownSync(file, at.runner.uid === 0 ? 61235 : 0, at.runner.uid === 0 ? 61235 : 0)
-      chmodSync(file, 0o6755)
-      const source = path.dirname(file)
-      if (at === place()) mounts.push({ source, target: source, access: 'read', exec: true, owner: 'user' })
-    }
-    const plan = { mounts: [...planFor(place(), []).mounts, ...mounts] }
-    const { report } = await attackInJail(place(), one(place()), { plan })
-    assertHeld(report)
-    assertWorks(only(one(other()), await runOutside(other(), wordsOf([one(other())], sceneOf(other(), 'host')))))
-  })
-
-  test('a program that is a script for /proc/self/exe does not run the launcher inside (CVE-2019-5736)', async () => {
-    const script = path.join(place().bin, 'script')
-    writeFileSync(script, '#!/proc/self/exe\n', { mode: 0o755 })
-    give(script, place())
-    const command = { ...planFor(place(), []).command, path: script, argv: [script] }
-    const run = await runJail(place(), [], { plan: { command } })
-    assert.notEqual(run.exit?.code, 0)
-    assert.doesNotMatch(run.stdout + run.stderr, /jail|plan-fd/)
-  })
+  startCases(() => jailGround(place(), other()), onlyRoot)
 })
 
 withPlaces('what changes while a sandbox starts', (place) => {
@@ -152,20 +117,6 @@ withPlaces('what changes while a sandbox starts', (place) => {
       await until(() => lstatSync(source).isSymbolicLink(), 'nothing was exchanged')
     })
     assert.ok(started > 0, 'no start saw the directory')
-  })
-
-  test('a target inside the workspace that is a link leads to no other mount', async () => {
-    const { ws, base, ro } = place()
-    symlinkSync('/usr', path.join(ws, 'target'))
-    symlinkSync(base, path.join(ws, 'target-outside'))
-    for (const name of ['target', 'target-outside/inner']) {
-      const given: JailMount = { source: ro, target: path.join(ws, name), access: 'read', exec: false, owner: 'user' }
-      const plan = { mounts: [...planFor(place(), []).mounts, given] }
-      const one = attack('list-path', { target: '/usr' })
-      const run = await runJail(place(), wordsOf([one], sceneOf(place(), 'jail')), { plan })
-      assert.ok(run.failure !== undefined || !run.stdout.includes('own.txt'), 'the mount went where the link leads')
-    }
-    assert.ok(!existsSync(path.join(base, 'inner')), 'something was made outside')
   })
 })
 

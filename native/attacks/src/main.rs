@@ -33,6 +33,7 @@ fn main() {
         Some("witness") => outside::witness::run(rest),
         Some("victim") => outside::victim::run(rest),
         Some("terminal") => outside::terminal::run(rest),
+        Some("typed") => outside::terminal::typed(),
         Some("world") => outside::world::run(rest),
         Some("within") => outside::world::within(rest),
         Some("throwaway") => outside::throwaway::run(rest),
@@ -42,7 +43,7 @@ fn main() {
         Some("flip") => outside::flip::run(rest),
         Some("locked") => outside::locked::run(rest),
         _ => {
-            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | step NAME … | describe | list | witness | terminal | world | within | throwaway | keyed | given | without-landlock | flip | locked");
+            eprintln!("attacks: run NAME KEY=VALUE… [-- NAME …] | step NAME … | describe | list | witness | terminal | typed | world | within | throwaway | keyed | given | without-landlock | flip | locked");
             64
         }
     };

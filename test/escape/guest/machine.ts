@@ -8,7 +8,7 @@ import type { MicrovmHost } from '../../../src/drivers/microvm/microvm-host.ts'
 import { packGiven } from '../../../src/drivers/microvm/image/given.ts'
 import { stageImage, startStaging } from '../../../src/drivers/microvm/image/store.ts'
 import { clonePatience, enterGuest } from '../../../src/drivers/microvm/vmm/guest.ts'
-import { startInGuest } from '../../../src/drivers/microvm/vmm/guest-launcher.ts'
+import { startInGuest, type GuestLauncher } from '../../../src/drivers/microvm/vmm/guest-launcher.ts'
 import { copyDirectory } from '../../../src/drivers/microvm/vmm/guest-plan.ts'
 import { identify } from '../../../src/drivers/microvm/vmm/identity.ts'
 import type { MachineEnd } from '../../../src/drivers/microvm/vmm/machine.ts'
@@ -17,7 +17,7 @@ import type { Inside } from '../../../src/inside/client.ts'
 import { tarIn } from '../../../src/inside/files.ts'
 import { storeIn } from '../../../src/packages/store/store.ts'
 import type { JailMount, JailPlan } from '../../../src/protocol/jail-plan.ts'
-import { guestCalls } from '../../../src/protocol/inside/v1.ts'
+import { guestCalls, type TerminalSize } from '../../../src/protocol/inside/v1.ts'
 import { limits, sorted, type JailRun } from '../support/jail.ts'
 import { startOutside } from './accomplice.ts'
 
@@ -26,13 +26,19 @@ export interface Guest {
   readonly inside: Inside
   readonly ended: Promise<MachineEnd>
   /** Runs a plan made for this host: what it shows of the given directories is on the second drive, and the workspace is the copy. */
-  run(plan: JailPlan): Promise<JailRun>
+  run(plan: JailPlan, options?: GuestRunOptions): Promise<JailRun>
   /** The output of a program that runs as root in the guest, in no sandbox. */
   outside(...words: readonly string[]): Promise<string>
   startOutside(...words: readonly string[]): Promise<Duplex>
   /** Files and directories of this host, into the guest's own /tmp by the same names, for everybody to read and write. */
   copyIn(...paths: readonly string[]): Promise<void>
   kill(): Promise<MachineEnd>
+}
+
+export interface GuestRunOptions {
+  /** Its launcher's stdin, stdout and stderr are one. */
+  readonly terminal?: TerminalSize
+  readonly meanwhile?: ((launcher: GuestLauncher) => Promise<void>) | undefined
 }
 
 /** @param given directories of this host, which become the second drive; `workspace` is sent, as `--workspace DIR:copy` is */
@@ -87,11 +93,16 @@ export async function startGuest(
   const guest: Guest = {
     inside,
     ended: machine.ended,
-    async run(plan) {
-      const launcher = startInGuest(inside, translate(plan), undefined)
+    async run(plan, { terminal, meanwhile } = {}) {
+      const launcher = startInGuest(inside, translate(plan), terminal)
       launcher.stdin.on('error', () => undefined) // it need not read
-      launcher.stdin.end()
+      // The end of a terminal's input is a character, which nobody has typed.
+      if (terminal === undefined) launcher.stdin.end()
       const said = [launcher.stdout, launcher.stderr, launcher.status].map(async (stream) => text(stream))
+      await meanwhile?.(launcher).catch((error: unknown) => {
+        launcher.kill('SIGKILL')
+        throw error
+      })
       const [stdout = '', stderr = '', told = ''] = await Promise.all(said)
       const lost = await launcher.lost
       if (lost !== undefined) throw lost

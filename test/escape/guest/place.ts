@@ -5,7 +5,7 @@ import { witnessOver, type Witness } from '../support/witness.ts'
 import type { Guest } from './machine.ts'
 
 /** What of a place a machine is given to read. */
-export const givenOf = (place: Place): string[] => [place.bin, place.ro, path.dirname(place.forbidden)]
+export const givenOf = (place: Place): string[] => [place.bin, place.ro, path.dirname(place.forbidden), place.suid]
 
 /** The attacking program, as the guest's root sees it: on the second drive. */
 export const attacksOutside = '/run/glovebox/given/0/attacks'
@@ -33,6 +33,7 @@ export async function placeIn(guest: Guest, place: Place): Promise<Place> {
 }
 
 /** Makes the guest's root a host where the attacks work: its own /tmp takes programs and devices. */
-export async function prepareControls(guest: Guest): Promise<void> {
+export async function prepareControls(guest: Guest, { suid }: Place): Promise<void> {
   await guest.outside('/bin/mount', '-o', 'remount,exec,dev,suid,size=64m', '/tmp')
+  await guest.outside('/bin/sh', '-c', `chown 61235:61235 ${suid}/program; chmod 6755 ${suid}/program`)
 }

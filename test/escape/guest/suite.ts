@@ -64,7 +64,7 @@ export function attackInGuest({ rooms, passedOver, unshown, more }: GuestRooms):
     state.after = await stateOf(guest)
     state.touched = await here.witness.touched()
     state.changed = changes(earlier, snapshot(here))
-    await prepareControls(guest)
+    await prepareControls(guest, place)
     for (const room of rooms) {
       if (room.shown === true)
         for (const [id, report] of await runControls(
@@ -142,7 +142,7 @@ async function runControls(guest: Guest, place: Place, attacks: readonly Attack[
 }
 
 /** What of a guest must stay as it is, whatever its sandboxes do: as root sees it in the guest. */
-async function stateOf(guest: Guest): Promise<string> {
+export async function stateOf(guest: Guest): Promise<string> {
   const look = [
     'cat /proc/1/mounts /proc/modules /proc/swaps /proc/sys/kernel/hostname /proc/sys/kernel/core_pattern /etc/machine-id',
     'cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/sysrq /proc/sys/kernel/tainted',

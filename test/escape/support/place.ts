@@ -28,6 +28,10 @@ export interface Place {
   readonly idle: string
   /** Given to read and execute, but in no list of what may be executed. */
   readonly forbidden: string
+  /** A program whose interpreter is whoever starts it. */
+  readonly script: string
+  /** A directory with a program that is another identity's, set-id, where root has made it. */
+  readonly suid: string
   /** Not given: beside the workspace, in a home, in the host's /tmp. */
   readonly secret: string
   readonly homeSecret: string
@@ -57,6 +61,8 @@ export async function makePlace(runner: Runner): Promise<Place> {
     attacks: at('bin', 'attacks'),
     idle: at('bin', 'idle'),
     forbidden: at('other', 'forbidden'),
+    script: at('bin', 'script'),
+    suid: at('suid'),
     secret: at('secret.txt'),
     homeSecret: path.join(runner.home, '.ssh', `id-${name}`),
     tmpSecret: `/tmp/glovebox-canary-${name}`,
@@ -65,7 +71,7 @@ export async function makePlace(runner: Runner): Promise<Place> {
     deniedInner: at('ws', 'private', 'inner.txt'),
   }
   const owned = ownedBy(runner)
-  for (const directory of [base, place.ws, place.ro, place.bin, at('other'), place.deniedDirectory]) {
+  for (const directory of [base, place.ws, place.ro, place.bin, place.suid, at('other'), place.deniedDirectory]) {
     owned.directory(directory)
   }
   owned.directory(path.dirname(place.homeSecret), 0o700)
@@ -76,6 +82,9 @@ export async function makePlace(runner: Runner): Promise<Place> {
   owned.program(attacksBinary(runner), place.attacks)
   owned.program(attacksBinary(runner), place.idle)
   owned.program(attacksBinary(runner), place.forbidden)
+  owned.file(place.script, '#!/proc/self/exe\n', 0o755)
+  owned.program(attacksBinary(runner), at('suid', 'program'))
+  if (process.getuid?.() === 0) giveAway(at('suid', 'program'), runner.uid === 0 ? anybody : 0)
   // The rest lies in directories of the runner's, which go with the test process.
   const removeLate = (): void => rmSync(place.tmpSecret, { force: true })
   process.once('exit', removeLate)
@@ -89,6 +98,14 @@ export async function makePlace(runner: Runner): Promise<Place> {
       for (const gone of [base, place.homeSecret, place.tmpSecret]) rmSync(gone, { recursive: true, force: true })
     },
   }
+}
+
+/** No user of this host. */
+const anybody = 61235
+
+function giveAway(program: string, to: number): void {
+  chownSync(program, to, to)
+  chmodSync(program, 0o6755)
 }
 
 /** Files and directories that belong to the runner, whoever makes them, and whatever the umask. */

@@ -1,5 +1,6 @@
 //! Runs a program on a terminal of its own and tells what was pushed into that terminal's input:
-//! `terminal PROGRAM WORD…`. The last line is `{"terminal":{"pushed":N,"code":C}}`.
+//! `terminal PROGRAM WORD…`. The last line is `{"terminal":{"pushed":N,"code":C}}`. `typed` tells the same of all terminals of
+//! this host that somebody has open, for its root.
 
 use super::{become_program, unable};
 use crate::sys;
@@ -19,6 +20,25 @@ pub fn run(words: &[String]) -> i32 {
     }
 }
 
+/// Of a guest: nobody types there, so what waits in a terminal was pushed into it.
+pub fn typed() -> i32 {
+    let Ok(entries) = std::fs::read_dir("/dev/pts") else {
+        return unable("typed", "no /dev/pts");
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let (mut waiting, mut terminals) = (0, 0);
+    for name in names.filter(|name| name.parse::<u32>().is_ok()) {
+        let opened = sys::open(&format!("/dev/pts/{name}"), libc::O_RDWR | libc::O_NOCTTY);
+        match opened.and_then(|fd| make_raw(fd).and_then(|()| waiting_in(fd))) {
+            Ok(bytes) => waiting += bytes,
+            Err(errno) => return unable(&name, errno),
+        }
+        terminals += 1;
+    }
+    println!("{{\"terminal\":{{\"pushed\":{waiting},\"terminals\":{terminals}}}}}");
+    0
+}
+
 fn on_terminal(words: &[String]) -> Res<(i32, i32)> {
     let (master, slave) = open_pair()?;
     let pid = sys::fork_with(|| {
@@ -35,9 +55,18 @@ fn on_terminal(words: &[String]) -> Res<(i32, i32)> {
         }
     })?;
     let code = copy_until_end(master, pid)?;
+    Ok((waiting_in(slave)?, code))
+}
+
+fn waiting_in(terminal: i32) -> Res<i32> {
     let mut waiting = 0i32;
-    sys!(libc::SYS_ioctl, slave, FIONREAD, &mut waiting as *mut i32)?;
-    Ok((waiting, code))
+    sys!(
+        libc::SYS_ioctl,
+        terminal,
+        FIONREAD,
+        &mut waiting as *mut i32
+    )?;
+    Ok(waiting)
 }
 
 /// Raw and without echo: a pushed byte counts at once, and stays where it was pushed.
@@ -48,14 +77,30 @@ fn open_pair() -> Res<(i32, i32)> {
     sys!(libc::SYS_ioctl, master, TIOCSPTLCK, &unlocked as *const i32)?;
     sys!(libc::SYS_ioctl, master, TIOCGPTN, &mut number as *mut i32)?;
     let slave = sys::open(&format!("/dev/pts/{number}"), libc::O_RDWR | libc::O_NOCTTY)?;
+    make_raw(slave)?;
+    Ok((master, slave))
+}
+
+/// What waited for the end of its line counts from then on.
+fn make_raw(terminal: i32) -> Res<()> {
     // struct termios of the kernel: iflag, oflag, cflag, lflag, then bytes; an unprocessed line has lflag 0.
     let mut settings = [0u32; 16];
-    sys!(libc::SYS_ioctl, slave, libc::TCGETS, settings.as_mut_ptr())?;
+    sys!(
+        libc::SYS_ioctl,
+        terminal,
+        libc::TCGETS,
+        settings.as_mut_ptr()
+    )?;
     settings[0] = 0;
     settings[1] = 0;
     settings[3] = 0;
-    sys!(libc::SYS_ioctl, slave, libc::TCSETS, settings.as_mut_ptr())?;
-    Ok((master, slave))
+    sys!(
+        libc::SYS_ioctl,
+        terminal,
+        libc::TCSETS,
+        settings.as_mut_ptr()
+    )?;
+    Ok(())
 }
 
 fn copy_until_end(master: i32, pid: i32) -> Res<i32> {

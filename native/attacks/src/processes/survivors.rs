@@ -8,6 +8,7 @@ pub const ATTACKS: &[Attack] = &[
     ("survive", survive),
     ("kill-init", kill_init),
     ("stop-everybody", stop_everybody),
+    ("stay", stay),
 ];
 
 /// A daemon (setsid, two forks, every signal ignored, closed streams), one whose parent stays, and a
@@ -100,4 +101,17 @@ fn stop_everybody(args: &Args, trace: &mut Trace) -> Outcome {
         }
         std::thread::yield_now();
     }
+}
+
+/// No attack: keeps the sandbox until whoever watches has seen enough of what the attacks before have done.
+fn stay(args: &Args, trace: &mut Trace) -> Outcome {
+    let ws = args.get("ws");
+    let made = sys::make_file(&format!("{ws}/staying"), b"", 0o600);
+    if let Err(errno) = trace.call("staying", made) {
+        return Outcome::NotTried(errno.to_string());
+    }
+    while std::fs::metadata(format!("{ws}/enough")).is_err() {
+        let _ = sys!(libc::SYS_poll, 0, 0, 20);
+    }
+    Outcome::Nothing
 }

@@ -6,6 +6,7 @@ use crate::sys;
 pub const ATTACKS: &[Attack] = &[
     ("terminal-input", terminal_input),
     ("terminal-control", terminal_control),
+    ("terminal-beside", terminal_beside),
 ];
 
 const TIOCSTI: i64 = 0x5412;
@@ -61,5 +62,38 @@ fn terminal_control(_: &Args, trace: &mut Trace) -> Outcome {
         outcomes
             .push(trace.must_fail(word, sys!(libc::SYS_ioctl, 0, command, discipline.as_ptr())));
     }
+    first(outcomes)
+}
+
+/// A terminal of the sandbox's own devices on which somebody outside has started a program: that its input can be read and its
+/// screen written to is one sandbox's own affair, but nothing must be typed into it, and it must stay with that program.
+fn terminal_beside(args: &Args, trace: &mut Trace) -> Outcome {
+    let until = sys::monotonic_ms() + 15_000;
+    // Before it has begun it has not taken its terminal yet.
+    while std::fs::metadata(args.get("begun")).is_err() {
+        if sys::monotonic_ms() > until {
+            return Outcome::NotTried("nobody has begun".into());
+        }
+        let _ = sys!(libc::SYS_poll, 0, 0, 20);
+    }
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let fd = match sys::open("/dev/pts/0", flags) {
+        Ok(fd) => fd,
+        Err(errno) => return Outcome::NotTried(format!("there is no terminal: {errno}")),
+    };
+    let (byte, paste) = ([b'x'], [3u8]);
+    let _ = trace.call("setsid", sys!(libc::SYS_setsid));
+    let taken = sys!(libc::SYS_ioctl, fd, libc::TIOCSCTTY, 1);
+    let mut outcomes = vec![trace.must_fail("TIOCSCTTY", taken)];
+    for (word, command) in [
+        ("TIOCSTI", TIOCSTI),
+        ("TIOCSTI, high bits", TIOCSTI | 1 << 32),
+        ("TIOCSTI, sign bits", TIOCSTI | (-1i64 << 32)),
+    ] {
+        let pushed = sys!(libc::SYS_ioctl, fd, command, byte.as_ptr());
+        outcomes.push(trace.must_fail(word, pushed));
+    }
+    let pasted = sys!(libc::SYS_ioctl, fd, TIOCLINUX, paste.as_ptr());
+    outcomes.push(trace.must_fail("TIOCLINUX", pasted));
     first(outcomes)
 }
