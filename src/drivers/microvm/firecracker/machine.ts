@@ -5,7 +5,7 @@ import { GloveboxError } from '../../../errors.ts'
 import { randomHex } from '../../../system/random-hex.ts'
 import { untrustedLog } from '../../../ui/untrusted.ts'
 import { startJailed } from '../vmm/jailed.ts'
-import type { BootedMachine, Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
+import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
 import { memoryName, stateName } from '../vmm/taken.ts'
 import { openApi, type Api } from './api.ts'
 import { describeEnd, lastOf } from './ending.ts'
@@ -39,7 +39,7 @@ export function firecrackerVmm(options: FirecrackerOptions): Vmm {
       const machine = await start(options, { start: 'boot', directory, vmlinux }, { parts, own: directory, signal })
       return completed(machine, async () => {
         await machine.api.send(bootCalls(parts.shape, filesInside))
-        return { ...machine, freeze: async () => freeze(machine, directory) }
+        return { ...machine, freeze: async () => freeze(machine, directory, parts.shape.memoryBytes) }
       })
     },
     async clone(parts, { template, own }, signal) {
@@ -67,13 +67,13 @@ async function completed<T extends Machine>(machine: Machine, complete: () => Pr
   }
 }
 
-async function freeze(machine: FirecrackerMachine, directory: string): ReturnType<BootedMachine['freeze']> {
+async function freeze(machine: FirecrackerMachine, directory: string, memoryBytes: number): Promise<void> {
   try {
     await machine.api.send(freezeCalls(filesInside))
   } finally {
     await machine.kill()
   }
-  makeSparse(join(directory, memoryName))
+  makeSparse(join(directory, memoryName), memoryBytes)
 }
 
 const noFilter =

@@ -10,6 +10,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
+import { memoryName, wrongFile } from '../vmm/taken.ts'
 
 /** Some pages at a time: what is shorter would be a hole that no file system keeps. */
 const pieceBytes = 64 * 1024
@@ -17,21 +18,23 @@ const readBytes = 64 * pieceBytes
 
 /**
  * Lets a file have holes where it is empty. A snapshot's memory is written whole, and most of a machine that has just booted is
- * empty: a hole takes no room on the disk, and reads the same. Of what is no file, or a link to one, nothing is read: whoever has taken over
- * the VMM may have put that there.
+ * empty: a hole takes no room on the disk, and reads the same. Of what is no file, a link to one, or a file of another size, nothing is read:
+ * whoever has taken over the VMM may have put that there, and one hole as large as a disk is read for years.
+ * @throws GloveboxError NOT_STARTED
  */
-export function makeSparse(path: string): void {
+export function makeSparse(path: string, memoryBytes: number): void {
   const made = `${path}.sparse`
   // A FIFO is not waited for.
   const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const found = fstatSync(from)
-    if (!found.isFile()) throw new Error(`${path} is no file`)
-    const { size, mode } = found
+    if (!found.isFile()) throw wrongFile(memoryName, 'is no file')
+    if (found.size !== memoryBytes) throw wrongFile(memoryName, `has ${found.size} bytes`)
+    const { mode } = found
     const to = openSync(made, 'wx', 0o600)
     try {
-      copyWhatIsThere(from, to)
-      ftruncateSync(to, size)
+      copyWhatIsThere(from, to, memoryBytes)
+      ftruncateSync(to, memoryBytes)
       fchmodSync(to, mode & 0o777)
     } finally {
       closeSync(to)
@@ -45,11 +48,12 @@ export function makeSparse(path: string): void {
   }
 }
 
-function copyWhatIsThere(from: number, to: number): void {
+/** No further than what was asked for: it may grow meanwhile. */
+function copyWhatIsThere(from: number, to: number, end: number): void {
   const buffer = Buffer.alloc(readBytes)
   const empty = Buffer.alloc(pieceBytes)
-  for (let at = 0; ;) {
-    const bytes = readSync(from, buffer, 0, readBytes, at)
+  for (let at = 0; at < end;) {
+    const bytes = readSync(from, buffer, 0, Math.min(readBytes, end - at), at)
     if (bytes === 0) return
     for (let piece = 0; piece < bytes; piece += pieceBytes) {
       const data = buffer.subarray(piece, Math.min(piece + pieceBytes, bytes))

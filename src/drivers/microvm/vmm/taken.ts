@@ -27,16 +27,17 @@ function takeFile(name: string, theirs: string, ours: string, isSize: (size: num
   try {
     renameSync(join(theirs, name), path)
   } catch (cause) {
-    throw wrong(name, 'is not there', cause)
+    throw wrongFile(name, 'is not there', cause)
   }
   // Not `stat`: of a link it would tell what that names.
   const found = lstatSync(path)
-  if (!found.isFile()) throw wrong(name, 'is no file')
-  if (found.nlink !== 1) throw wrong(name, 'has another name')
-  if (!isSize(found.size)) throw wrong(name, `has ${found.size} bytes`)
+  if (!found.isFile()) throw wrongFile(name, 'is no file')
+  if (found.nlink !== 1) throw wrongFile(name, 'has another name')
+  if (!isSize(found.size)) throw wrongFile(name, `has ${found.size} bytes`)
 }
 
-function wrong(name: string, why: string, cause?: unknown): GloveboxError {
+/** Of a file that a VMM has left. */
+export function wrongFile(name: string, why: string, cause?: unknown): GloveboxError {
   return new GloveboxError('NOT_STARTED', `the template's ${name} ${why}: nothing is cloned from that`, {
     fix: 'glovebox doctor says whether this host can run a virtual machine',
     ...(cause !== undefined && { cause }),
