@@ -1,10 +1,11 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { GloveboxError } from '../../../errors.ts'
 import { randomHex } from '../../../system/random-hex.ts'
 import { untrustedLog } from '../../../ui/untrusted.ts'
 import { startJailed } from '../vmm/jailed.ts'
+import { removeLeft } from '../vmm/left.ts'
 import type { Machine, MachineEnd, MachineParts, Vmm } from '../vmm/machine.ts'
 import { memoryName, stateName } from '../vmm/taken.ts'
 import { openApi, type Api } from './api.ts'
@@ -145,6 +146,8 @@ async function start(
 /** Until the launcher of its jail has told of an end, on a busy host. */
 const goneMs = 10_000
 
+const socketsName = 'sockets'
+
 interface Sockets {
   readonly path: string
   /** A path to a socket in it that is short, wherever the directory lies: the kernel takes 107 bytes (unix(7)). */
@@ -153,7 +156,7 @@ interface Sockets {
 }
 
 function socketsIn(own: string): Sockets {
-  const path = join(own, 'sockets')
+  const path = join(own, socketsName)
   mkdirSync(path, { mode: 0o700 })
   const fd = openSync(path, 'r')
   return {
@@ -161,7 +164,7 @@ function socketsIn(own: string): Sockets {
     at: (name) => `/proc/self/fd/${fd}/${name}`,
     remove() {
       closeSync(fd)
-      rmSync(path, { recursive: true, force: true })
+      removeLeft(own, socketsName)
     },
   }
 }

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { ordinaryUser } from '../../../../test/support/as-user.ts'
 import { templateKey, type TemplateParts } from './template-key.ts'
 import { listTemplates, provideTemplate, purgeTemplates, readTemplate, templateStore } from './template-store.ts'
 
@@ -148,6 +149,60 @@ test('what could not be made leaves nothing, and what a killed process left is r
   await assert.rejects(provideTemplate(store, key, failing, waiting), /did not boot/)
   assert.deepEqual(readdirSync(store.staging), [])
   assert.equal(readTemplate(store, key), undefined)
+})
+
+/** Root removes whatever modes it has. */
+function asOrdinaryUser(lines: string): { readonly stdout: string; readonly stderr: string } {
+  const user = ordinaryUser()
+  const script = `import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+    import { join } from 'node:path'
+    import { provideTemplate, purgeTemplates, templateStore } from ${JSON.stringify(path.join(user.root, 'src/drivers/microvm/vmm/template-store.ts'))}
+    const store = templateStore({ cache: ${JSON.stringify(user.home)} })
+    const [key, made, waiting] = [${JSON.stringify(key)}, ${JSON.stringify(made)}, { signal: AbortSignal.timeout(20_000) }]
+    ${lines}`
+  return user.spawnSync(user.node, ['--input-type=module', '-e', script])
+}
+
+test('a monitor that was taken over leaves a directory that its owner cannot enter, and it is removed', () => {
+  const { stdout, stderr } = asOrdinaryUser(`
+    mkdirSync(join(store.root, 'victim'), { recursive: true, mode: 0o750 })
+    const fill = (directory) => {
+      writeFileSync(join(directory, 'memory'), 'memory')
+      writeFileSync(join(directory, 'state'), 'state')
+      mkdirSync(join(directory, 'x/y'), { recursive: true })
+      symlinkSync(join(store.root, 'victim'), join(directory, 'x/link'))
+      chmodSync(join(directory, 'x'), 0)
+    }
+    const fail = async (directory) => {
+      fill(directory)
+      throw new Error('the guest did not boot')
+    }
+    await provideTemplate(store, key, fail, waiting).catch(({ message }) => console.log(message))
+    console.log(readdirSync(store.staging).length, 'staged')
+    mkdirSync(join(store.staging, 'gone~1'))
+    fill(join(store.staging, 'gone~1'))
+    await provideTemplate(store, key, async (directory) => (fill(directory), made), waiting)
+    console.log(readdirSync(store.staging).length, 'staged')
+    console.log(purgeTemplates(store, () => true).count, 'purged', readdirSync(store.root).includes('victim'))`)
+  assert.equal(stdout, 'the guest did not boot\n0 staged\n0 staged\n1 purged true\n', stderr)
+  assert.equal(stderr, '')
+})
+
+test('what a monitor has left that cannot be removed is told, and ends nothing else', () => {
+  const { stdout, stderr } = asOrdinaryUser(`
+    mkdirSync(join(store.staging, 'gone~1', ...Array.from({ length: 300 }, () => 'd')), { recursive: true })
+    mkdirSync(join(store.staging, 'gone~2'))
+    const make = async (directory) => {
+      writeFileSync(join(directory, 'memory'), 'memory')
+      writeFileSync(join(directory, 'state'), 'state')
+      return made
+    }
+    await provideTemplate(store, key, make, waiting)
+    console.log(readdirSync(store.staging).join())
+    console.log(purgeTemplates(store, () => true).count, 'purged')`)
+  assert.equal(stdout, 'gone~1\n1 purged\n', stderr)
+  const told = /^glovebox: what a virtual machine left is not removed \(.*256 levels.*\): chmod .*; rm -r '.*gone~1'$/gm
+  assert.equal(stderr.match(told)?.length, 2)
 })
 
 test('a purge removes those that are meant, and tells what came free', async (context) => {

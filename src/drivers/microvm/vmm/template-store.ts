@@ -5,6 +5,7 @@ import type { SystemPath } from '../../../policy/host-facts.ts'
 import { holding, tryHold } from '../../../system/mutex.ts'
 import type { Places } from '../../../system/places.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
+import { removeLeft } from './left.ts'
 import type { Drive } from './server-rules.ts'
 import type { ServerUp } from './server-up.ts'
 import type { Shape } from './shape.ts'
@@ -86,7 +87,8 @@ export async function provideTemplate(
     const another = readTemplate(store, key)
     if (another !== undefined) return used(store, another)
     reap(store, key)
-    const staged = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
+    const name = `${key}~${randomBytes(6).toString('hex')}`
+    const staged = join(store.staging, name)
     const making = join(staged, makingName)
     mkdirSync(making, { recursive: true, mode: 0o700 })
     try {
@@ -95,8 +97,7 @@ export async function provideTemplate(
       takeFrom(making, join(whole, machineName), made.shape)
       return publish(store, key, whole, made)
     } finally {
-      // Again where something is written to it still.
-      rmSync(staged, { recursive: true, force: true, maxRetries: 5 })
+      removeLeft(store.staging, name)
     }
   })
 }
@@ -194,7 +195,7 @@ function reap(store: TemplateStore, ours?: string): void {
       using maker = tryHold(store.mutexes, key)
       if (maker === undefined) continue
     }
-    rmSync(join(store.staging, name), { recursive: true, force: true })
+    removeLeft(store.staging, name)
   }
 }
 
