@@ -94,8 +94,10 @@ async function start(
 ): Promise<FirecrackerMachine> {
   signal.throwIfAborted()
   const sockets = socketsIn(own)
-  const plan = firecrackerJailPlan({ id: `vm-${randomHex(6)}`, firecracker, parts, from, sockets: sockets.path })
-  const jailed = await startJailed(inside, plan)
+  const jailed = await orWithout(sockets, async () => {
+    const plan = firecrackerJailPlan({ id: `vm-${randomHex(6)}`, firecracker, parts, from, sockets: sockets.path })
+    return startJailed(inside, plan)
+  })
   const abort = (): void => jailed.end()
   signal.addEventListener('abort', abort, { once: true })
   const log = lastOf()
@@ -140,6 +142,16 @@ async function start(
     throw signal.aborted ? signal.reason : error
   } finally {
     signal.removeEventListener('abort', abort)
+  }
+}
+
+/** What never ran has no end at which they would be removed. */
+async function orWithout<T>(sockets: Sockets, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    sockets.remove()
+    throw error
   }
 }
 
