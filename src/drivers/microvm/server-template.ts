@@ -69,7 +69,8 @@ async function bringUpInto(
     const of = { id: idInTemplate, terminal: false, hold: true, channel, egress: undefined }
     const guestPlan = toGuestPlan(plan, division, facts, of)
     const mounts = [...guestPlan.mounts, ...renewedMounts]
-    const server = await bringUp(inside, { ...guestPlan, mounts }, { before, waited: waitedBy(machine.pid) })
+    const { ended, pid } = machine
+    const server = await bringUp(inside, { ...guestPlan, mounts }, { before, waited: waitedBy(pid), ended })
     await leave(inside)
     await machine.freeze()
     return { level: 'server', vmm: host.vmm.name, image: host.image.record.digest, shape, system, server }

@@ -91,6 +91,9 @@ function launcherOver(
     await call.answered
     await inside.connection.unary(guestCalls.command, { id, command: Buffer.from(line) })
   }
+  const hurry = (): void => {
+    for (const outlet of [status, stdout, stderr]) outlet.hurry()
+  }
   const keeping = { isAsked: false, isDone: false }
   const { ended, lost: failure } = follow(call, { status, stdout, stderr }, keeping)
   return {
@@ -112,9 +115,7 @@ function launcherOver(
     command: (line) => {
       tell(line).catch(() => undefined) // a launcher that has ended, or never began, says so itself
     },
-    hurry() {
-      for (const outlet of [status, stdout, stderr]) outlet.hurry()
-    },
+    hurry,
     hasTerminal,
     closeOutput(which) {
       // Its clones have readers of their own.
@@ -124,7 +125,11 @@ function launcherOver(
       call.answered.then(async () => inside.connection.unary(guestCalls.closeOutput, request)).catch(() => undefined)
     },
     resize: (value) => send({ case: 'resize', value }),
-    kill: () => call.cancel(),
+    kill() {
+      call.cancel()
+      // A call that was given up ends behind what nobody reads.
+      hurry()
+    },
   }
 }
 

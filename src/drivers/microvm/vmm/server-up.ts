@@ -33,6 +33,10 @@ export interface BringUp {
   /** What has to be seen to before anything of the program's runs. */
   readonly before: () => Promise<void>
   readonly waited: Waited
+  /** Of its machine: nobody waits for a guest that is gone. */
+  readonly ended: Promise<unknown>
+  /** How long the server may take until it runs, and then for each answer. */
+  readonly ms?: number
 }
 
 /**
@@ -41,8 +45,11 @@ export interface BringUp {
  * which would be heard by no client.
  * @throws GloveboxError
  */
-export async function bringUp(inside: Inside, plan: JailPlan, { before, waited }: BringUp): Promise<ServerUp> {
+export async function bringUp(inside: Inside, plan: JailPlan, options: BringUp): Promise<ServerUp> {
+  const { before, waited, ended: gone, ms = upMs } = options
   const launcher = startInGuest(inside, plan, undefined)
+  // Its output is read when it runs: what comes before holds up whatever else the guest says, its end too.
+  void gone.then(() => launcher.hurry())
   const activities: Activity[] = []
   const { started, exit } = follow(launcher, {
     onActivity: (activity) => void (activities.length <= maxActivities && activities.push(activity)),
@@ -54,6 +61,7 @@ export async function bringUp(inside: Inside, plan: JailPlan, { before, waited }
   const letGo = async (): Promise<void> => {
     await before()
     go()
+    await within(ms, waited, 'it did not start', started)
   }
   try {
     const [{ receipt }] = await Promise.all([started, letGo()])
@@ -69,7 +77,7 @@ export async function bringUp(inside: Inside, plan: JailPlan, { before, waited }
       answer.catch(() => undefined) // lost a race, or thrown
       launcher.stdin.write(ping(count))
       const late = 'it did not answer a ping before `initialize`'
-      requireAnswer(await within(upMs, waited, late, Promise.race([answer, ended])), count)
+      requireAnswer(await within(ms, waited, late, Promise.race([answer, ended])), count)
     }
     await within(keepMs, waited, 'it could not be made to stand still', launcher.keep())
     if ((await said.more) > 0) throw refused('it says more than it was asked, which no client would hear')
