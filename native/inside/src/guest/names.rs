@@ -4,7 +4,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::rand::{getrandom, GetRandomFlags};
 use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
 
@@ -57,14 +59,26 @@ pub struct Sandbox {
 pub fn of_sandbox() -> io::Result<Option<Sandbox>> {
     for process in standstill::processes()? {
         let its = match File::open(format!("/proc/{process}/ns/uts")) {
-            // It has ended meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if has_ended(&error, process) => continue,
             its => its?,
         };
         let ours = File::open("/proc/thread-self/ns/uts")?;
         return Ok(Some(Sandbox { its, ours }));
     }
     Ok(None)
+}
+
+/// Whether a process has ended whose namespace could not be opened. A link of one that is just being reaped may not be followed
+/// (proc_ns_get_link); the same is said of a live one that we may not look at, and whoever passed that over would leave
+/// the template's name to its clones. So it has to be gone from /proc too.
+fn has_ended(error: &io::Error, process: u32) -> bool {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT | Errno::SRCH) => true,
+        Some(Errno::ACCESS) => Path::new(&format!("/proc/{process}"))
+            .try_exists()
+            .is_ok_and(|is_there| !is_there),
+        _ => false,
+    }
 }
 
 impl Sandbox {
@@ -75,5 +89,27 @@ impl Sandbox {
         let renamed = rustix::system::sethostname(hostname.as_bytes());
         move_into_link_name_space(self.ours.as_fd(), kind)?;
         Ok(renamed?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{self, Command};
+
+    #[test]
+    fn a_process_that_is_just_reaped_has_ended_and_a_live_one_never_has() -> io::Result<()> {
+        let mut child = Command::new("true").spawn()?;
+        child.wait()?;
+        let ended = |errno: Errno, process| has_ended(&io::Error::from(errno), process);
+        assert!(ended(Errno::ACCESS, child.id()));
+        assert!(
+            !ended(Errno::ACCESS, process::id()),
+            "one that is not shown"
+        );
+        assert!(ended(Errno::NOENT, child.id()));
+        assert!(ended(Errno::SRCH, child.id()));
+        assert!(!ended(Errno::MFILE, child.id()), "nothing is known of it");
+        Ok(())
     }
 }
