@@ -1,23 +1,40 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { eventually } from '../../test/support/eventually.ts'
 import { patience, waitedBy } from './patience.ts'
 
-test('who has had the time is given up, and who was kept from using it is not', async () => {
+/** The clock that `patience` reads, which goes on only by what it is told to: a pause of the process is none of it. */
+function ownClock(t: TestContext): (ms: number) => Promise<void> {
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  return async (ms) => {
+    for (let passed = 0; passed < ms; passed++) {
+      now += 1
+      t.mock.timers.tick(1)
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+test('who has had the time is given up, and who was kept from using it is not, until ten times as long', async (t) => {
+  const pass = ownClock(t)
   const over: string[] = []
-  let kept = 0
   patience(40, () => over.push('free'))
   patience(
     40,
     () => over.push('kept'),
-    () => kept,
+    () => performance.now(),
   )
-  const growing = setInterval(() => (kept += 1000), 5)
-  await eventually(() => (over.includes('free') ? true : undefined))
-  await pause(80)
+  await pass(39)
+  assert.deepEqual(over, [])
+  await pass(1)
   assert.deepEqual(over, ['free'])
-  clearInterval(growing)
+  await pass(359)
+  assert.deepEqual(over, ['free'])
+  // It is looked again after 50 ms at the latest.
+  await pass(50)
+  assert.deepEqual(over, ['free', 'kept'])
 })
 
 test('nobody is waited for longer than ten times as long', async () => {
