@@ -236,9 +236,10 @@ describe('the pipe', () => {
     }
     clientIn.end()
     await once(server, 'exit')
-    const median = took.slice(100).toSorted((a, b) => a - b)[100] ?? Infinity
-    // Some hundredths of a millisecond on a quiet machine; a timer or a wait for more bytes would cost much more.
-    assert.ok(median < 5, `median ${median} ms`)
+    const quick = took.slice(100).toSorted((a, b) => a - b)[20] ?? Infinity
+    // Some hundredths of a millisecond on a quiet machine. A timer or a wait for more bytes costs each message much more, also the tenth part
+    // that found its processors free.
+    assert.ok(quick < 5, `only a tenth came back within ${quick} ms`)
   })
 
   it('carries the transcript of a process that writes everything at once', async () => {
