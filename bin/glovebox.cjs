@@ -14,7 +14,13 @@ fix: install Node 24 or newer and make it the first "node" on PATH' >&2
 case " $*" in
   *' --env-file'* | *' --'*config-file*) for word; do shift; set -- "$@" "=$word"; done ;;
 esac
-set -- node -- "$0" "$@"
+# Beside every server there is one of us, which carries messages: nearly all that it makes is gone at once, and a megabyte
+# of young generation does; V8 would double it during the start, and keep it. An option, because a flag of V8 that is set
+# later makes it throw away what Node has compiled of its own parts: a start would compile them anew, which takes 10 ms.
+case $1 in
+  run | exec | =run | =exec) set -- node --max-semi-space-size=1 -- "$0" "$@" ;;
+  *) set -- node -- "$0" "$@" ;;
+esac
 # Most shells drop what no shell could name, npm_config_@scope:registry among it, without which a private package would be
 # asked of the public registry. What we were started with is read once more, and env(1) gives back what is missing.
 if LC_ALL=C grep -qzE '^([0-9]|[^=]*[^=A-Za-z0-9_])' "/proc/$$/environ" 2>/dev/null; then

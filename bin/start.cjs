@@ -3,19 +3,12 @@ const { existsSync, statSync } = require('node:fs')
 const { enableCompileCache } = require('node:module')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
-const { setFlagsFromString } = require('node:v8')
 
 const { argv } = process
 if (argv[2]?.startsWith('=')) argv.splice(2, argv.length, ...argv.slice(2).map((word) => word.slice(1)))
 else refuseWhatNodeObeyed(argv.slice(2))
 
 const isStart = argv[2] === 'run' || argv[2] === 'exec'
-
-/*
- * Beside every server there is one of us, which carries messages: nearly all that it makes is gone at once, and the first
- * megabyte of the young generation does. V8 would double it during the start, and keep it. Before anything of ours is made.
- */
-if (isStart) setFlagsFromString('--semi-space-growth-factor=1')
 
 const cache = cacheDirectory(process.env)
 if (cache !== undefined) enableCompileCache(cache)

@@ -67,6 +67,50 @@ test('Compiled code is kept in the own cache directory, and nowhere where the di
   }
 })
 
+/** Of a start with `words`: Node's options, and for which flags V8 takes compiled code: before us, and while the wall is built. */
+function whatNodeIsTold(words: readonly string[]): { options: string[]; before: number; atStart: number | undefined } {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
+  try {
+    const [hook, told] = [path.join(directory, 'hook.cjs'), path.join(directory, 'told.json')]
+    writeFileSync(
+      hook,
+      `const { cachedDataVersionTag } = require('node:v8')
+      const told = { options: process.execArgv, before: cachedDataVersionTag() }
+      const get = process.getBuiltinModule
+      process.getBuiltinModule = (name) => {
+        if (name === 'node:crypto') told.atStart ??= cachedDataVersionTag()
+        return get(name)
+      }
+      process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(told)}, JSON.stringify(told)))
+      `,
+    )
+    const { GLOVEBOX_INSIDE } = process.env
+    const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`, HOME: directory, GLOVEBOX_HOME: directory }
+    const all = { ...env, ...(GLOVEBOX_INSIDE && { GLOVEBOX_INSIDE }), NODE_OPTIONS: `--require=${hook}` }
+    const { status, stderr } = spawnSync(bin, words, { env: all, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    return JSON.parse(readFileSync(told, 'utf8')) as ReturnType<typeof whatNodeIsTold>
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+test('Until the program is started V8 takes what Node has compiled of its own parts, for no flag of ours is another.', () => {
+  const { before, atStart } = whatNodeIsTold(['exec', '--', 'true'])
+  assert.equal(atStart, before)
+})
+
+test('What stays beside a server has a young generation that does not grow, also where words are told apart from Node’s.', () => {
+  for (const words of [
+    ['exec', '--dry-run', '--', 'true'],
+    ['run', '--dry-run', '--', 'true'],
+    ['run', '--dry-run', '--', 'true', '--env-file=none'],
+  ]) {
+    assert.deepEqual(whatNodeIsTold(words).options, ['--max-semi-space-size=1'])
+  }
+  assert.deepEqual(whatNodeIsTold(['--version']).options, [])
+})
+
 test('The dashes before a command are never taken for what an option is missing.', () => {
   for (const [words, option] of [
     [['run', '--receipt', '--', 'node', 'server.js'], '--receipt <file>'],
