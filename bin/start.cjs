@@ -1,6 +1,7 @@
 'use strict'
+const { subscribe } = require('node:diagnostics_channel')
 const { existsSync, statSync } = require('node:fs')
-const { enableCompileCache } = require('node:module')
+const { constants, enableCompileCache } = require('node:module')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 
@@ -11,7 +12,7 @@ else refuseWhatNodeObeyed(argv.slice(2))
 const isStart = argv[2] === 'run' || argv[2] === 'exec'
 
 const cache = cacheDirectory(process.env)
-if (cache !== undefined) enableCompileCache(cache)
+const kept = cache === undefined ? undefined : enableCompileCache(cache)
 
 void start()
 
@@ -40,12 +41,15 @@ function refuseWhatNodeObeyed(words) {
 /** A clone runs from its sources, also after a build; an installed package has only dist/. */
 async function load() {
   const source = path.join(__dirname, '..', 'src', 'cli.ts')
-  return existsSync(source) ? import(pathToFileURL(source).href) : require(built())
-}
-
-/** Clients wait for two verbs, which have a smaller file (tools/build.ts). */
-function built() {
-  return isStart ? '../dist/run.cjs' : '../dist/cli.cjs'
+  if (existsSync(source)) return import(pathToFileURL(source).href)
+  if (!isStart) return require('../dist/cli.cjs')
+  // Clients wait for these two verbs, which have a smaller file (tools/build.ts).
+  const file = path.join(__dirname, '..', 'dist', 'run.cjs')
+  // Elsewhere when the user has a cache of their own for all of Node, which need not be private.
+  if (kept?.status !== constants.compileCacheStatus.ENABLED) return require(file)
+  const { exports, keep } = require('./compiled.cjs').load(file, kept.directory)
+  if (keep !== undefined) subscribe('glovebox:started', keep)
+  return exports
 }
 
 /**

@@ -8,7 +8,7 @@ import { root } from './checks.ts'
  *
  * CommonJS files, because start-up is a feature: resolving and linking some forty modules costs a start 20 ms, and an
  * ES module that imports one of Node's own makes Node load all of that one's parts. What is imported only when it is needed
- * is evaluated only then, and compiled only then: V8 keeps what a start compiled (bin/start.cjs). What is small and needed
+ * is evaluated only then, and compiled only then: what a start compiled is kept (bin/compiled.cjs). What is small and needed
  * by every start is bundled in; other packages stay packages, loaded by the verb that wants them.
  */
 const outdir = path.resolve(process.argv[2] ?? path.join(root, 'dist'))
@@ -16,7 +16,7 @@ rmSync(outdir, { recursive: true, force: true })
 
 /**
  * The two verbs that clients wait for have a file of their own, with nothing in it that only other verbs need: less to read
- * and to keep, and what V8 keeps of it is what a start compiled, whichever verb was run first (bin/start.cjs chooses).
+ * and to keep (bin/start.cjs chooses).
  */
 const startsOnly: Plugin = {
   name: 'starts-only',
@@ -43,6 +43,8 @@ for (const [name, plugins] of [
     format: 'cjs',
     platform: 'node',
     target: 'node24',
+    // A script that was compiled before has no `import()` (bin/compiled.cjs): what is external is required when it is asked for.
+    supported: { 'dynamic-import': false },
     external: [
       '@bufbuild/protobuf',
       '@bufbuild/protobuf/*',

@@ -1,3 +1,5 @@
+import { channel } from 'node:diagnostics_channel'
+
 /**
  * We carry messages, and a long-lived process beside every server should be small: without the optimizing compilers it is
  * 8 MB smaller (their code is never paged in); the guard's fast path is byte scanning, which the baseline compiler does well
@@ -9,6 +11,8 @@
 export function staySmall(): void {
   // With what this start compiled, if there is anything new: later it would be kept for the wrong flags.
   process.getBuiltinModule('node:module').flushCompileCache()
+  // To bin/start.cjs, which has more to keep.
+  channel('glovebox:started').publish(undefined)
   const { setFlagsFromString } = process.getBuiltinModule('node:v8')
   setFlagsFromString('--no-opt')
   setFlagsFromString('--no-maglev')

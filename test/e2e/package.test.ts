@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -71,6 +81,16 @@ for (const runner of runners()) {
     assert.equal(run.status, 0, run.stderr)
     const answer = JSON.parse(run.stdout) as { id: number; result: { serverInfo: { name: string } } }
     assert.deepEqual([answer.id, answer.result.serverInfo.name], [1, 'tiny'])
+
+    const compiled = (): string[] => namesBelow(runner.home).filter((name) => name.includes('/compiled/run.cjs-'))
+    const times = compiled().map((name) => statSync(name).ctimeMs)
+    assert.equal(times.length, 1, 'what the start compiled is kept, once')
+    assert.equal(installed.run(['run', '--', runner.node, server], `${JSON.stringify(initialize)}\n`).status, 0)
+    assert.deepEqual(
+      compiled().map((name) => statSync(name).ctimeMs),
+      times,
+      'and taken by the next',
+    )
   })
 
   test(`As ${runner.name}, without the native package a start names the package to install and ends with 3.`, () => {
@@ -97,6 +117,10 @@ function pack(): Tarballs {
     })
   assert.ok(main !== undefined && native !== undefined, run.stdout)
   return { directory, main, native }
+}
+
+function namesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => path.join(directory, name))
 }
 
 interface Installed {

@@ -1,0 +1,80 @@
+'use strict'
+const {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} = require('node:fs')
+const { createRequire } = require('node:module')
+const path = require('node:path')
+const { Script } = require('node:vm')
+
+/*
+ * A module with what V8 has compiled of it, kept once a server was started. Node's own cache has a function only if V8
+ * compiled it before anything ran, which is the smaller part of what a start needs: the rest was compiled at each start anew.
+ */
+
+/**
+ * Runs the module in `file`, in which `import()` does not work, with what is kept in `directory`.
+ * @returns its exports, and what keeps its compiled functions when there are none yet: to be called when a start has run,
+ * and before V8's flags are changed
+ */
+exports.load = function load(file, directory) {
+  const source = readWithIdentity(file)
+  const kept = path.join(directory, `${path.basename(file)}-${process.version}-${process.arch}`)
+  const cachedData = read(kept, source.identity)
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source.text}\n})`, {
+    filename: file,
+    cachedData,
+  })
+  const module = { exports: {} }
+  script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file))
+  const isKept = cachedData !== undefined && script.cachedDataRejected === false
+  return { exports: module.exports, keep: isKept ? undefined : () => write(kept, source.identity, script) }
+}
+
+/** V8 compares no more of a source than its length; a file whose content is changed has another change time. */
+function readWithIdentity(file) {
+  const fd = openSync(file, constants.O_RDONLY)
+  try {
+    const { dev, ino, size, ctimeNs } = fstatSync(fd, { bigint: true })
+    return { text: readFileSync(fd, 'utf8'), identity: Buffer.from(`${dev} ${ino} ${size} ${ctimeNs}\n`) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** This is code that we run: nobody else may have written it. V8 itself refuses what another version or other flags made. */
+function read(kept, identity) {
+  let fd
+  try {
+    fd = openSync(kept, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch {
+    return undefined
+  }
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile() || stat.uid !== process.getuid() || (stat.mode & 0o022) !== 0) return undefined
+    const bytes = readFileSync(fd)
+    return bytes.subarray(0, identity.length).equals(identity) ? bytes.subarray(identity.length) : undefined
+  } catch {
+    return undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Whole or not at all, also when the machine goes down: half of it would be run. Without it a start is only slower. */
+function write(kept, identity, script) {
+  const fresh = `${kept}.${process.pid}`
+  try {
+    writeFileSync(fresh, Buffer.concat([identity, script.createCachedData()]), { mode: 0o600, flag: 'wx', flush: true })
+    renameSync(fresh, kept)
+  } catch {
+    rmSync(fresh, { force: true })
+  }
+}
