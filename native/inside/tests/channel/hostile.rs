@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use glovebox_wire::inside::{ExecEndedHow, HelloRequest, StatsRequest};
 
 use crate::client::{run, Client, OK};
-use crate::room::{exec, shell, Room, SLEEPS};
+use crate::room::{exec, shell, within, Room, SLEEPS};
 use crate::support::{as_everyone, Starter};
 
 #[test]
@@ -250,33 +250,37 @@ fn a_sandbox_without_room_for_processes_is_told_of_and_goes_on() {
 
 #[test]
 fn a_seed_that_was_killed_starts_nothing_any_more() {
-    let room = Room::new(Starter::User, SLEEPS);
-    run(async {
-        let client = room.greet().await;
-        let mut bystander = client.open("Exec/Exec").await;
-        bystander.send(&exec(&["sleep", "1000"])).await;
-        let _started = bystander.next().await.expect("started");
-        // Our parent is the seed.
-        let mut killer = client.open("Exec/Exec").await;
-        killer
-            .send(&exec(&["sh", "-c", "kill -9 $PPID; sleep 1000"]))
-            .await;
-        killer.finish();
-        let ended = killer.rest().await.1;
-        assert_eq!(ended.code, 14, "{ended:?}");
-        // What it had started went with it, and the call says so.
-        let since = Instant::now();
-        assert_eq!(bystander.rest().await.1.code, 14);
-        assert!(since.elapsed() < Duration::from_secs(1));
-        let (_, end) = client.call("Exec/Exec", &[exec(&["true"])]).await;
-        assert_eq!(end.code, 14, "{end:?}");
-        // Files are served all the same, and the sandbox's own program goes on.
-        assert_eq!(
-            client.unary("Stats/Read", &StatsRequest {}).await.1.code,
-            OK
-        );
+    within(Duration::from_secs(1), || {
+        let room = Room::new(Starter::User, SLEEPS);
+        let took = run(async {
+            let client = room.greet().await;
+            let mut bystander = client.open("Exec/Exec").await;
+            bystander.send(&exec(&["sleep", "1000"])).await;
+            let _started = bystander.next().await.expect("started");
+            // Our parent is the seed.
+            let mut killer = client.open("Exec/Exec").await;
+            killer
+                .send(&exec(&["sh", "-c", "kill -9 $PPID; sleep 1000"]))
+                .await;
+            killer.finish();
+            let ended = killer.rest().await.1;
+            assert_eq!(ended.code, 14, "{ended:?}");
+            // What it had started went with it, and the call says so.
+            let since = Instant::now();
+            assert_eq!(bystander.rest().await.1.code, 14);
+            let took = since.elapsed();
+            let (_, end) = client.call("Exec/Exec", &[exec(&["true"])]).await;
+            assert_eq!(end.code, 14, "{end:?}");
+            // Files are served all the same, and the sandbox's own program goes on.
+            assert_eq!(
+                client.unary("Stats/Read", &StatsRequest {}).await.1.code,
+                OK
+            );
+            took
+        });
+        assert!(room.jail_is_alive());
+        took
     });
-    assert!(room.jail_is_alive());
 }
 
 #[test]
@@ -304,42 +308,44 @@ fn a_seed_that_was_stopped_is_not_waited_for_without_end() {
 #[test]
 fn an_agent_that_was_killed_is_followed_by_the_next_generation() {
     as_everyone(|starter| {
-        let room = Room::new(starter, "trap '' TERM; sleep 1000");
-        let agent = || -> Option<i32> {
-            let init = room.init_pid();
-            let children =
-                std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
-            children.split_ascii_whitespace().last()?.parse().ok()
-        };
-        run(async {
-            let (client, hello) = Client::greet(room.connect()).await;
-            assert_eq!(hello.generation, 1);
-            let mut program = client.open("Exec/Exec").await;
-            program.send(&exec(&["sleep", "4567"])).await;
-            let _started = program.next().await.expect("started");
-            let agent = agent().expect("an agent");
-            // SAFETY: of the process that pid 1 forked last.
-            assert_eq!(unsafe { libc::kill(agent, libc::SIGKILL) }, 0);
-            assert_eq!(program.rest().await.1.code, 14);
-            let (client, hello) = Client::greet(room.connect()).await;
-            assert_eq!(hello.generation, 2);
-            // What the first had started is gone within a second, and nothing of it reaches the second.
-            let since = Instant::now();
-            while shell(
-                &client,
-                "cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[s]leep.4567'",
-            )
-            .await
-            .text()
-            .trim()
-                != "0"
-            {
-                assert!(since.elapsed() < Duration::from_secs(1));
-            }
-            assert_eq!(
-                shell(&client, "exit 4").await.how,
-                Some(ExecEndedHow::Code(4))
-            );
-        });
+        within(Duration::from_secs(1), || {
+            let room = Room::new(starter, "trap '' TERM; sleep 1000");
+            let agent = || -> Option<i32> {
+                let init = room.init_pid();
+                let children =
+                    std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
+                children.split_ascii_whitespace().last()?.parse().ok()
+            };
+            run(async {
+                let (client, hello) = Client::greet(room.connect()).await;
+                assert_eq!(hello.generation, 1);
+                let mut program = client.open("Exec/Exec").await;
+                program.send(&exec(&["sleep", "4567"])).await;
+                let _started = program.next().await.expect("started");
+                let agent = agent().expect("an agent");
+                // SAFETY: of the process that pid 1 forked last.
+                assert_eq!(unsafe { libc::kill(agent, libc::SIGKILL) }, 0);
+                assert_eq!(program.rest().await.1.code, 14);
+                let (client, hello) = Client::greet(room.connect()).await;
+                assert_eq!(hello.generation, 2);
+                // What the first had started is gone within a second, and nothing of it reaches the second.
+                let since = Instant::now();
+                while shell(
+                    &client,
+                    "cat /proc/[0-9]*/cmdline | tr '\\0' '.' | grep -c '[s]leep.4567'",
+                )
+                .await
+                .text()
+                .trim()
+                    != "0"
+                {}
+                let took = since.elapsed();
+                assert_eq!(
+                    shell(&client, "exit 4").await.how,
+                    Some(ExecEndedHow::Code(4))
+                );
+                took
+            })
+        })
     });
 }

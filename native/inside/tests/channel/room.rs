@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use glovebox_wire::inside::{
@@ -144,4 +145,18 @@ pub async fn ran(client: &Client, messages: &[ExecInput]) -> Ran {
 
 pub async fn shell(client: &Client, script: &str) -> Ran {
     ran(client, &[exec(&["sh", "-c", script])]).await
+}
+
+/// What has to be over in this time, by what each of three tries says that it took. What else runs on the machine only makes a try
+/// longer, so the shortest is its own time: one that waits for something does so each time.
+pub fn within(limit: Duration, attempt: impl Fn() -> Duration) {
+    let mut took = Vec::new();
+    while took.len() < 3 {
+        let time = attempt();
+        if time < limit {
+            return;
+        }
+        took.push(time);
+    }
+    panic!("not within {limit:?}, but {took:?}");
 }
