@@ -14,14 +14,15 @@ export interface Program extends Disposable {
 export function prepared(fromClone: boolean): Program {
   const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bench-home-'))
   const env = {
-    PATH: process.env['PATH'],
+    PATH: [path.dirname(process.execPath), process.env['PATH']].join(path.delimiter),
     HOME: home,
     GLOVEBOX_HOME: home,
     GLOVEBOX_INSIDE: launcher,
   }
   const stub = fromClone ? path.join(root, 'bin/glovebox.cjs') : freshlyLaidOut()
   return {
-    glovebox: [process.execPath, stub],
+    // By itself, as npm links it: the stub gives Node options of its own.
+    glovebox: [stub],
     env,
     [Symbol.dispose]: () => rmSync(home, { recursive: true }),
   }

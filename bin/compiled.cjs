@@ -19,22 +19,23 @@ const { Script } = require('node:vm')
  */
 
 /**
- * Runs the module in `file`, in which `import()` does not work, with what is kept in `directory`.
+ * Runs the module in `file` with what is kept in `directory`; undefined: nowhere. The file is one function of what a module of CommonJS is
+ * given (tools/build.ts): a wrapper that were put around it here would be a second copy of all its source. `import()` does not work in it.
  * @returns its exports, and what keeps its compiled functions when there are none yet: to be called when a start has run,
  * and before V8's flags are changed
  */
 exports.load = function load(file, directory) {
   const source = readWithIdentity(file)
-  const kept = path.join(directory, `${path.basename(file)}-${process.version}-${process.arch}`)
-  const cachedData = read(kept, source.identity)
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source.text}\n})`, {
-    filename: file,
-    cachedData,
-  })
+  const kept = directory && path.join(directory, `${path.basename(file)}-${process.version}-${process.arch}`)
+  const cachedData = kept && read(kept, source.identity)
+  const script = new Script(source.text, { filename: file, cachedData })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file))
   const isKept = cachedData !== undefined && script.cachedDataRejected === false
-  return { exports: module.exports, keep: isKept ? undefined : () => write(kept, source.identity, script) }
+  return {
+    exports: module.exports,
+    keep: isKept || kept === undefined ? undefined : () => write(kept, source.identity, script),
+  }
 }
 
 /** V8 compares no more of a source than its length; a file whose content is changed has another change time. */

@@ -46,8 +46,8 @@ async function load() {
   // Clients wait for these two verbs, which have a smaller file (tools/build.ts).
   const file = path.join(__dirname, '..', 'dist', 'run.cjs')
   // Elsewhere when the user has a cache of their own for all of Node, which need not be private.
-  if (kept?.status !== constants.compileCacheStatus.ENABLED) return require(file)
-  const { exports, keep } = require('./compiled.cjs').load(file, kept.directory)
+  const directory = kept?.status === constants.compileCacheStatus.ENABLED ? kept.directory : undefined
+  const { exports, keep } = require('./compiled.cjs').load(file, directory)
   if (keep !== undefined) subscribe('glovebox:started', keep)
   return exports
 }

@@ -32,10 +32,14 @@ const bundled: Plugin = {
   setup: (building) => building.onResolve({ filter: /^ssh2$/ }, () => ({ path: './ssh2.cjs', external: true })),
 }
 
-for (const [name, plugins] of [
-  ['cli', []],
-  ['run', [startsOnly]],
-] as const) {
+const moduleUrl = "const moduleUrl = require('node:url').pathToFileURL(__filename).href;"
+/** What Node puts around a module, where bin/compiled.cjs runs it. */
+const [opening, closing] = ['(function (exports, require, module, __filename, __dirname) {', '})']
+
+for (const { name, plugins, banner, footer } of [
+  { name: 'cli', plugins: [], banner: moduleUrl, footer: '' },
+  { name: 'run', plugins: [startsOnly], banner: opening + moduleUrl, footer: closing },
+]) {
   const result = await build({
     entryPoints: [path.join(root, 'src/cli.ts')],
     outfile: path.join(outdir, `${name}.cjs`),
@@ -58,7 +62,8 @@ for (const [name, plugins] of [
     plugins: [...plugins, bundled],
     // What an ES module has by itself.
     define: { 'import.meta.url': 'moduleUrl' },
-    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    banner: { js: banner },
+    footer: { js: footer },
     // V8 keeps the source of whatever may still be called: short names are a third of it. The map has the real ones.
     minify: true,
     sourcemap: true,

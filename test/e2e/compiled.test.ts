@@ -19,7 +19,8 @@ function prepared(): { file: string; places: string; kept: () => string | undefi
 }
 
 function moduleThatSays(word: 'one' | 'two'): string {
-  return `exports.said = () => [${JSON.stringify(word)}, __filename, typeof require('node:fs').openSync]`
+  const body = `exports.said = () => [${JSON.stringify(word)}, __filename, typeof require('node:fs').openSync]`
+  return `(function (exports, require, module, __filename, __dirname) {${body}\n})`
 }
 
 interface Loaded {
