@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
+import { removeTree } from '../../src/packages/store/staging.ts'
 import type { ListReply, ServerStatus } from '../../src/protocol/daemon.ts'
 import type { Runner } from './as-user.ts'
 import { glovebox } from './mcp-client.ts'
@@ -61,7 +62,7 @@ export function household(t: TestContext, runner: Runner, more: Readonly<Record<
   }
   t.after(() => {
     const { status, stderr } = verb('daemon', 'stop')
-    rmSync(home, { recursive: true, force: true })
+    removeTree(home)
     assert.equal(status, 0, stderr)
   })
   return {
