@@ -13,7 +13,14 @@ const name = '@modelcontextprotocol/server-filesystem@2026.8.31'
 export async function packages({ runs, glovebox, env }: Options): Promise<Figure[]> {
   // Outside of any project: npx looks for an executable of its own there first.
   const directory = homedir()
-  const own = { ...env, HOME: homedir(), GLOVEBOX_HOME: path.join(directory, '.cache', 'glovebox-bench') }
+  // A machine whose registry has an authority of its own says so to npm alone: told to Node, each start would read it.
+  const { npm_config_cafile } = process.env
+  const own = {
+    ...env,
+    npm_config_cafile,
+    HOME: homedir(),
+    GLOVEBOX_HOME: path.join(directory, '.cache', 'glovebox-bench'),
+  }
   const npx = ['npx', '-y', name, directory]
   const walled = [...glovebox, 'run', '--read', directory, '--', ...npx]
   const found = await resolveCommand(npx, { places: places(own), env: own, cwd: directory, progress: () => undefined })
