@@ -91,6 +91,13 @@ async function launch(fleet: Fleet, begun: readonly Begun[], name: string): Prom
   await launching
 }
 
+async function isUnderWay(work: Promise<unknown>): Promise<boolean> {
+  let isOver = false
+  void work.finally(() => (isOver = true))
+  await settled()
+  return !isOver
+}
+
 async function settled(): Promise<void> {
   for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
 }
@@ -115,10 +122,8 @@ test('a start that does not hear of the end is waited for, and stopped when it i
   const { fleet, begun } = bench(t, { deaf: true })
   const launching = assert.rejects(fleet.launch(request('deaf'), never), isEnding)
   await settled()
-  let isClosed = false
-  const closed = fleet.close().then(() => (isClosed = true))
-  await settled()
-  assert.equal(isClosed, false)
+  const closed = fleet.close()
+  assert.ok(await isUnderWay(closed))
   begun[0]?.up()
   await Promise.all([closed, launching])
   assert.equal(begun[0]?.how(), 'stopped')
@@ -129,13 +134,11 @@ test('to stop all ends what is being started too, and is done when nothing of it
   const { fleet, begun } = bench(t, { deaf: true })
   const launching = assert.rejects(fleet.launch(request('starts'), never), /all servers were asked to stop/)
   await settled()
-  let stopped: unknown
-  const stopping = fleet.stopAll().then((reply) => (stopped = reply))
-  await settled()
-  assert.equal(stopped, undefined)
+  const stopping = fleet.stopAll()
+  assert.ok(await isUnderWay(stopping))
   begun[0]?.up()
-  await Promise.all([stopping, launching])
-  assert.deepEqual(stopped, { stopped: [] })
+  await launching
+  assert.deepEqual(await stopping, { stopped: [] })
   assert.equal(begun[0]?.how(), 'stopped')
   await launch(fleet, begun, 'starts')
   assert.equal(fleet.size(), 1)
@@ -146,10 +149,8 @@ test('to stop a server waits for the sandbox in which it was being started again
   await launch(fleet, begun, 'x')
   begun[0]?.die()
   await eventually(() => begun[1])
-  let isStopped = false
-  const stopping = fleet.stop('x').then(() => (isStopped = true))
-  await settled()
-  assert.equal(isStopped, false)
+  const stopping = fleet.stop('x')
+  assert.ok(await isUnderWay(stopping))
   begun[1]?.up()
   await stopping
   assert.equal(begun[1]?.how(), 'discarded')
@@ -165,10 +166,8 @@ test('to stop a server waits for the sandbox that was being started for a call',
   await launching
   const calling = assert.rejects(fleet.find('x').call('slow', {}, { timeMs: 60_000, signal: never }), /was stopped/)
   await eventually(() => begun[1])
-  let isStopped = false
-  const stopping = fleet.stop('x').then(() => (isStopped = true))
-  await settled()
-  assert.equal(isStopped, false)
+  const stopping = fleet.stop('x')
+  assert.ok(await isUnderWay(stopping))
   begun[1]?.up()
   await Promise.all([stopping, calling])
   assert.equal(begun[1]?.how(), 'discarded')

@@ -82,6 +82,7 @@ export async function launch(
   let idling: NodeJS.Timeout | undefined
   let restarted = Promise.withResolvers<void>()
   const pool = poolOf(options.pooled === undefined && isEachCall ? first : undefined)
+  /** Those of calls, and one that has only just started: whoever stops the server discards them. */
   const fresh = new Set<Served>()
   /** What is being started, for calls and for the one that ended: who stops the server waits until that is undone. */
   const starting = new Set<Promise<unknown>>()
@@ -148,11 +149,10 @@ export async function launch(
 
   /** Of its own, for one call: out of the pool where its plan is the pool's. */
   async function another(own: ToolApart<Plan> | undefined, signal: AbortSignal): Promise<Served> {
-    const served =
-      (own === undefined ? pool?.take() : undefined) ??
-      (await begin(own ?? request, AbortSignal.any([signal, over.signal]), true))
-    fresh.add(served)
-    return served
+    const waiting = own === undefined ? pool?.take() : undefined
+    if (waiting === undefined) return begin(own ?? request, AbortSignal.any([signal, over.signal]), true)
+    fresh.add(waiting)
+    return waiting
   }
 
   /** @throws what keeps it from starting, and that it was stopped meanwhile; nothing is left then */
@@ -160,6 +160,8 @@ export async function launch(
     const beginning = start(apart, signal, isSpare).then(async (served) => {
       if (over.signal.aborted) await served.discard()
       over.signal.throwIfAborted()
+      // At once: a moment later somebody may stop the server, who would see neither a start nor what came of it.
+      fresh.add(served)
       return served
     })
     starting.add(beginning)
@@ -208,6 +210,8 @@ export async function launch(
       if (over.signal.aborted) return
       try {
         const served = pool?.take() ?? (await begin(request, over.signal, false))
+        fresh.delete(served)
+        if (over.signal.aborted) return await served.discard()
         served.handOut()
         restarts++
         current = last = served

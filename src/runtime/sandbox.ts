@@ -75,13 +75,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
   const exit = untilEnded(wall, around)
-  const announce = (): void =>
-    announceAs(registered, told.start(), {
-      plan,
-      ports: around.ports,
-      spare: false,
-      silenceMs: options.driver.silenceMs,
-    })
+  const announce = (): void => announceAs(registered, told.start(), { ...options, ports: around.ports, spare: false })
   return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
 
   async function begin(): Promise<{ around: Surroundings; started: Wall }> {
@@ -143,7 +137,7 @@ async function startWall(
       workspace: around.workspace,
       beforeProgram: async () => {
         const { ports } = around
-        announceAs(registered, told.start(), { plan, ports, spare, silenceMs: driver.silenceMs })
+        announceAs(registered, told.start(), { plan, driver, ports, spare })
         if (ports.length > 0) onPublished?.(ports)
         await verify?.()
       },
@@ -166,19 +160,15 @@ function announceAs(
   registered: Registered,
   { command, plan: hash }: StartFact,
   {
-    plan,
-    ports,
+    plan: { server, command: own },
+    driver: { name: driver, silenceMs },
+    ports: published,
     spare,
-    silenceMs,
-  }: { plan: Plan; ports: readonly ListeningPort[]; spare: boolean; silenceMs: number | undefined },
+  }: Pick<SandboxOptions, 'plan' | 'driver'> & { ports: readonly ListeningPort[]; spare: boolean },
 ): void {
-  const {
-    server,
-    driver,
-    command: { cwd: directory },
-  } = plan
   const sometimes = { ...(spare && { spare }), ...(silenceMs !== undefined && { silenceMs }) }
-  registered.announce({ server, driver, plan: hash, command, directory, published: ports, ...sometimes })
+  const about = { server, driver, plan: hash, command, directory: own.cwd, published }
+  registered.announce({ ...about, ...sometimes })
 }
 
 interface Told {

@@ -4,6 +4,7 @@ import { messageOf } from '../../../errors.ts'
 import { openDirectory, withoutDescriptors } from '../../../system/directory.ts'
 import { hasCode } from '../../../system/error-code.ts'
 import { writeStderr } from '../../../system/write-stderr.ts'
+import { shellWord } from '../../../ui/shell-word.ts'
 import { untrusted } from '../../../ui/untrusted.ts'
 
 /** A VMM that has been killed may not be gone yet: again where something comes or goes in it still. */
@@ -21,7 +22,7 @@ export function removeLeft(directory: string, name: string): void {
     const path = join(directory, name)
     // Names in it are the VMM's words.
     const why = untrusted(withoutDescriptors(messageOf(error)))
-    const fix = `chmod -R u+rwX '${path}'; rm -r '${path}'`
+    const fix = `chmod -R u+rwX ${shellWord(path)}; rm -r ${shellWord(path)}`
     void writeStderr(Buffer.from(`glovebox: what a virtual machine left is not removed (${why}): ${fix}\n`))
   }
 }

@@ -12,6 +12,7 @@ import { gather, walk } from '../gather.ts'
 import { currentImage, requireOwnName } from '../images.ts'
 import { takeKernel, takeOwnKernel, type OwnKernel } from '../kernel.ts'
 import { programsIn } from '../programs.ts'
+import { shellWord } from '../../../../ui/shell-word.ts'
 import type { Recipe } from '../recipe.ts'
 import { imageFiles, type Image, type ImagePackage, type ImageSource } from '../record.ts'
 import { requireTools, toolsOf } from '../tools.ts'
@@ -123,7 +124,8 @@ async function fromExt(path: string, { root, signal }: Unpacking): Promise<void>
     signal?.throwIfAborted()
     if (cause instanceof GloveboxError) throw cause
     const fix =
-      (cause instanceof UnreadableExt ? cause.fix : undefined) ?? ((at: string) => `e2fsck -fn ${at} says more`)
+      (cause instanceof UnreadableExt ? cause.fix : undefined) ??
+      ((at: string) => `e2fsck -fn ${shellWord(at)} says more`)
     throw new GloveboxError('FAILED', `${path}, an ext4 image: ${messageOf(cause)}`, { cause, fix: fix(path) })
   }
 }

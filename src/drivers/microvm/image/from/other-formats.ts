@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { GloveboxError } from '../../../../errors.ts'
+import { shellWord } from '../../../../ui/shell-word.ts'
+import { asTar } from './as-tar.ts'
 import { isCompressed } from './compressed.ts'
 import { looksLikeExt } from './ext4/superblock.ts'
 import { partitionsIn, rootAmong } from './partitions.ts'
@@ -20,9 +22,7 @@ interface Format {
 }
 
 const toRaw = (path: string): string =>
-  `qemu-img convert -O raw ${path} disk.raw, and give that: which of its partitions has the root is told then`
-const toTar = (path: string): string =>
-  `as root, mount -o ro,loop ${path} /mnt && tar -C /mnt -cf rootfs.tar . , and give rootfs.tar`
+  `qemu-img convert -O raw ${shellWord(path)} disk.raw, and give that: which of its partitions has the root is told then`
 
 const formats: readonly Format[] = [
   { what: 'a disk in the format qcow2', at: 0, mark: 'QFI\xfb', fix: toRaw },
@@ -34,7 +34,7 @@ const formats: readonly Format[] = [
     what: 'an image in the format of Android (sparse)',
     at: 0,
     mark: '\x3a\xff\x26\xed',
-    fix: (path) => `simg2img ${path} root.ext4, and give root.ext4`,
+    fix: (path) => `simg2img ${shellWord(path)} root.ext4, and give root.ext4`,
   },
   { what: 'encrypted (LUKS)', at: 0, mark: 'LUKS\xba\xbe', fix: () => 'give what is in it' },
   { what: 'a part of a volume group (LVM)', at: 512, mark: 'LABELONE', fix: () => 'give the volume that has the root' },
@@ -42,12 +42,13 @@ const formats: readonly Format[] = [
     what: 'a SquashFS file system',
     at: 0,
     mark: 'hsqs',
-    fix: (path) => `unsquashfs -d rootfs ${path}, and give rootfs (for microvm.rootfs: tar -C rootfs -cf rootfs.tar .)`,
+    fix: (path) =>
+      `unsquashfs -d rootfs ${shellWord(path)}, and give rootfs (for microvm.rootfs: tar -C rootfs -cf rootfs.tar .)`,
   },
-  { what: 'an XFS file system', at: 0, mark: 'XFSB', fix: toTar },
-  { what: 'a Btrfs file system', at: 0x1_0040, mark: '_BHRfS_M', fix: toTar },
-  { what: 'an F2FS file system', at: 1024, mark: '\x10\x20\xf5\xf2', fix: toTar },
-  { what: 'a file system of a CD (ISO 9660)', at: 0x8001, mark: 'CD001', fix: toTar },
+  { what: 'an XFS file system', at: 0, mark: 'XFSB', fix: asTar },
+  { what: 'a Btrfs file system', at: 0x1_0040, mark: '_BHRfS_M', fix: asTar },
+  { what: 'an F2FS file system', at: 1024, mark: '\x10\x20\xf5\xf2', fix: asTar },
+  { what: 'a file system of a CD (ISO 9660)', at: 0x8001, mark: 'CD001', fix: asTar },
 ]
 
 /**
@@ -64,7 +65,7 @@ export function refuseOthers(path: string, head: Buffer): void {
     throw refused(
       path,
       'it is an image of a disk that is compressed',
-      `unpack it (gunzip -k, unzstd), and give the result`,
+      'unpack it (gunzip -k, unzstd), and give the result',
     )
   }
   if (!looksLikeExt(head)) refuseWholeDisk(path, head)
@@ -81,12 +82,12 @@ function refuseWholeDisk(path: string, head: Buffer): void {
     })
     const what = 'it is a whole disk with a table of partitions, and a root filesystem is one of these'
     if (root === undefined) {
-      const fix = `fdisk -l ${path} says where they begin; dd if=${path} of=part bs=512 skip=START count=SECTORS takes one out: ${taken}`
+      const fix = `fdisk -l ${shellWord(path)} says where they begin; dd if=${shellWord(path)} of=part bs=512 skip=START count=SECTORS takes one out: ${taken}`
       throw refused(path, `${what}; none of them is ext4`, fix)
     }
     const { number, start, bytes } = root
     const range = `iflag=skip_bytes,count_bytes skip=${start} count=${bytes}`
-    const fix = `dd if=${path} of=root.ext4 bs=1M conv=sparse ${range}, and give root.ext4`
+    const fix = `dd if=${shellWord(path)} of=root.ext4 bs=1M conv=sparse ${range}, and give root.ext4`
     throw refused(path, `${what}: number ${number} is ext4`, fix)
   } finally {
     closeSync(fd)

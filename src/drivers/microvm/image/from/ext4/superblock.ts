@@ -1,3 +1,5 @@
+import { shellWord } from '../../../../../ui/shell-word.ts'
+import { asTar } from '../as-tar.ts'
 import { crc32c } from './crc32c.ts'
 
 /** Where a file system's superblock is, and how long (Documentation/filesystems/ext4/super.rst). */
@@ -67,9 +69,7 @@ export class UnreadableExt extends Error {
   }
 }
 
-const repair = (path: string): string => `e2fsck -fy ${path}, which needs no root`
-const repack = (path: string): string =>
-  `as root, mount -o ro,loop ${path} /mnt && tar -C /mnt -cf rootfs.tar . , and give rootfs.tar`
+const repair = (path: string): string => `e2fsck -fy ${shellWord(path)}, which needs no root`
 
 /** @throws UnreadableExt for one that is damaged, not finished, or made in a way that is not read here */
 export function readSuperblock(block: Buffer, fileBytes: number): Superblock {
@@ -132,7 +132,7 @@ function refuseFeatures(incompatible: number): void {
   ] as const
   const named = known.filter(([bit]) => (unread & bit) !== 0).map(([, name]) => name)
   const what = named.length === 0 ? `features 0x${(unread >>> 0).toString(16)}` : `the feature ${named.join(' and ')}`
-  throw new UnreadableExt(`it is made with ${what}, which is not read here`, repack)
+  throw new UnreadableExt(`it is made with ${what}, which is not read here`, asTar)
 }
 
 /** Numbers that lie lead to reading in circles, or far behind the end. */
@@ -170,8 +170,7 @@ function isPowerOfTwo(value: number): boolean {
 }
 
 function seedOf(block: Buffer, hasOwn: boolean): number {
-  if (block.readUInt8(0x175) !== 1)
-    throw new UnreadableExt('its checksums are of a kind that is not known here', repack)
+  if (block.readUInt8(0x175) !== 1) throw new UnreadableExt('its checksums are of a kind that is not known here', asTar)
   return hasOwn ? block.readUInt32LE(0x270) : crc32c(~0, block.subarray(0x68, 0x78))
 }
 
