@@ -4,6 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { suite, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { bootTemplate, machineParts } from '../../src/drivers/microvm/boot-template.ts'
+import { findMicrovmHost } from '../../src/drivers/microvm/host.ts'
+import { clonePatience } from '../../src/drivers/microvm/vmm/guest.ts'
+import { openInside } from '../../src/inside/client.ts'
+import { connectFramed } from '../../src/inside/framing/connect.ts'
 import { ownMarker } from '../contract/processes.ts'
 import { eventually } from '../support/eventually.ts'
 import { testImage } from '../support/image.ts'
@@ -20,6 +26,9 @@ function start(...words: readonly string[]): ChildProcess {
   const args = [program, 'exec', '--driver', 'microvm', ...words]
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 }
+
+/** In which a connection to a jail has to say hello (docs/channel.md); three hundred machines keep their host for longer. */
+const behindJailsMs = 5000
 
 async function outputOf(...words: readonly string[]): Promise<string> {
   const child = start(...words)
@@ -76,6 +85,24 @@ suite('virtual machines', { skip: missing }, () => {
     const kilobytes = Number(/^(\d+) kB$/m.exec(said)?.[1])
     // 448 MiB and what a guest has for itself, less what its kernel keeps.
     assert.ok(kilobytes > 480 * 1024 && kilobytes < 576 * 1024, said)
+  })
+
+  test('a host that is kept from saying hello for longer than a process of its own may take is still served', async () => {
+    const never = new AbortController().signal
+    const host = await findMicrovmHost(process.env, { mayBuild: 'watched', signal: never })
+    const shape = { memoryBytes: 384 * 1024 ** 2, vcpus: 1 }
+    const { directory: template } = await bootTemplate(host, shape, never)
+    const own = mkdtempSync('/tmp/glovebox-late-')
+    const machine = await host.vmm.clone(machineParts(host, shape), { template, own }, never)
+    try {
+      const { stream } = await connectFramed(await machine.connect(), clonePatience)
+      await pause(behindJailsMs + 500)
+      const inside = await openInside(stream)
+      assert.equal(inside.hello.instance.length, 16)
+    } finally {
+      await machine.kill()
+      rmSync(own, { recursive: true })
+    }
   })
 
   for (const victim of ['owner', 'vmm', 'launcher'] as const) {

@@ -22,8 +22,10 @@ pub const GUEST_WINDOW: u32 = 64 << 20;
 pub const RESETS: usize = 64;
 /// Our own data in one message.
 pub const CHUNK: usize = 256 << 10;
-/// From the connection to the end of its Hello.
+/// From the connection to the end of its Hello: until then it holds one of the places above, and has shown nothing for it.
 pub const HELLO: Duration = Duration::from_secs(5);
+/// The same in a guest, whose one connection takes no place from another, and which may share its host with hundreds of its kind.
+pub const GUEST_HELLO: Duration = Duration::from_secs(60);
 /// From a request to the program's `execve`, or its error.
 pub const SPAWN: Duration = Duration::from_secs(5);
 /// Bytes of arguments and environment together, and the number of each.

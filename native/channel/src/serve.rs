@@ -15,7 +15,7 @@ use h2::{Reason, RecvStream};
 use http::{Method, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
-use tokio::time::{timeout, Instant};
+use tokio::time::{timeout, timeout_at, Instant};
 
 use crate::caps;
 use crate::egress::Egress;
@@ -103,9 +103,9 @@ where
         .max_concurrent_reset_streams(caps::RESETS)
         .max_pending_accept_reset_streams(caps::RESETS)
         .max_send_buffer_size(caps::CHUNK * 2);
-    let deadline = Instant::now() + caps::HELLO;
+    let deadline = Instant::now() + offer.wall.hello();
     // A peer that speaks something else, or nothing, is left.
-    let Ok(Ok(mut http)) = timeout(caps::HELLO, settings.handshake(stream)).await else {
+    let Ok(Ok(mut http)) = timeout_at(deadline, settings.handshake(stream)).await else {
         return;
     };
     let peer = Rc::new(Peer {

@@ -1,6 +1,7 @@
 //! What stands between the host and this inside, and decides which services it has.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use glovebox_wire::inside::SERVICES;
 
@@ -28,6 +29,14 @@ impl Wall {
         match self {
             Wall::Jail(_) => caps::CONNECTION_WINDOW,
             Wall::Guest(_) => caps::GUEST_WINDOW,
+        }
+    }
+
+    /// How long a connection may take to say who it is.
+    pub fn hello(&self) -> Duration {
+        match self {
+            Wall::Jail(_) => caps::HELLO,
+            Wall::Guest(_) => caps::GUEST_HELLO,
         }
     }
 
