@@ -2,6 +2,7 @@ import { ordinaryUser } from '../test/support/as-user.ts'
 import { checks } from './checks.ts'
 import { finish, report } from './outcome.ts'
 import { paint } from './paint.ts'
+import { shareCompiled } from './testing/compiled.ts'
 import { liveChildren } from './testing/live.ts'
 import { runSuite, type Manner, type SuiteResult } from './testing/run-suite.ts'
 import { suites, type Suite } from './testing/suites.ts'
@@ -20,6 +21,9 @@ if (unknown.length > 0) {
 }
 
 const live = liveChildren()
+const compiled = shareCompiled()
+Object.assign(process.env, compiled.env)
+process.once('exit', compiled.remove)
 const tallies: Tally[] = []
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
 const alone = wanted.filter((suite) => isCi && suite.alone)

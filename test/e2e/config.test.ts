@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, test } from 'node:test'
-import { runners, type Runner } from '../support/as-user.ts'
+import { usualRunners, type Runner } from '../support/as-user.ts'
 import { connect, glovebox } from '../support/mcp-client.ts'
 
 const everythingServer = 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'
@@ -28,7 +28,7 @@ function put(runner: Runner, name: string, text: string): string {
   return file
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
   const server = path.join(runner.root, everythingServer)
   const project = path.join(runner.home, 'project')

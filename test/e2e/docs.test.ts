@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { runners, type Runner } from '../support/as-user.ts'
+import { usualRunners, type Runner } from '../support/as-user.ts'
 import { examplesOf, pages, stepsOf, textOf, type Example } from '../support/docs/pages.ts'
 import { reader, type Reader } from '../support/docs/reader.ts'
 import { allVerbs, mentionsOf, spelled, unknownIn } from '../support/docs/told.ts'
@@ -40,7 +40,7 @@ const ways: Readonly<Record<string, (example: Example, by: Reader) => Promise<st
 /** Not examples: drawings, and what nobody types. */
 const figures: ReadonlySet<string> = new Set(['text'])
 
-for (const runner of runners())
+for (const runner of usualRunners())
   for (const page of pages.filter((each) => toRun(each).length > 0))
     test(`the examples of ${page} do what they say (${runner.name})`, { timeout: 120_000 }, async () =>
       runPage(page, runner),

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { compiledFor } from '../support/compiled.ts'
 import { runApart, type Apart } from '../support/run-apart.ts'
 
 const fixtures = path.resolve(import.meta.dirname, '../fixtures/import')
@@ -25,7 +26,7 @@ afterEach(() => rmSync(root, { recursive: true }))
 
 const verb = async (...words: string[]): Promise<Apart> =>
   runApart(['import', ...words], {
-    env: { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g') },
+    env: { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g'), ...compiledFor() },
     cwd,
   })
 

@@ -152,6 +152,8 @@ function install(runner: Runner, name: string, tarballs: readonly string[]): Ins
   assert.ok(existsSync(bin))
   const env: Record<string, string> = { ...runner.env }
   delete env['GLOVEBOX_INSIDE']
+  // It keeps what it compiles itself.
+  delete env['NODE_COMPILE_CACHE']
   return {
     run: (words, input) =>
       runner.spawnSync(

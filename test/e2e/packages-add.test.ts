@@ -8,6 +8,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { programOf } from '../../src/packages/program-of.ts'
 import { removeTree } from '../../src/packages/store/staging.ts'
+import { compiledFor } from '../support/compiled.ts'
 import { runApart, type Apart } from '../support/run-apart.ts'
 import { zip } from '../support/zip.ts'
 
@@ -17,7 +18,7 @@ beforeEach(() => {
   root = mkdtempSync(path.join(tmpdir(), 'glovebox-add-'))
   cwd = path.join(root, 'project')
   mkdirSync(cwd)
-  env = { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g') }
+  env = { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g'), ...compiledFor() }
 })
 afterEach(() => removeTree(root))
 

@@ -8,7 +8,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { runners, type Runner } from '../support/as-user.ts'
+import { usualRunners, type Runner } from '../support/as-user.ts'
 import { start, type Ended } from '../support/mcp-client.ts'
 
 interface Served {
@@ -101,7 +101,7 @@ function peakOf(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
   const options = { timeout: 60_000 }
 

@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Runner } from '../support/as-user.ts'
-import { runners } from '../support/as-user.ts'
+import { usualRunners } from '../support/as-user.ts'
 import { unlessPresent } from '../support/requirement.ts'
 import type { RealServer } from './servers/catalog.ts'
 import { catalog } from './servers/catalog.ts'
@@ -15,7 +15,7 @@ const installed = installServers()
 const modules = 'directory' in installed ? path.join(installed.directory, 'node_modules') : ''
 const missing = 'missing' in installed ? installed.missing : undefined
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const unreadable = missing === undefined && !canRead(runner) ? `${runner.name} cannot read ${modules}` : undefined
   const skip = unlessPresent('NPM_SERVERS', missing) || (unreadable ?? false)
 

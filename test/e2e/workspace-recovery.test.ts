@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../support/as-user.ts'
+import { usualRunners } from '../support/as-user.ts'
 import { eventually } from '../support/eventually.ts'
 import { exec, namesIn, place, sh, type Place } from '../support/workspace.ts'
 
@@ -19,7 +19,7 @@ function copyFiles(box: Place): string[] {
   return box.copies().flatMap((name) => namesIn(path.join(box.home, 'state/workspaces', name, 'files')))
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(`killed while it copies in: nothing is changed, and nothing is left after the next start${as}`, async (t) => {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../support/as-user.ts'
+import { usualRunners } from '../support/as-user.ts'
 import { eventually } from '../support/eventually.ts'
 import { connect, glovebox } from '../support/mcp-client.ts'
 import { exec, place, sh } from '../support/workspace.ts'
 
 // What docs/workspace.md shows of `glovebox workspace` is done here, and after a kill in workspace-recovery.test.ts.
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(`what a program does to its copy is done to the workspace when it ends, and not before${as}`, async (t) => {

@@ -1,7 +1,9 @@
 import { spawn, spawnSync, type ChildProcess, type SpawnOptions, type SpawnSyncReturns } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { compiledFor } from './compiled.ts'
 import { readableTree } from './readable-tree.ts'
+import { isLong } from './requirement.ts'
 
 /** No passwd entry has it anywhere: a user that nobody prepared anything for. */
 export const ordinaryUid = 61234
@@ -21,7 +23,7 @@ export interface Runner {
   /** Writable by this identity and nobody else, and gone after the test process: home, and a place for anything. */
   readonly home: string
   readonly tmp: string
-  /** A complete environment: PATH, HOME, TMPDIR and the XDG directories, nothing else. */
+  /** A complete environment: PATH, HOME, TMPDIR and the XDG directories, what Node's compiled code is kept in, nothing else. */
   readonly env: Readonly<Record<string, string>>
   spawn(program: string, args: readonly string[], options?: SpawnOptions): ChildProcess
   spawnSync(
@@ -38,6 +40,14 @@ export interface Runner {
 export function runners(): Runner[] {
   if (process.getuid?.() !== 0) return [runner('user', process.getuid?.() ?? -1, process.getgid?.() ?? -1)]
   return [runner('root', 0, 0), runner('user', ordinaryUid, ordinaryUid)]
+}
+
+/**
+ * The identities for tests of what is the same for root: all of them in the long runs, otherwise the ordinary user alone, who may do less.
+ * Walls, limits, escapes and the end of processes are tried as everybody (`runners`).
+ */
+export function usualRunners(): Runner[] {
+  return isLong() ? runners() : [ordinaryUser()]
 }
 
 /** The one of `runners()` that is no root. */
@@ -57,6 +67,7 @@ function runner(name: Runner['name'], uid: number, gid: number): Runner {
     XDG_RUNTIME_DIR: places.run,
     GLOVEBOX_INSIDE: tree.inside,
     LANG: 'C.UTF-8',
+    ...compiledFor(uid),
   }
   const identity = { uid, gid, cwd: places.home, env }
   return {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { CatalogEntry } from '../../src/packages/catalog/entry.ts'
+import { compiledFor } from './compiled.ts'
 import { startMcp } from './mcp-process.ts'
 import { runApart } from './run-apart.ts'
 
@@ -65,7 +66,7 @@ export async function installEntry({ name, command }: CatalogEntry, { home }: { 
 function environment(home: string): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env
   const way = Object.entries(process.env).filter(([name]) => wayToRegistries.test(name))
-  return { PATH, HOME, GLOVEBOX_HOME: home, LANG: 'C.UTF-8', ...Object.fromEntries(way) }
+  return { PATH, HOME, GLOVEBOX_HOME: home, LANG: 'C.UTF-8', ...compiledFor(), ...Object.fromEntries(way) }
 }
 
 /** What npm and pip need on a machine whose registries are behind a proxy or an authority of its own. */

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { compiledFor } from './compiled.ts'
 
 /** A project and a user's places in a directory of their own, gone with `remove`. */
 export interface ConfigHome {
@@ -24,7 +25,7 @@ export function configHome(): ConfigHome {
     root,
     project,
     user,
-    env: { PATH: process.env['PATH'] ?? '', GLOVEBOX_HOME: home },
+    env: { PATH: process.env['PATH'] ?? '', GLOVEBOX_HOME: home, ...compiledFor() },
     put(name, text) {
       const file = path.resolve(root, name)
       mkdirSync(path.dirname(file), { recursive: true })

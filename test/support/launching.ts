@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { removeTree } from '../../src/packages/store/staging.ts'
 import type { ListReply, ServerStatus } from '../../src/protocol/daemon.ts'
 import type { Runner } from './as-user.ts'
+import { shareCompiled } from './compiled.ts'
 import { glovebox } from './mcp-client.ts'
 
 /** A place of its own for a daemon, and our verbs in it. */
@@ -48,6 +49,7 @@ export function household(t: TestContext, runner: Runner, more: Readonly<Record<
   const home = mkdtempSync('/tmp/glovebox-home-')
   chownSync(home, runner.uid, runner.gid)
   const env = { ...runner.env, GLOVEBOX_HOME: home, ...more }
+  shareCompiled(home, runner)
   const verb = (first: string | { readonly input: string }, ...more: string[]): Ended => {
     const [words, options] = typeof first === 'string' ? [[first, ...more], {}] : [more, first]
     const [program, ...args] = glovebox(runner, words)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { removeTree } from '../../src/packages/store/staging.ts'
 import { places, type Places } from '../../src/system/places.ts'
+import { compiledFor } from './compiled.ts'
 import type { FixturePackage } from './npm-registry.ts'
 
 export interface PackageHome extends Disposable {
@@ -18,7 +19,8 @@ export function packageHome(registry: string): PackageHome {
   const cwd = path.join(root, 'work')
   mkdirSync(cwd)
   writeFileSync(path.join(root, '.npmrc'), `registry=${registry}\ncache=${path.join(root, 'npm-cache')}\n`)
-  const env = { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'glovebox'), LANG: 'C.UTF-8' }
+  const own = { HOME: root, GLOVEBOX_HOME: path.join(root, 'glovebox') }
+  const env = { PATH: process.env['PATH'], LANG: 'C.UTF-8', ...own, ...compiledFor() }
   return {
     root,
     env,

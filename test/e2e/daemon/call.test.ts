@@ -3,10 +3,10 @@ import { chownSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners } from '../../support/as-user.ts'
 import { configure, everything, household, moody } from '../../support/launching.ts'
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`CALL: a tool is called in the launched server, and without one in a sandbox that is gone afterwards (${runner.name})`, (t) => {
     const house = household(t, runner)
     const [command = '', ...args] = moody(runner)

@@ -3,12 +3,12 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners, type Runner } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
 import { everything, household, tiny } from '../../support/launching.ts'
 import { start } from '../../support/mcp-client.ts'
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`VM-LAUNCH: a launched server goes on without its command, is shown, entered and stopped (${runner.name})`, (t) => {
     const house = household(t, runner)
     const launched = house.launch('--name', 'ev', '--', ...everything(runner))
@@ -165,7 +165,7 @@ for (const runner of runners()) {
   })
 }
 
-function spawnIn(runner: ReturnType<typeof runners>[number], env: Readonly<Record<string, string>>) {
+function spawnIn(runner: Runner, env: Readonly<Record<string, string>>) {
   return (program: string, args: readonly string[], options: object = {}) =>
     runner.spawn(program, args, { ...options, env: { ...env } })
 }

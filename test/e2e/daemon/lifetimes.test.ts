@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
 import { configure, household, moody, type Household } from '../../support/launching.ts'
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`EPHEMERAL: a shared server that dies fails the call in flight and is started again (${runner.name})`, async (t) => {
     const house = household(t, runner)
     const { id } = house.launch('--name', 'moody', '--', ...moody(runner))

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners } from '../../support/as-user.ts'
 import { examplesOf, matchesShown, stepsOf } from '../../support/docs/pages.ts'
 import { household } from '../../support/launching.ts'
 
 const own = 'test/e2e/daemon/page.test.ts'
 const examples = examplesOf('docs/daemon.md').filter(({ fate }) => fate.kind === 'elsewhere' && fate.file === own)
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`what docs/daemon.md shows is what happens (${runner.name})`, (t) => {
     assert.ok(examples.length >= 4)
     const house = household(t, runner)

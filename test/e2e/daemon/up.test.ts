@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners, type Runner } from '../../support/as-user.ts'
+import { runners, usualRunners, type Runner } from '../../support/as-user.ts'
 import { giveImage, testImage } from '../../support/image.ts'
 import { household, type Household } from '../../support/launching.ts'
 import { whyNoMachines } from '../../support/machines.ts'
@@ -48,7 +48,7 @@ function up(house: Household, ...words: string[]): UpHere & { readonly status: n
   return { status, ...(JSON.parse(stdout) as UpHere) }
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`VM-AUTO: all enabled servers of a directory start on copies of it, and stopping takes over what they did (${runner.name})`, (t) => {
     const house = household(t, runner)
     const directory = project(house, runner, {

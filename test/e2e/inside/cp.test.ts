@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners, type Runner } from '../../support/as-user.ts'
+import { usualRunners, type Runner } from '../../support/as-user.ts'
 import { running, type Running } from '../../support/running.ts'
 
 /** A directory of the runner's on the host. */
@@ -37,7 +37,7 @@ const inside = async (box: Running, script: string): Promise<string> => {
   return stdout
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(`a tree goes in and comes out with contents, modes, times and links${as}`, async (t) => {

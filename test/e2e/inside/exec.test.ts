@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
 import { running, type Running } from '../../support/running.ts'
 import { within } from '../../support/timed.ts'
@@ -26,7 +26,7 @@ async function runs(box: Running, word: string): Promise<boolean> {
   return stdout.split('\n').some((line) => line.startsWith(word))
 }
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(`exec NAME gives the program's own exit code, signal, output and errors${as}`, async (t) => {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync, chmodSync, chownSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { runners } from '../../support/as-user.ts'
+import { usualRunners } from '../../support/as-user.ts'
 import { examplesOf, matchesShown, stepsOf } from '../../support/docs/pages.ts'
 import { running } from '../../support/running.ts'
 
 const own = 'test/e2e/inside/page.test.ts'
 const examples = examplesOf('docs/sandboxes.md').filter(({ fate }) => fate.kind === 'elsewhere' && fate.file === own)
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   test(`what docs/sandboxes.md shows is what happens (${runner.name})`, async (t) => {
     assert.ok(examples.length >= 4)
     await running(t, runner, { name: 'files' })

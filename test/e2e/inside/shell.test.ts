@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ordinaryUser, runners } from '../../support/as-user.ts'
+import { ordinaryUser, usualRunners } from '../../support/as-user.ts'
 import { unlessPresent } from '../../support/requirement.ts'
 import { running, shellWords } from '../../support/running.ts'
 import { terminalOf, whyNoTerminal } from '../../support/terminal.ts'
 
 const skip = unlessPresent('TMUX', whyNoTerminal())
 
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(

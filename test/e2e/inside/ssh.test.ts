@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
 import { hasNoProcess, hasProcess, ownMarker, pidsWith } from '../../contract/processes.ts'
-import { ordinaryUser, runners, type Runner } from '../../support/as-user.ts'
+import { ordinaryUser, usualRunners, type Runner } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
 import { glovebox } from '../../support/mcp-client.ts'
 import { unlessPresent } from '../../support/requirement.ts'
@@ -22,7 +22,7 @@ function own(runner: Runner, file: string): string {
 }
 
 // The examples of docs/ssh.md: programs, terminals, ports, and the clients that read the ssh_config.
-for (const runner of runners()) {
+for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
 
   test(
