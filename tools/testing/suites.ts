@@ -38,15 +38,22 @@ const below = (directory: string): string[] => globSync(`test/${directory}/**/*.
 /** Downloads, unpacks and installs: of packages, and of images. */
 const isPackages = (file: string): boolean => /^test\/e2e\/(packages|catalog|images)/.test(file)
 
+/** They change the machine for everybody, its control groups, or look at all of it for what is left of the killed. */
+const isOfMachine = (file: string): boolean => /\/(doctor|orphans)\.test\.ts$/.test(file)
+
 /** Machines in machines, for minutes, each with all processors of its own. */
 const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
+
+const isRest = (file: string): boolean => !isPackages(file) && !isOfMachine(file) && !isNested(file)
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, alone: false, asUserToo: false } as const
   const aside = { aside: true, alone: false, asUserToo: false } as const
   return [
     { ...inFront, name: 'contract', files: below('contract'), alone: true, asUserToo: true },
-    { ...inFront, name: 'e2e', files: below('e2e').filter((file) => !isPackages(file) && !isNested(file)) },
+    // They wait for each other's ends half of the time; in the long counts CI has them one by one, so that a slow one is slow by itself.
+    { ...inFront, name: 'e2e', files: below('e2e').filter(isRest), concurrency: long ? 1 : 2 },
+    { ...inFront, name: 'e2e one by one', files: below('e2e').filter(isOfMachine) },
     { ...inFront, name: 'escape', files: below('escape') },
     { ...aside, kind: 'node', name: 'unit', files: unitTests(), concurrency: 1 },
     { ...aside, kind: 'cargo', name: 'rust', cargo },
