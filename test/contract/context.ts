@@ -112,8 +112,11 @@ export function createContract(
   }
 
   const stopAll = async (): Promise<void> => {
-    await Promise.all([...walls].map(async (wall) => wall.stop(0)))
+    const stopped = [...walls].map(async (wall) => wall.stop(0))
+    // What has ended badly is told once, and not again after each case that follows.
     walls.clear()
+    await Promise.allSettled(stopped)
+    await Promise.all(stopped)
   }
 
   return { driver, differences, plan, start, run, stopAll }
