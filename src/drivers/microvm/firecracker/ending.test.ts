@@ -24,6 +24,15 @@ test('a guest that stops, a Firecracker that fails and one that is killed are to
   assert.match(end({ code: null, signal: 9, outOfMemory: true }), /more memory than its machine may/)
 })
 
+test('a triple fault is the guest’s end, and told as such', () => {
+  const log = `2026-11-22T12:32:59.943074469 [vm-cb3cab3a3f43:fc_vcpu 0] Unexpected exit reason on vcpu run: Shutdown
+2026-11-22T12:33:00.497440295 [vm-cb3cab3a3f43:main] Firecracker exiting with error. exit_code=1\n`
+  const told = (code: number, said: string): string => describeEnd({ exit: { ...exit, code }, words: [] }, said, false)
+  assert.match(told(1, log), /^the guest stopped by itself: .*triple fault/)
+  assert.match(told(1, log.replace('Shutdown', 'Debug')), /^Firecracker failed: it did not say why \(exit code 1\)/)
+  assert.match(told(149, log), /^Firecracker failed: .*SIGBUS/)
+})
+
 test('its log, and what its jail met, follow the reason; the log of a guest that stopped is nothing but noise', () => {
   assert.equal(
     describeEnd({ exit: { ...exit, code: 152 }, words: ['memory: 400 MB'] }, 'bad config\n', false),

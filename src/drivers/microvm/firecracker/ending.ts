@@ -20,16 +20,21 @@ const meanings: Readonly<Record<number, string>> = {
  * @param log what Firecracker wrote. Its guest can have a part in it.
  */
 export function describeEnd({ exit, words }: JailedEnd, log: string, asked: boolean): string {
-  const reason = asked || exit === undefined ? undefined : reasonOf(exit)
+  const reason = asked || exit === undefined ? undefined : reasonOf(exit, log)
   // What an ended guest leaves in the log is that it has ended.
   const said = asked || exit?.code === 0 ? [] : [log.trim()]
   return [reason, ...words, ...said].filter((each) => each !== undefined && each !== '').join('\n')
 }
 
-function reasonOf({ code, signal, outOfMemory }: NonNullable<JailedEnd['exit']>): string {
+/** KVM_EXIT_SHUTDOWN, which Firecracker takes for a failure of its own (src/vmm/src/arch/x86_64/vcpu.rs there). */
+const tripleFault = /^.*:fc_vcpu \d+\] Unexpected exit reason on vcpu run: Shutdown$/m
+
+function reasonOf({ code, signal, outOfMemory }: NonNullable<JailedEnd['exit']>, log: string): string {
   if (outOfMemory) return 'Firecracker was ended: it took more memory than its machine may'
   if (code === 0)
     return 'the guest stopped by itself: its kernel panicked, or it was rebooted. Firecracker keeps no console; --vmm qemu does'
+  if (code === 1 && tripleFault.test(log))
+    return 'the guest stopped by itself: its processor was shut down (a triple fault)'
   if (code === null) return `Firecracker was killed by signal ${signal ?? 'unknown'}`
   return `Firecracker failed: ${meanings[code] ?? 'it did not say why'} (exit code ${code})`
 }
