@@ -102,7 +102,12 @@ fn read_until(fd: i32, deadline: i64) -> (Vec<u8>, bool) {
             events: libc::POLLIN,
             revents: 0,
         };
-        match sys!(libc::SYS_poll, &mut poll as *mut libc::pollfd, 1, left) {
+        match sys!(
+            crate::older::SYS_poll,
+            &mut poll as *mut libc::pollfd,
+            1,
+            left
+        ) {
             Err(Errno(libc::EINTR)) => continue,
             Err(_) => return (all, false),
             Ok(0) => return (all, true),

@@ -129,7 +129,7 @@ pub fn describe() -> i32 {
         ),
         (
             "controlling",
-            number(sys!(libc::SYS_open, console.as_ptr(), libc::O_RDWR)),
+            number(sys!(crate::older::SYS_open, console.as_ptr(), libc::O_RDWR)),
         ),
         (
             "environment",

@@ -7,6 +7,7 @@ mod files;
 mod kernel;
 mod leaks;
 mod network;
+mod older;
 mod outside;
 mod processes;
 mod races;

@@ -25,6 +25,10 @@ macro_rules! sys {
 pub fn raw(number: i64, arguments: &[i64]) -> Res {
     let mut all: [c_long; 6] = [0; 6];
     all[..arguments.len()].copy_from_slice(arguments);
+    #[cfg(not(target_arch = "x86_64"))]
+    if let Some(made) = crate::older::make(number as c_long, all) {
+        return made;
+    }
     // SAFETY: the callers pass numbers, wild addresses that the kernel refuses, or pointers to
     // memory of theirs that outlives the call; see above.
     let answer = unsafe {

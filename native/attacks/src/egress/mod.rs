@@ -59,7 +59,12 @@ fn readable(fd: i32, deadline: i64) -> bool {
             events: libc::POLLIN,
             revents: 0,
         };
-        match sys!(libc::SYS_poll, &mut poll as *mut libc::pollfd, 1, left) {
+        match sys!(
+            crate::older::SYS_poll,
+            &mut poll as *mut libc::pollfd,
+            1,
+            left
+        ) {
             Err(Errno(libc::EINTR)) => continue,
             Ok(1) => return true,
             _ => return false,

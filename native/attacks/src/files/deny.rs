@@ -75,12 +75,15 @@ fn read(trace: &mut Trace, what: &str, opened: Res<i32>) -> Outcome {
 fn deny_links(args: &Args, trace: &mut Trace) -> Outcome {
     let (target, ws) = (args.get("target"), args.get("ws"));
     let mut outcomes = Vec::new();
-    for (word, number) in [("symlink", libc::SYS_symlink), ("link", libc::SYS_link)] {
+    for (word, number) in [
+        ("symlink", crate::older::SYS_symlink),
+        ("link", crate::older::SYS_link),
+    ] {
         let name = format!("{ws}/deny-{word}");
         let (from, to) = (c(target), c(&name));
         let _ = trace.call(word, sys!(number, from.as_ptr(), to.as_ptr()));
         outcomes.push(try_read(trace, "read", &name));
-        let _ = sys!(libc::SYS_unlink, to.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
     }
     first(outcomes)
 }
@@ -93,27 +96,30 @@ fn deny_rename(args: &Args, trace: &mut Trace) -> Outcome {
     let (a, b) = (c(target), c(&moved));
     let mut outcomes = Vec::new();
     if trace
-        .call("rename", sys!(libc::SYS_rename, a.as_ptr(), b.as_ptr()))
+        .call(
+            "rename",
+            sys!(crate::older::SYS_rename, a.as_ptr(), b.as_ptr()),
+        )
         .is_ok()
     {
         outcomes.push(try_read(trace, "read", &moved));
-        let _ = sys!(libc::SYS_rename, b.as_ptr(), a.as_ptr());
+        let _ = sys!(crate::older::SYS_rename, b.as_ptr(), a.as_ptr());
     }
     let other = format!("{directory}-moved");
     let (a, b) = (c(directory), c(&other));
     if trace
         .call(
             "rename the directory",
-            sys!(libc::SYS_rename, a.as_ptr(), b.as_ptr()),
+            sys!(crate::older::SYS_rename, a.as_ptr(), b.as_ptr()),
         )
         .is_ok()
     {
         outcomes.push(try_read(trace, "read", &format!("{other}/{name}")));
         // A new directory of the old name must not bring it back either.
-        let _ = sys!(libc::SYS_mkdir, a.as_ptr(), 0o700);
+        let _ = sys!(crate::older::SYS_mkdir, a.as_ptr(), 0o700);
         outcomes.push(try_read(trace, "read", target));
-        let _ = sys!(libc::SYS_rmdir, a.as_ptr());
-        let _ = sys!(libc::SYS_rename, b.as_ptr(), a.as_ptr());
+        let _ = sys!(crate::older::SYS_rmdir, a.as_ptr());
+        let _ = sys!(crate::older::SYS_rename, b.as_ptr(), a.as_ptr());
     }
     first(outcomes)
 }
@@ -130,19 +136,19 @@ fn deny_uncover(args: &Args, trace: &mut Trace) -> Outcome {
             "umount",
             sys!(libc::SYS_umount2, path.as_ptr(), libc::MNT_DETACH),
         ),
-        trace.must_fail("chmod", sys!(libc::SYS_chmod, path.as_ptr(), 0o777)),
-        trace.must_fail("unlink", sys!(libc::SYS_unlink, path.as_ptr())),
-        trace.must_fail("rmdir", sys!(libc::SYS_rmdir, path.as_ptr())),
+        trace.must_fail("chmod", sys!(crate::older::SYS_chmod, path.as_ptr(), 0o777)),
+        trace.must_fail("unlink", sys!(crate::older::SYS_unlink, path.as_ptr())),
+        trace.must_fail("rmdir", sys!(crate::older::SYS_rmdir, path.as_ptr())),
         match made {
             Ok(_) => trace.must_fail(
                 "rename over",
-                sys!(libc::SYS_rename, over.as_ptr(), path.as_ptr()),
+                sys!(crate::older::SYS_rename, over.as_ptr(), path.as_ptr()),
             ),
             Err(errno) => Outcome::NotTried(errno.to_string()),
         },
         try_read(trace, "read", target),
     ];
-    let _ = sys!(libc::SYS_unlink, over.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, over.as_ptr());
     first(outcomes)
 }
 

@@ -40,7 +40,7 @@ fn make_devices(args: &Args, trace: &mut Trace) -> Outcome {
             let made = sys!(libc::SYS_mknodat, -100, path.as_ptr(), kind | 0o600, number);
             outcomes.push(trace.must_fail(&format!("mknod {directory} {name}"), made));
             // A node that a control run made must not stay.
-            let _ = sys!(libc::SYS_unlink, path.as_ptr());
+            let _ = sys!(crate::older::SYS_unlink, path.as_ptr());
         }
     }
     first(outcomes)
@@ -118,15 +118,15 @@ fn write_device_directory(_: &Args, trace: &mut Trace) -> Outcome {
     let (null, other, made) = (c("/dev/null"), c("/dev/null2"), c("/dev/glovebox-made"));
     let renamed = trace.must_fail(
         "rename /dev/null",
-        sys!(libc::SYS_rename, null.as_ptr(), other.as_ptr()),
+        sys!(crate::older::SYS_rename, null.as_ptr(), other.as_ptr()),
     );
     if matches!(renamed, Outcome::Effect(_)) {
-        let _ = sys!(libc::SYS_rename, other.as_ptr(), null.as_ptr());
+        let _ = sys!(crate::older::SYS_rename, other.as_ptr(), null.as_ptr());
     }
     let created = trace.must_fail(
         "create in /dev",
         sys::open_mode("/dev/glovebox-made", libc::O_CREAT | libc::O_WRONLY, 0o600),
     );
-    let _ = sys!(libc::SYS_unlink, made.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, made.as_ptr());
     first([renamed, created])
 }

@@ -113,7 +113,7 @@ fn exec_copy(args: &Args, trace: &mut Trace) -> Outcome {
             close(fd);
         }
         let path = c(&path);
-        let _ = sys!(libc::SYS_unlink, path.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, path.as_ptr());
     }
     if outcomes.is_empty() {
         return Outcome::NotTried("no directory took the copy".into());
@@ -136,7 +136,7 @@ fn exec_script(args: &Args, trace: &mut Trace) -> Outcome {
             sys::run_program(&path, &["x"]),
         ));
         let path = c(&path);
-        let _ = sys!(libc::SYS_unlink, path.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, path.as_ptr());
     }
     if outcomes.is_empty() {
         return Outcome::NotTried("no directory took the script".into());
@@ -150,7 +150,10 @@ fn exec_link(args: &Args, trace: &mut Trace) -> Outcome {
     let name = format!("{ws}/glovebox-link-{}", std::process::id());
     let (from, to) = (c(target), c(&name));
     let mut outcomes = Vec::new();
-    for (word, number) in [("symlink", libc::SYS_symlink), ("link", libc::SYS_link)] {
+    for (word, number) in [
+        ("symlink", crate::older::SYS_symlink),
+        ("link", crate::older::SYS_link),
+    ] {
         if trace
             .call(word, sys!(number, from.as_ptr(), to.as_ptr()))
             .is_ok()
@@ -160,7 +163,7 @@ fn exec_link(args: &Args, trace: &mut Trace) -> Outcome {
                 &format!("execve {word}"),
                 sys::run_program(&name, &["x", "mark"]),
             ));
-            let _ = sys!(libc::SYS_unlink, to.as_ptr());
+            let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
         }
     }
     // The name of an allowed program in front of the forbidden one: argv[0] must not matter.
@@ -288,7 +291,7 @@ fn exec_loader(args: &Args, trace: &mut Trace) -> Outcome {
         }
     }
     let copy = c(&copy);
-    let _ = sys!(libc::SYS_unlink, copy.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, copy.as_ptr());
     outcome
 }
 
@@ -339,7 +342,7 @@ fn exec_shadow(args: &Args, trace: &mut Trace) -> Outcome {
         ),
         trace.must_fail("open for writing", sys::open(target, libc::O_WRONLY)),
     ]);
-    let _ = sys!(libc::SYS_unlink, from.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, from.as_ptr());
     outcome
 }
 
@@ -383,7 +386,7 @@ fn map_executable(args: &Args, trace: &mut Trace) -> Outcome {
         }
         close(fd);
         let path = c(&path);
-        let _ = sys!(libc::SYS_unlink, path.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, path.as_ptr());
     }
     if outcomes.is_empty() {
         return Outcome::NotTried("no directory took the file".into());

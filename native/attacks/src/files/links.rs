@@ -68,7 +68,7 @@ fn through_link(args: &Args, trace: &mut Trace, goal: &str, tail: &str) -> Outco
     let (from, to) = (c(goal), c(&link));
     if let Err(errno) = trace.call(
         "symlink",
-        sys!(libc::SYS_symlink, from.as_ptr(), to.as_ptr()),
+        sys!(crate::older::SYS_symlink, from.as_ptr(), to.as_ptr()),
     ) {
         return Outcome::NotTried(format!("symlink: {errno}"));
     }
@@ -82,7 +82,7 @@ fn through_link(args: &Args, trace: &mut Trace, goal: &str, tail: &str) -> Outco
         Err(_) => Outcome::Nothing,
     };
     // Leaves the workspace as it was; what counts has been seen.
-    let _ = sys!(libc::SYS_unlink, to.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
     first([read, write])
 }
 
@@ -107,7 +107,10 @@ fn hard_link_out(args: &Args, trace: &mut Trace) -> Outcome {
     let target = args.get("target");
     let link = format!("{}/hard", args.get("ws"));
     let (from, to, empty) = (c(target), c(&link), c(""));
-    let plain = trace.call("link", sys!(libc::SYS_link, from.as_ptr(), to.as_ptr()));
+    let plain = trace.call(
+        "link",
+        sys!(crate::older::SYS_link, from.as_ptr(), to.as_ptr()),
+    );
     let by_fd = trace
         .call("open O_PATH", sys::open(target, libc::O_PATH))
         .and_then(|fd| {
@@ -143,7 +146,7 @@ fn hard_link_out(args: &Args, trace: &mut Trace) -> Outcome {
         return Outcome::Nothing;
     }
     let read = sys::read_file(&link);
-    let _ = sys!(libc::SYS_unlink, to.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
     got("linked", &read.unwrap_or_default())
 }
 
@@ -153,10 +156,13 @@ fn rename_in(args: &Args, trace: &mut Trace) -> Outcome {
         c(args.get("target")),
         c(&format!("{}/taken", args.get("ws"))),
     );
-    match trace.call("rename", sys!(libc::SYS_rename, from.as_ptr(), to.as_ptr())) {
+    match trace.call(
+        "rename",
+        sys!(crate::older::SYS_rename, from.as_ptr(), to.as_ptr()),
+    ) {
         Ok(_) => match trace.call(
             "rename back",
-            sys!(libc::SYS_rename, to.as_ptr(), from.as_ptr()),
+            sys!(crate::older::SYS_rename, to.as_ptr(), from.as_ptr()),
         ) {
             Ok(_) => Outcome::Effect("renamed in and back".into()),
             Err(errno) => Outcome::Effect(format!("renamed in, and not back: {errno}")),
@@ -189,7 +195,7 @@ fn rename_exchange(args: &Args, trace: &mut Trace) -> Outcome {
         },
         Err(_) => Outcome::Nothing,
     };
-    let _ = sys!(libc::SYS_unlink, b.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, b.as_ptr());
     outcome
 }
 
@@ -227,7 +233,7 @@ fn deep_dot_dot(args: &Args, trace: &mut Trace) -> Outcome {
         return Outcome::NotTried(format!("workspace: {errno}"));
     }
     for _ in 0..30 {
-        let made = sys!(libc::SYS_mkdir, name.as_ptr(), 0o700)
+        let made = sys!(crate::older::SYS_mkdir, name.as_ptr(), 0o700)
             .and_then(|_| sys!(libc::SYS_chdir, name.as_ptr()));
         if let Err(errno) = trace.call("mkdir, chdir", made) {
             return Outcome::NotTried(format!("depth: {errno}"));
@@ -247,7 +253,7 @@ fn deep_dot_dot(args: &Args, trace: &mut Trace) -> Outcome {
     let up = c("..");
     for _ in 0..30 {
         let left = sys!(libc::SYS_chdir, up.as_ptr());
-        let gone = left.and_then(|_| sys!(libc::SYS_rmdir, name.as_ptr()));
+        let gone = left.and_then(|_| sys!(crate::older::SYS_rmdir, name.as_ptr()));
         if let Err(errno) = gone {
             return Outcome::NotTried(format!("cleaning up: {errno}"));
         }
@@ -294,7 +300,7 @@ fn overlong_path(args: &Args, trace: &mut Trace) -> Outcome {
 fn moved_directory(args: &Args, trace: &mut Trace) -> Outcome {
     let sub = format!("{}/sub", args.get("ws"));
     let path = c(&sub);
-    let entered = sys!(libc::SYS_mkdir, path.as_ptr(), 0o700)
+    let entered = sys!(crate::older::SYS_mkdir, path.as_ptr(), 0o700)
         .and_then(|_| sys!(libc::SYS_chdir, path.as_ptr()));
     if let Err(errno) = entered {
         return Outcome::NotTried(format!("sub: {errno}"));

@@ -102,7 +102,7 @@ fn proc_init(args: &Args, trace: &mut Trace) -> Outcome {
         let path = c(&format!("/proc/{pid}/{link}"));
         let mut buffer = [0u8; 256];
         let read = sys!(
-            libc::SYS_readlink,
+            crate::older::SYS_readlink,
             path.as_ptr(),
             buffer.as_mut_ptr(),
             buffer.len()

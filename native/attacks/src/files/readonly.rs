@@ -81,17 +81,23 @@ fn read_only_directory(args: &Args, trace: &mut Trace) -> Outcome {
     let target = args.get("target");
     let (directory, _) = split(target);
     let (old, new) = (c(target), c(&format!("{directory}/glovebox-new")));
-    let made = trace.must_fail("mkdir", sys!(libc::SYS_mkdir, new.as_ptr(), 0o700));
-    let _ = sys!(libc::SYS_rmdir, new.as_ptr());
+    let made = trace.must_fail("mkdir", sys!(crate::older::SYS_mkdir, new.as_ptr(), 0o700));
+    let _ = sys!(crate::older::SYS_rmdir, new.as_ptr());
     let link = trace.must_fail(
         "symlink",
-        sys!(libc::SYS_symlink, old.as_ptr(), new.as_ptr()),
+        sys!(crate::older::SYS_symlink, old.as_ptr(), new.as_ptr()),
     );
-    let _ = sys!(libc::SYS_unlink, new.as_ptr());
-    let hard = trace.must_fail("link", sys!(libc::SYS_link, old.as_ptr(), new.as_ptr()));
-    let _ = sys!(libc::SYS_unlink, new.as_ptr());
-    let moved = trace.must_fail("rename", sys!(libc::SYS_rename, old.as_ptr(), new.as_ptr()));
-    let _ = sys!(libc::SYS_rename, new.as_ptr(), old.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, new.as_ptr());
+    let hard = trace.must_fail(
+        "link",
+        sys!(crate::older::SYS_link, old.as_ptr(), new.as_ptr()),
+    );
+    let _ = sys!(crate::older::SYS_unlink, new.as_ptr());
+    let moved = trace.must_fail(
+        "rename",
+        sys!(crate::older::SYS_rename, old.as_ptr(), new.as_ptr()),
+    );
+    let _ = sys!(crate::older::SYS_rename, new.as_ptr(), old.as_ptr());
     let created = trace.must_fail(
         "create",
         sys::open_mode(
@@ -100,7 +106,7 @@ fn read_only_directory(args: &Args, trace: &mut Trace) -> Outcome {
             0o600,
         ),
     );
-    let _ = sys!(libc::SYS_unlink, new.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, new.as_ptr());
     let unnamed = trace.must_fail(
         "O_TMPFILE",
         sys::open_mode(directory, libc::O_TMPFILE | libc::O_WRONLY, 0o600),
@@ -115,7 +121,7 @@ fn read_only_directory(args: &Args, trace: &mut Trace) -> Outcome {
             0
         ),
     );
-    let _ = sys!(libc::SYS_unlink, new.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, new.as_ptr());
     first([made, link, hard, moved, created, unnamed, fifo])
 }
 
@@ -139,14 +145,19 @@ fn read_only_metadata(args: &Args, trace: &mut Trace) -> Outcome {
         },
     ];
     first([
-        trace.must_fail("chmod", sys!(libc::SYS_chmod, path.as_ptr(), mode)),
+        trace.must_fail("chmod", sys!(crate::older::SYS_chmod, path.as_ptr(), mode)),
         trace.must_fail(
             "fchmodat",
             sys!(libc::SYS_fchmodat, -100, path.as_ptr(), mode),
         ),
         trace.must_fail(
             "chown",
-            sys!(libc::SYS_chown, path.as_ptr(), about.uid(), about.gid()),
+            sys!(
+                crate::older::SYS_chown,
+                path.as_ptr(),
+                about.uid(),
+                about.gid()
+            ),
         ),
         trace.must_fail(
             "utimensat",
@@ -290,6 +301,7 @@ fn system_files(_: &Args, trace: &mut Trace) -> Outcome {
         "/usr/bin/env",
         "/usr/lib/os-release",
         "/lib64/ld-linux-x86-64.so.2",
+        "/lib/ld-linux-aarch64.so.1",
     ] {
         outcomes.push(trace.must_fail(
             &format!("open {path} for writing"),
@@ -303,7 +315,7 @@ fn system_files(_: &Args, trace: &mut Trace) -> Outcome {
             sys::open_mode(&name, libc::O_CREAT | libc::O_WRONLY, 0o600),
         ));
         let name = c(&name);
-        let _ = sys!(libc::SYS_unlink, name.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, name.as_ptr());
     }
     first(outcomes)
 }

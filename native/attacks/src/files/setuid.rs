@@ -62,9 +62,9 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
             let word = c(&path);
             let create = libc::O_CREAT | libc::O_WRONLY;
             let result = match way {
-                "open" => sys!(libc::SYS_open, word.as_ptr(), create, bits),
+                "open" => sys!(crate::older::SYS_open, word.as_ptr(), create, bits),
                 "openat" => sys!(libc::SYS_openat, -100, word.as_ptr(), create, bits),
-                "creat" => sys!(libc::SYS_creat, word.as_ptr(), bits),
+                "creat" => sys!(crate::older::SYS_creat, word.as_ptr(), bits),
                 "openat2" => {
                     let how = OpenHow {
                         flags: create as u64,
@@ -79,7 +79,12 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
                         24
                     )
                 }
-                "mknod" => sys!(libc::SYS_mknod, word.as_ptr(), libc::S_IFREG | bits, 0),
+                "mknod" => sys!(
+                    crate::older::SYS_mknod,
+                    word.as_ptr(),
+                    libc::S_IFREG | bits,
+                    0
+                ),
                 "mknodat" => sys!(
                     libc::SYS_mknodat,
                     -100,
@@ -87,7 +92,7 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
                     libc::S_IFREG | bits,
                     0
                 ),
-                "mkdir" => sys!(libc::SYS_mkdir, word.as_ptr(), bits),
+                "mkdir" => sys!(crate::older::SYS_mkdir, word.as_ptr(), bits),
                 "tmpfile" => {
                     let at = c(ws);
                     let fd = sys!(
@@ -110,7 +115,7 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
                     })
                 }
                 _ => sys::make_file(&path, b"x", 0o755).and_then(|_| match way {
-                    "chmod" => sys!(libc::SYS_chmod, word.as_ptr(), bits),
+                    "chmod" => sys!(crate::older::SYS_chmod, word.as_ptr(), bits),
                     "fchmodat" => sys!(libc::SYS_fchmodat, -100, word.as_ptr(), bits),
                     "fchmodat2" => sys!(452, -100, word.as_ptr(), bits, 0),
                     _ => {
@@ -130,8 +135,8 @@ fn setuid_plant(args: &Args, trace: &mut Trace) -> Outcome {
                 }
             }
             if !args.has("keep") {
-                let _ = sys!(libc::SYS_unlink, word.as_ptr());
-                let _ = sys!(libc::SYS_rmdir, word.as_ptr());
+                let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
+                let _ = sys!(crate::older::SYS_rmdir, word.as_ptr());
             }
         }
     }
@@ -170,10 +175,10 @@ fn chown_away(args: &Args, trace: &mut Trace) -> Outcome {
     let outcome = first([0, 1, own + 1, 65534, 1 << 30].map(|uid| {
         trace.must_fail(
             &format!("chown {uid}"),
-            sys!(libc::SYS_chown, word.as_ptr(), uid, uid),
+            sys!(crate::older::SYS_chown, word.as_ptr(), uid, uid),
         )
     }));
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
     outcome
 }
 
@@ -202,6 +207,6 @@ fn capability_plant(args: &Args, trace: &mut Trace) -> Outcome {
         trace.must_fail("revision 3", set(three.as_ptr(), 24)),
         trace.must_fail("revision 2", set(two.as_ptr(), 20)),
     ]);
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
     outcome
 }

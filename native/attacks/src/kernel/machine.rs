@@ -82,7 +82,7 @@ fn guest_make_devices(args: &Args, trace: &mut Trace) -> Outcome {
                     outcomes.push(Outcome::Effect(format!(
                         "a node for {what} {major}:{minor}"
                     )));
-                    let _ = sys!(libc::SYS_unlink, name.as_ptr());
+                    let _ = sys!(crate::older::SYS_unlink, name.as_ptr());
                 }
             }
         }
@@ -218,9 +218,9 @@ fn guest_init_files(_: &Args, trace: &mut Trace) -> Outcome {
             let opened = sys::open(&path, libc::O_RDONLY | libc::O_DIRECTORY);
             outcomes.push(trace.must_fail(&format!("list {path}"), opened));
             let made = c(&format!("{path}/planted"));
-            let planted = sys!(libc::SYS_mkdir, made.as_ptr(), 0o777);
+            let planted = sys!(crate::older::SYS_mkdir, made.as_ptr(), 0o777);
             outcomes.push(trace.must_fail(&format!("mkdir in {path}"), planted));
-            let _ = sys!(libc::SYS_rmdir, made.as_ptr());
+            let _ = sys!(crate::older::SYS_rmdir, made.as_ptr());
         }
     }
     first(outcomes)

@@ -99,7 +99,12 @@ fn tcp_nonblocking(args: &Args, trace: &mut Trace) -> Outcome {
         events: libc::POLLOUT,
         revents: 0,
     };
-    let _ = sys!(libc::SYS_poll, &mut poll as *mut libc::pollfd, 1, 2000);
+    let _ = sys!(
+        crate::older::SYS_poll,
+        &mut poll as *mut libc::pollfd,
+        1,
+        2000
+    );
     match trace.call("write", sys::write_all(fd, b"!")) {
         Ok(_) => Outcome::Effect("connected".into()),
         Err(_) => Outcome::Nothing,

@@ -132,28 +132,34 @@ fn unix_spellings(args: &Args, trace: &mut Trace) -> Outcome {
     if trace
         .call(
             "symlink in /tmp",
-            sys!(libc::SYS_symlink, from.as_ptr(), to.as_ptr()),
+            sys!(crate::older::SYS_symlink, from.as_ptr(), to.as_ptr()),
         )
         .is_ok()
     {
         outcomes.push(try_connect(trace, "by link", stream, &own_link));
-        let _ = sys!(libc::SYS_unlink, to.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
     }
     let other = format!("{directory}/moved");
     let to = c(&other);
     if trace
-        .call("link", sys!(libc::SYS_link, from.as_ptr(), to.as_ptr()))
+        .call(
+            "link",
+            sys!(crate::older::SYS_link, from.as_ptr(), to.as_ptr()),
+        )
         .is_ok()
     {
         outcomes.push(try_connect(trace, "by hard link", stream, &other));
-        let _ = sys!(libc::SYS_unlink, to.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, to.as_ptr());
     }
     if trace
-        .call("rename", sys!(libc::SYS_rename, from.as_ptr(), to.as_ptr()))
+        .call(
+            "rename",
+            sys!(crate::older::SYS_rename, from.as_ptr(), to.as_ptr()),
+        )
         .is_ok()
     {
         outcomes.push(try_connect(trace, "renamed", stream, &other));
-        let _ = sys!(libc::SYS_rename, to.as_ptr(), from.as_ptr());
+        let _ = sys!(crate::older::SYS_rename, to.as_ptr(), from.as_ptr());
     }
     outcomes.push(try_connect(
         trace,
@@ -298,7 +304,7 @@ fn unix_bind(args: &Args, trace: &mut Trace) -> Outcome {
     let bound = sys!(libc::SYS_bind, fd, address.pointer(), address.length());
     let outcome = trace.must_fail("bind", bound);
     let word = c(&path);
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
     let made = sys!(
         libc::SYS_mknodat,
         -100,
@@ -307,6 +313,6 @@ fn unix_bind(args: &Args, trace: &mut Trace) -> Outcome {
         0
     );
     let node = trace.must_fail("mknod socket", made);
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
     first([outcome, node])
 }

@@ -58,7 +58,12 @@ fn stay() -> Res<()> {
             events: libc::POLLIN,
             revents: 0,
         };
-        match sys!(libc::SYS_poll, &mut poll as *mut libc::pollfd, 1, 20) {
+        match sys!(
+            crate::older::SYS_poll,
+            &mut poll as *mut libc::pollfd,
+            1,
+            20
+        ) {
             Ok(0) | Err(Errno(libc::EINTR)) => {}
             Ok(_) => answer(listener)?,
             Err(errno) => return Err(errno),

@@ -104,7 +104,13 @@ fn wait(port: i32, events: i16) -> Res<()> {
         events,
         revents: 0,
     };
-    sys!(libc::SYS_poll, &mut poll as *mut libc::pollfd, 1, -1).map(drop)
+    sys!(
+        crate::older::SYS_poll,
+        &mut poll as *mut libc::pollfd,
+        1,
+        -1
+    )
+    .map(drop)
 }
 
 fn take(port: i32) -> Res<Vec<u8>> {

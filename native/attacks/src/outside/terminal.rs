@@ -45,9 +45,9 @@ fn on_terminal(words: &[String]) -> Res<(i32, i32)> {
         let started = sys!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL)
             .and_then(|_| sys!(libc::SYS_setsid))
             .and_then(|_| sys!(libc::SYS_ioctl, slave, libc::TIOCSCTTY, 0))
-            .and_then(|_| sys!(libc::SYS_dup2, slave, 0))
-            .and_then(|_| sys!(libc::SYS_dup2, slave, 1))
-            .and_then(|_| sys!(libc::SYS_dup2, slave, 2))
+            .and_then(|_| sys!(crate::older::SYS_dup2, slave, 0))
+            .and_then(|_| sys!(crate::older::SYS_dup2, slave, 1))
+            .and_then(|_| sys!(crate::older::SYS_dup2, slave, 2))
             .and_then(|_| become_program(words));
         match started {
             Ok(_) => 0,
@@ -118,7 +118,7 @@ fn copy_until_end(master: i32, pid: i32) -> Res<i32> {
                 revents: 0,
             },
         ];
-        match sys!(libc::SYS_poll, polls.as_mut_ptr(), 2, -1) {
+        match sys!(crate::older::SYS_poll, polls.as_mut_ptr(), 2, -1) {
             Err(Errno(libc::EINTR)) => continue,
             other => other?,
         };

@@ -51,7 +51,7 @@ fn serve() -> Res {
                 revents: 0,
             },
         ];
-        match sys!(libc::SYS_poll, polls.as_mut_ptr(), 2, -1) {
+        match sys!(crate::older::SYS_poll, polls.as_mut_ptr(), 2, -1) {
             Err(sys::Errno(libc::EINTR)) => continue,
             other => other?,
         };

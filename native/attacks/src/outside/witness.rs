@@ -140,7 +140,7 @@ impl Witness {
                     revents: 0,
                 })
                 .collect();
-            match sys!(libc::SYS_poll, polls.as_mut_ptr(), polls.len(), -1) {
+            match sys!(crate::older::SYS_poll, polls.as_mut_ptr(), polls.len(), -1) {
                 Err(sys::Errno(libc::EINTR)) => continue,
                 other => other?,
             };
@@ -181,7 +181,7 @@ impl Witness {
                     revents: 0,
                 })
                 .collect();
-            if sys!(libc::SYS_poll, polls.as_mut_ptr(), polls.len(), 0)? == 0 {
+            if sys!(crate::older::SYS_poll, polls.as_mut_ptr(), polls.len(), 0)? == 0 {
                 return Ok(());
             }
             self.look(&polls);

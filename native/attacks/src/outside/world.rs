@@ -32,7 +32,7 @@ fn serve(capture: &mut Capture) -> Res<()> {
             events: libc::POLLIN,
             revents: 0,
         });
-        match sys!(libc::SYS_poll, polls.as_mut_ptr(), 2, -1) {
+        match sys!(crate::older::SYS_poll, polls.as_mut_ptr(), 2, -1) {
             Err(Errno(libc::EINTR)) => continue,
             other => other?,
         };

@@ -92,7 +92,7 @@ fn processes(
 fn sleep_until_killed() {
     let _ = sys!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     loop {
-        let _ = sys!(libc::SYS_pause);
+        let _ = sys!(crate::older::SYS_pause);
     }
 }
 

@@ -50,7 +50,7 @@ fn hold(args: &Args, made: i64, most: i64) {
         500
     };
     if made >= most {
-        let _ = sys!(libc::SYS_poll, 0, 0, whole);
+        let _ = sys!(crate::older::SYS_poll, 0, 0, whole);
     }
 }
 
@@ -144,7 +144,7 @@ fn filled_child(each: i64, step: &impl Fn() -> Res) -> Res<i32> {
         }
         let _ = sys::write_all(writer, b".");
         loop {
-            let _ = sys!(libc::SYS_pause);
+            let _ = sys!(crate::older::SYS_pause);
         }
     });
     sys::close(writer);
@@ -214,7 +214,7 @@ fn new_file(args: &Args, name: &str) -> Res<i32> {
     let fd = sys::open_mode(&path, libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC, 0o600)?;
     // Without a name a control run leaves nothing behind.
     let word = c(&path);
-    sys!(libc::SYS_unlink, word.as_ptr())?;
+    sys!(crate::older::SYS_unlink, word.as_ptr())?;
     Ok(fd)
 }
 
@@ -321,7 +321,7 @@ fn disk_fill(args: &Args, trace: &mut Trace) -> Outcome {
             continue;
         };
         let word = c(&path);
-        let _ = sys!(libc::SYS_unlink, word.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
         files.push(fd);
     }
     if files.is_empty() {
@@ -360,7 +360,7 @@ fn disk_sparse(args: &Args, trace: &mut Trace) -> Outcome {
 fn inode_fill(args: &Args, trace: &mut Trace) -> Outcome {
     let directory = format!("{}/glovebox-inodes", args.get("dir"));
     let word = c(&directory);
-    if let Err(errno) = trace.call("mkdir", sys!(libc::SYS_mkdir, word.as_ptr(), 0o700)) {
+    if let Err(errno) = trace.call("mkdir", sys!(crate::older::SYS_mkdir, word.as_ptr(), 0o700)) {
         return Outcome::NotTried(errno.to_string());
     }
     let most = args.number("most");
@@ -383,8 +383,8 @@ fn inode_fill(args: &Args, trace: &mut Trace) -> Outcome {
     let outcome = reached(trace, "inodes", made, most, refused);
     for number in 0..made {
         let name = c(&format!("{directory}/{number}"));
-        let _ = sys!(libc::SYS_unlink, name.as_ptr());
+        let _ = sys!(crate::older::SYS_unlink, name.as_ptr());
     }
-    let _ = sys!(libc::SYS_rmdir, word.as_ptr());
+    let _ = sys!(crate::older::SYS_rmdir, word.as_ptr());
     outcome
 }

@@ -50,14 +50,13 @@ fn memory_watches(args: &Args, trace: &mut Trace) -> Outcome {
             let epoll = sys!(libc::SYS_epoll_create1, libc::O_CLOEXEC)?;
             more.push(epoll);
             for fd in &watched {
-                // struct epoll_event of x86: packed, 12 bytes.
-                let event = [1u32, 0, 0];
+                let event = libc::epoll_event { events: 1, u64: 0 };
                 sys!(
                     libc::SYS_epoll_ctl,
                     epoll,
                     libc::EPOLL_CTL_ADD,
                     *fd,
-                    event.as_ptr()
+                    &event as *const libc::epoll_event
                 )?;
             }
         }

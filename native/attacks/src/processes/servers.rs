@@ -69,7 +69,7 @@ fn kin(pid: i32) -> Option<(String, i32)> {
 }
 
 fn pause(milliseconds: i64) {
-    let _ = sys!(libc::SYS_poll, 0, 0, milliseconds);
+    let _ = sys!(crate::older::SYS_poll, 0, 0, milliseconds);
 }
 
 fn of_each(args: &Args, attack: impl FnMut(i32) -> Outcome) -> Outcome {
@@ -229,7 +229,7 @@ fn squat(args: &Args, trace: &mut Trace) -> Outcome {
     let mut directory = String::new();
     for name in path.split('/').filter(|name| !name.is_empty()) {
         if !directory.is_empty() {
-            let made = sys!(libc::SYS_mkdir, c(&directory).as_ptr(), 0o755);
+            let made = sys!(crate::older::SYS_mkdir, c(&directory).as_ptr(), 0o755);
             let _ = trace.call(format!("mkdir {directory}"), made);
         }
         directory = format!("{directory}/{name}");

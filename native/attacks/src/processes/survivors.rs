@@ -74,7 +74,7 @@ fn linger(marker: &str) -> i32 {
     );
     // Not executed: stay as we are, which the suite cannot see by the marker but by the process count.
     loop {
-        let _ = sys!(libc::SYS_pause);
+        let _ = sys!(crate::older::SYS_pause);
     }
 }
 
@@ -111,7 +111,7 @@ fn stay(args: &Args, trace: &mut Trace) -> Outcome {
         return Outcome::NotTried(errno.to_string());
     }
     while std::fs::metadata(format!("{ws}/enough")).is_err() {
-        let _ = sys!(libc::SYS_poll, 0, 0, 20);
+        let _ = sys!(crate::older::SYS_poll, 0, 0, 20);
     }
     Outcome::Nothing
 }

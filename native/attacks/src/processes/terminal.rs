@@ -74,7 +74,7 @@ fn terminal_beside(args: &Args, trace: &mut Trace) -> Outcome {
         if sys::monotonic_ms() > until {
             return Outcome::NotTried("nobody has begun".into());
         }
-        let _ = sys!(libc::SYS_poll, 0, 0, 20);
+        let _ = sys!(crate::older::SYS_poll, 0, 0, 20);
     }
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
     let fd = match sys::open("/dev/pts/0", flags) {

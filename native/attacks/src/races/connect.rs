@@ -56,7 +56,7 @@ fn race_address(args: &Args, trace: &mut Trace) -> Outcome {
 fn unlink(path: &str) {
     let word = c(path);
     // Removes what this attack made; a control run leaves nothing.
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
 }
 
 /// The address alternates between our own listener and the host's.
@@ -186,12 +186,12 @@ fn race_link(args: &Args, trace: &mut Trace) -> Outcome {
 
 fn mkdir(path: &str) -> Res {
     let word = c(path);
-    sys!(libc::SYS_mkdir, word.as_ptr(), 0o700)
+    sys!(crate::older::SYS_mkdir, word.as_ptr(), 0o700)
 }
 
 fn symlink(to: &str, path: &str) -> Res {
     let (to, path) = (c(to), c(path));
-    sys!(libc::SYS_symlink, to.as_ptr(), path.as_ptr())
+    sys!(crate::older::SYS_symlink, to.as_ptr(), path.as_ptr())
 }
 
 fn remove_all(path: &str) {

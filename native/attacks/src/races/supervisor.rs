@@ -139,7 +139,7 @@ fn supervisor_stall(args: &Args, trace: &mut Trace) -> Outcome {
         let _ = sys::wait_for(pid);
     }
     let word = sys::c(&path);
-    let _ = sys!(libc::SYS_unlink, word.as_ptr());
+    let _ = sys!(crate::older::SYS_unlink, word.as_ptr());
     match answered {
         Ok(_) if took < 2000 => Outcome::Nothing,
         Ok(_) => Outcome::Effect(format!("an honest connection took {took} ms")),
