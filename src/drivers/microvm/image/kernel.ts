@@ -48,12 +48,27 @@ export function takeOwnKernel({ file, modules: directory, archive }: OwnKernel, 
   return kernelVersion(kernel) ?? (directory === undefined ? 'own' : basename(directory))
 }
 
-/** In the header of a bzImage: "HdrS", and where the text of its version is (Documentation/arch/x86/boot.rst, kernel_version). */
+/** What the kernel calls itself; undefined where it does not say. */
 export function kernelVersion(kernel: Buffer): string | undefined {
-  if (kernel.length < 0x1000 || kernel.toString('latin1', 0x202, 0x206) !== 'HdrS') return undefined
-  const at = kernel.readUInt16LE(0x20e) + 0x200
-  const text = kernel.toString('latin1', at, at + 128)
+  const at = versionAt(kernel)
+  const text = at === undefined ? '' : kernel.toString('latin1', at, at + 128)
   return /^[\w.+~-]+/.exec(text)?.[0]
+}
+
+/**
+ * The header of a bzImage names the place ("HdrS", Documentation/arch/x86/boot.rst, kernel_version). That of an Image does not ("ARM\x64",
+ * arch/arm64/booting.rst), but it is not packed: the line that every kernel begins to speak with can be looked for.
+ */
+function versionAt(kernel: Buffer): number | undefined {
+  if (kernel.length < 0x1000) return undefined
+  if (kernel.toString('latin1', 0x202, 0x206) === 'HdrS') return kernel.readUInt16LE(0x20e) + 0x200
+  if (kernel.toString('latin1', 0x38, 0x3c) !== 'ARMd') return undefined
+  const words = 'Linux version '
+  for (let at = kernel.indexOf(words); at >= 0; at = kernel.indexOf(words, at + 1)) {
+    const next = at + words.length
+    if (/^\d/.test(kernel.toString('latin1', next, next + 1))) return next
+  }
+  return undefined
 }
 
 function modulesOf(unpacked: string, version: string): string {
