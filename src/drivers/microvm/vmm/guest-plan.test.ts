@@ -126,6 +126,21 @@ test('a program by its name alone is the image’s own, and what the host has fo
   assert.deepEqual(guest.exec, ['/usr/bin/python3'])
 })
 
+test('a list of programs has the loader of the image, whatever its processor and its C library', () => {
+  const listed = { ...plan, exec: [plan.command.path] }
+  for (const loader of [
+    '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
+    '/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1',
+    '/lib/ld-musl-x86_64.so.1',
+    '/lib/ld-musl-aarch64.so.1',
+  ]) {
+    const division = dividePlan(listed, nothing)
+    assert.ok(division.asked.includes(loader), loader)
+    const present = new Set([...facts.present, plan.command.path, loader])
+    assert.ok(toGuestPlan(listed, division, { ...facts, present }, start).exec?.includes(loader), loader)
+  }
+})
+
 test('a program by its path, one that the image has not, and a virtual environment are brought along', () => {
   const path = '/home/ada/env/bin/python3'
   const asked = (name: string, why: string, programs: readonly string[]): readonly PlanMount[] =>

@@ -204,7 +204,9 @@ function loaders(exec: readonly string[] | null): string[] {
     '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
     '/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1',
     '/usr/lib64/ld-linux-x86-64.so.2',
+    '/usr/lib/ld-linux-aarch64.so.1',
     '/lib/ld-musl-x86_64.so.1',
+    '/lib/ld-musl-aarch64.so.1',
   ]
 }
 

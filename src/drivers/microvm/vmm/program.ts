@@ -36,7 +36,12 @@ const systemPaths = ['/usr', '/bin', '/lib', '/lib64', '/nix/store', '/gnu/store
 
 /** What a dynamic program is started by. */
 export function loaders(): string[] {
-  const usual = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1', '/lib/ld-musl-x86_64.so.1']
+  const usual = [
+    '/lib64/ld-linux-x86-64.so.2',
+    '/lib/ld-linux-aarch64.so.1',
+    '/lib/ld-musl-x86_64.so.1',
+    '/lib/ld-musl-aarch64.so.1',
+  ]
   return usual
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
     .map((path) => realpathSync.native(path))
