@@ -38,13 +38,14 @@ before(() => {
 
 after(() => rmSync(packed.directory, { recursive: true, force: true }))
 
-test('The main package, the native package and the launcher have one version.', () => {
+test('The main package, the native packages and the launcher have one version.', () => {
   const main = manifest(projectRoot)
-  const native = manifest(path.join(projectRoot, 'native/npm/linux-x64'))
+  const natives = ['linux-arm64', 'linux-x64'].map((name) => manifest(path.join(projectRoot, 'native/npm', name)))
   const cargo = /^version = "(.+)"$/m.exec(readFileSync(path.join(projectRoot, 'native/Cargo.toml'), 'utf8'))?.[1]
-  assert.equal(native['version'], main['version'])
+  for (const native of natives) assert.equal(native['version'], main['version'])
   assert.equal(cargo, main['version'])
-  assert.deepEqual(main['optionalDependencies'], { [String(native['name'])]: main['version'] })
+  const wanted = natives.map((native) => [String(native['name']), main['version']])
+  assert.deepEqual(main['optionalDependencies'], Object.fromEntries(wanted))
 })
 
 test('The tarballs hold what runs, and no test, no source and no tool of development.', () => {
