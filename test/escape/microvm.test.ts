@@ -7,20 +7,16 @@ import { leakCases, startCases } from './cases/start.ts'
 import { assertTerminalKept, terminalCases } from './cases/terminal.ts'
 import { groundIn } from './guest/ground.ts'
 import type { Guest } from './guest/machine.ts'
-import { attacksOutside, workspaceOutside } from './guest/place.ts'
+import { attacksOutside } from './guest/place.ts'
+import { listOf, roomsOfEach } from './guest/rooms.ts'
 import { attackInGuest, stateOf } from './guest/suite.ts'
 import { bombs, type Bomb } from './rooms/bombs.ts'
-import { denied, devices, magic, mounts, names, readOnly } from './rooms/files.ts'
-import { entry, privileged, spaces } from './rooms/kernel.ts'
 import { inherited, machine } from './rooms/machine.ts'
-import { families, inet, unix } from './rooms/network.ts'
-import { outward } from './rooms/processes.ts'
-import { brought, listed, loadersOf } from './rooms/programs.ts'
+import { inet } from './rooms/network.ts'
 import { connections, programs, supervisor } from './rooms/races.ts'
 import { reportsIn, sceneOf, wordsOf, type Attack } from './support/attack.ts'
 import { pushedIn } from './support/ground.ts'
 import { limits, mustHaveRun, planFor } from './support/jail.ts'
-import { withList } from './support/listed.ts'
 import type { Place } from './support/place.ts'
 import { attack } from './support/single.ts'
 
@@ -38,32 +34,10 @@ function fewer(attacks: readonly Attack[], rounds: number): Attack[] {
   return attacks.map((one) => ({ ...one, args: (scene) => ({ ...one.args?.(scene), rounds, seconds: 60 }) }))
 }
 
-const listOf = (place: Place) => withList(place).plan ?? {}
-
 suite('in a virtual machine', { skip: missing }, () => {
   attackInGuest({
     rooms: [
-      { name: 'names', attacks: names, shown: true },
-      { name: '/proc and descriptors', attacks: magic, shown: true },
-      { name: 'read-only mounts', attacks: readOnly, shown: true },
-      { name: 'the mount tree', attacks: mounts, shown: true },
-      { name: 'devices', attacks: devices, shown: true },
-      { name: 'denied paths', attacks: denied, shown: true },
-      { name: 'namespaces', attacks: spaces, shown: true },
-      { name: 'privileged calls', attacks: privileged, shown: true },
-      { name: 'doors into the kernel', attacks: entry, shown: true },
-      { name: 'IPv4 and IPv6', attacks: inet, shown: true },
-      { name: 'Unix sockets', attacks: unix, shown: true, shownIn: workspaceOutside },
-      { name: 'other families', attacks: families, shown: true },
-      { name: 'processes outside', attacks: outward, shown: true },
-      { name: 'programs that were brought along', attacks: brought, shown: true },
-      { name: 'a list of programs', attacks: listed, plan: listOf, shown: true },
-      {
-        name: 'a list with a loader',
-        attacks: loadersOf(loader),
-        plan: (place) => withList(place, [loader]).plan ?? {},
-        shown: true,
-      },
+      ...roomsOfEach(loader),
       { name: 'races for connections', attacks: fewer(connections, 300), shown: onHost },
       { name: 'races for programs', attacks: fewer(programs, 60), plan: listOf, shown: onHost },
       { name: 'the supervisor', attacks: fewer(supervisor, 300), shown: 'outside there is no supervisor' },

@@ -7,7 +7,6 @@ import { cpioOf } from '../../../src/drivers/microvm/image/cpio.ts'
 import { connectInGuest } from '../../../src/drivers/microvm/vmm/connect.ts'
 import type { Inside } from '../../../src/inside/client.ts'
 import { sha256 } from '../../../src/packages/canonical.ts'
-import { findInside } from '../../../src/system/native.ts'
 import { writeWhole } from '../../../src/system/write-whole.ts'
 import { testImageHome } from '../../support/image.ts'
 
@@ -18,9 +17,10 @@ export const accompliceSocket = '/run/accomplice'
  * This host, with guests that have a program of ours beside their init: it runs as root in none of the sandboxes. The attacking
  * program is `/init` there, leaves itself behind, and becomes the real one. All else is as in every machine.
  */
-export async function hostWithAccomplice(attacks: string): Promise<MicrovmHost> {
-  const host = await findMicrovmHost(process.env, { mayBuild: 'watched', signal: new AbortController().signal })
-  const inside = readFileSync(findInside(process.env))
+export async function hostWithAccomplice(attacks: string, on?: MicrovmHost): Promise<MicrovmHost> {
+  const { signal } = new AbortController()
+  const host = on ?? (await findMicrovmHost(process.env, { mayBuild: 'watched', signal }))
+  const inside = readFileSync(host.inside.path)
   const real = cpioOf([{ path: 'inside', mode: 0o755, data: inside }])
   const modules = Buffer.concat([readFileSync(host.image.modules), real])
   const digest = sha256(modules)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { MicrovmHost } from '../../../src/drivers/microvm/microvm-host.ts'
 import type { JailPlan } from '../../../src/protocol/jail-plan.ts'
 import { runners } from '../../support/as-user.ts'
 import { idOf, reportsIn, sceneOf, wordsOf, type Attack, type Report } from '../support/attack.ts'
@@ -27,6 +28,8 @@ export interface GuestRooms {
   readonly passedOver: Readonly<Record<string, string>>
   /** Attacks that no guest's root can make either: why. */
   readonly unshown: Readonly<Record<string, string>>
+  /** Where machines are of another processor, what they are made of, and the attacking program for it. */
+  readonly on?: () => Promise<{ readonly host: MicrovmHost; readonly attacks: string }>
   /** More tests, with the same machine. */
   readonly more: (guest: () => Guest, place: () => Place) => void
 }
@@ -41,7 +44,7 @@ interface Outcome {
  * One machine in which each room is a sandbox, as a start there has it; beside them root in the guest, who witnesses, and makes the
  * same attacks when all rooms have been left: there they succeed.
  */
-export function attackInGuest({ rooms, passedOver, unshown, more }: GuestRooms): void {
+export function attackInGuest({ rooms, passedOver, unshown, on, more }: GuestRooms): void {
   let guest: Guest
   let place: Place
   let here: Place
@@ -54,8 +57,10 @@ export function attackInGuest({ rooms, passedOver, unshown, more }: GuestRooms):
   before(async () => {
     const [runner] = runners()
     assert.ok(runner)
-    here = await makePlace(runner)
-    const host = await hostWithAccomplice(attacksBinary(runner))
+    const other = await on?.()
+    const attacks = other?.attacks ?? attacksBinary(runner)
+    here = await makePlace(runner, attacks)
+    const host = await hostWithAccomplice(attacks, other?.host)
     guest = await startGuest(host, { given: givenOf(here), workspace: here.ws, id: 'escape' })
     place = await placeIn(guest, here)
     const earlier = snapshot(here)

@@ -44,7 +44,8 @@ export interface Place {
   remove(): Promise<void>
 }
 
-export async function makePlace(runner: Runner): Promise<Place> {
+/** @param program the attacking one, for the processor that its sandboxes have */
+export async function makePlace(runner: Runner, program: string = attacksBinary(runner)): Promise<Place> {
   const name = randomBytes(4).toString('hex')
   const token = `token-${randomBytes(12).toString('hex')}`
   const base = mkdtempSync(path.join(runner.tmp, 'place-'))
@@ -79,11 +80,11 @@ export async function makePlace(runner: Runner): Promise<Place> {
     owned.file(file, `${token}\n`, 0o600)
   }
   owned.file(place.readOnly, 'for reading\n', 0o644)
-  owned.program(attacksBinary(runner), place.attacks)
-  owned.program(attacksBinary(runner), place.idle)
-  owned.program(attacksBinary(runner), place.forbidden)
+  owned.program(program, place.attacks)
+  owned.program(program, place.idle)
+  owned.program(program, place.forbidden)
   owned.file(place.script, '#!/proc/self/exe\n', 0o755)
-  owned.program(attacksBinary(runner), at('suid', 'program'))
+  owned.program(program, at('suid', 'program'))
   if (process.getuid?.() === 0) giveAway(at('suid', 'program'), runner.uid === 0 ? anybody : 0)
   // The rest lies in directories of the runner's, which go with the test process.
   const removeLate = (): void => rmSync(place.tmpSecret, { force: true })
