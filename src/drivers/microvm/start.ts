@@ -10,13 +10,14 @@ import type { MicrovmHost } from './microvm-host.ts'
 import { packGiven, type Given } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
 import { planInTemplate, serverTemplate } from './server-template.ts'
+import { endAfter } from './vmm/end-after.ts'
 import { clonePatience, enterGuest } from './vmm/guest.ts'
 import { copyDirectory, dividePlan, toGuestPlan, type Division } from './vmm/guest-plan.ts'
 import { presentIn } from './vmm/guest-system.ts'
 import { resumeWall, startWall } from './vmm/guest-wall.ts'
 import { identify } from './vmm/identity.ts'
 import { killOn } from './vmm/kill-on.ts'
-import type { Machine } from './vmm/machine.ts'
+import type { CloneDirectories, Machine, MachineParts, Vmm } from './vmm/machine.ts'
 import { requireInTemplate } from './vmm/server-rules.ts'
 import type { ServerUp } from './vmm/server-up.ts'
 import { shapeFor } from './vmm/shape.ts'
@@ -49,27 +50,38 @@ export async function startMicrovm(
   const from = { plan, division, shape, given, options, before }
   const template = booted ?? (await serverTemplate(host, from, signal, { onBoot: tellOfServer }))
   const up = template.record.server
-  let machine: Machine | undefined
+  const parts = { ...machineParts(host, shape), given }
+  const machine = await cloned(host.vmm, parts, { template: template.directory, own: own.directory }, signal)
+  const unheard = killOn(signal, machine)
   try {
-    const parts = { ...machineParts(host, shape), given }
-    machine = await host.vmm.clone(parts, { template: template.directory, own: own.directory }, signal)
-    const stopped = killOn(signal, machine)
-    try {
-      const start = { ...options, ...(options.beforeProgram !== undefined && { beforeProgram: before }) }
-      const wall =
-        up === undefined
-          ? await enter(host, machine, { plan, division, template, start })
-          : await enterServer(host, machine, { template, up, start })
-      signal.throwIfAborted()
-      return wall
-    } finally {
-      stopped()
-    }
+    const start = { ...options, ...(options.beforeProgram !== undefined && { beforeProgram: before }) }
+    const wall =
+      up === undefined
+        ? await enter(host, machine, { plan, division, template, start })
+        : await enterServer(host, machine, { template, up, start })
+    signal.throwIfAborted()
+    return wall
   } catch (error) {
-    const end = await machine?.kill()
+    const { asked, lastWords } = await endAfter(machine, error)
     if (signal.aborted) throw signal.reason
-    if (end === undefined || end.asked || end.lastWords === '') throw error
-    throw new GloveboxError('NOT_STARTED', `the virtual machine ended by itself: ${end.lastWords}`, { cause: error })
+    if (asked || lastWords === '') throw error
+    throw new GloveboxError('NOT_STARTED', `the virtual machine ended by itself: ${lastWords}`, { cause: error })
+  } finally {
+    unheard()
+  }
+}
+
+/** @throws the reason where nobody wants it any more, and not what became of the half that there was */
+async function cloned(
+  vmm: Vmm,
+  parts: MachineParts,
+  directories: CloneDirectories,
+  signal: AbortSignal,
+): Promise<Machine> {
+  try {
+    return await vmm.clone(parts, directories, signal)
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
   }
 }
 

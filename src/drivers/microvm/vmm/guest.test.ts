@@ -27,6 +27,32 @@ function machineThat(connect: (attempt: number) => Duplex): { machine: Machine; 
   return { machine, attempts: () => attempts }
 }
 
+test('a machine that is ending by itself is let say why, which it does after its connections are gone', async () => {
+  const transport = silent()
+  const { machine } = machineThat(() => transport)
+  const ended = Promise.withResolvers<MachineEnd>()
+  const ending: Machine = {
+    ...machine,
+    isOver: async () => ended.promise.then(() => true),
+    ended: ended.promise,
+    async kill() {
+      ended.resolve({ asked: true, lastWords: '' })
+      return ended.promise
+    },
+    async connect() {
+      setImmediate(() => {
+        transport.destroy()
+        setTimeout(() => ended.resolve({ asked: false, lastWords: 'a triple fault' }), 50)
+      })
+      return transport
+    },
+  }
+  await assert.rejects(enterGuest(ending, { ...patience, patienceMs: 1 }), {
+    code: 'NOT_STARTED',
+    message: /ended before it answered: a triple fault/,
+  })
+})
+
 const silent = (): Duplex => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
 
 test('a guest in which nobody listens yet is asked again, until patience ends', async () => {

@@ -7,6 +7,7 @@ import { connectFramed, type FramedConnection, type FramedTiming as Patience } f
 import { GloveboxError } from '../../../errors.ts'
 import { waitedBy } from '../../../system/patience.ts'
 import { readAhead } from '../../../system/read-ahead.ts'
+import { endAfter } from './end-after.ts'
 import { guestSilenceMs } from './guest-silence.ts'
 import type { Machine } from './machine.ts'
 
@@ -42,9 +43,8 @@ export async function enterGuest(machine: Machine, patience: Patience): Promise<
   }
 }
 
-/** What is lost is lost because the machine ends, or ends because it is lost. */
 async function lastWordsOf(machine: Machine, error: unknown): Promise<unknown> {
-  const { asked, lastWords } = await machine.kill()
+  const { asked, lastWords } = await endAfter(machine, error)
   if (lastWords === '') return error
   return new GloveboxError('NOT_STARTED', `the virtual machine ended before it answered: ${lastWords}`, {
     cause: error,
