@@ -6,6 +6,8 @@ import { findNpm } from './find-npm.ts'
 
 /** What npm is configured with on this machine, as far as its sandbox has to know. */
 export interface NpmSettings {
+  /** What it has for a key; undefined for none, and for what is no text. */
+  readonly text: (key: string) => string | undefined
   /** Of the registries, scoped ones too. */
   readonly urls: readonly string[]
   /** Rules beside them. */
@@ -41,6 +43,7 @@ export async function readNpmSettings(
   const certificates = [...ofKeys(/(^|:)(cafile|certfile|keyfile)$/), env['NODE_EXTRA_CA_CERTS'] ?? '']
   const named = new Set(variablesIn(files))
   return {
+    text,
     urls: ofKeys(/^(@.*:)?registry$/).filter((url) => URL.canParse(url)),
     more: extraHosts(env),
     read: [...new Set([...files, ...certificates])].filter((path) => existsSync(path)),

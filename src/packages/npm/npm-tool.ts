@@ -5,7 +5,7 @@ import { synthetic } from '../../policy/network.ts'
 import { places } from '../../system/places.ts'
 import { reachOf } from '../installer/reach.ts'
 import { runInstaller } from '../installer/run-installer.ts'
-import { runTool, type ToolResult } from '../../system/run-tool.ts'
+import type { ToolResult } from '../../system/run-tool.ts'
 import { offlineError, proxyFor, withoutCredentials, type Registry } from '../reachable.ts'
 import { findNpm } from './find-npm.ts'
 import { readNpmSettings, withoutPreload, type NpmSettings } from './npm-settings.ts'
@@ -117,9 +117,8 @@ export function npmTool(options: {
 
   async function registry(name: string): Promise<{ url: string; via: string | undefined }> {
     const [scope] = name.split('/')
-    const keys = [...(name.startsWith('@') ? [`${scope}:registry`] : []), 'registry', 'https-proxy', 'proxy']
-    const values = await configured(keys, env)
-    const set = (key: string): string | undefined => (URL.canParse(values.get(key) ?? '') ? values.get(key) : undefined)
+    const { text } = await settingsHere()
+    const set = (key: string): string | undefined => (URL.canParse(text(key) ?? '') ? text(key) : undefined)
     const url = set(`${scope}:registry`) ?? set('registry')
     if (url === undefined) throw noRegistry()
     const proxy = url.startsWith('https:') ? (set('https-proxy') ?? set('proxy')) : set('proxy')
@@ -131,16 +130,10 @@ export function npmTool(options: {
     const bare = Object.entries(env).filter(([key]) => !/^npm_config_/i.test(key))
     // npm refuses to read one file as both.
     const files = { npm_config_userconfig: '/dev/null', npm_config_globalconfig: '/dev/null/none' }
-    const url = (await configured(['registry', 'proxy'], { ...Object.fromEntries(bare), ...files })).get('registry')
+    const { text } = await readNpmSettings(node, { ...Object.fromEntries(bare), ...files }, signal)
+    const url = text('registry')
     if (url === undefined || !URL.canParse(url)) throw noRegistry()
     return url
-  }
-
-  /** npm prints `KEY=VALUE` where it is asked for more than one key. */
-  async function configured(keys: readonly string[], from: NodeJS.ProcessEnv): Promise<Map<string, string>> {
-    const words = [...program.prefix, 'config', 'get', ...keys, '--loglevel=error']
-    const { stdout } = await runTool({ file: program.file, args: words, cwd: '/', env: from, signal })
-    return new Map(stdout.split('\n').map((line) => splitAt(line, line.indexOf('='))))
   }
 
   return {
@@ -160,10 +153,6 @@ function noRegistry(): GloveboxError {
   return new GloveboxError('FAILED', 'npm names no address as its registry', {
     fix: 'npm config get registry shows what it has; npm config delete registry takes a wrong one out',
   })
-}
-
-function splitAt(text: string, at: number): [string, string] {
-  return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
 }
 
 /** npm's and Node's codes for a registry that does not answer; ENOTCACHED is npm's for `--offline`. */
