@@ -1,10 +1,11 @@
 import { GloveboxError } from '../../errors.ts'
 import type { Inside } from '../../inside/client.ts'
+import { bootGuest } from './boot-guest.ts'
 import { emptyGiven } from './image/given.ts'
 import { stageImage, startStaging } from './image/store.ts'
 import { makeInitrd } from './image/initrd.ts'
 import type { MicrovmHost } from './microvm-host.ts'
-import { bootPatience, enterGuest, hearGuest } from './vmm/guest.ts'
+import { bootPatience, hearGuest } from './vmm/guest.ts'
 import { inspectGuestSystem } from './vmm/guest-system.ts'
 import { killOn } from './vmm/kill-on.ts'
 import type { MachineParts } from './vmm/machine.ts'
@@ -74,10 +75,13 @@ export function machineParts(host: Omit<BootHost, 'vmm'>, shape: Shape): Machine
 }
 
 async function bootInto(host: MicrovmHost, shape: Shape, directory: string, signal: AbortSignal): Promise<NewTemplate> {
-  const machine = await host.vmm.boot(machineParts(host, shape), directory, signal)
+  const parts = machineParts(host, shape)
+  const booted = bootGuest(host.vmm, parts, directory, signal)
+  const { machine, inside } = await booted.catch((error: unknown): never => {
+    throw signal.aborted ? error : ofOwnKernel(error, host)
+  })
   const unheard = killOn(signal, machine)
   try {
-    const inside = await enterGuest(machine, bootPatience)
     const system = await inspectGuestSystem(inside)
     await leave(inside)
     await machine.freeze()
@@ -109,7 +113,8 @@ export async function bootAndLeave(host: BootHost, signal: AbortSignal): Promise
 
 /** A kernel of the user's own may lack what a guest of ours is reached by; its console has said so, if it has one. */
 function ofOwnKernel(error: unknown, { image }: MicrovmHost): unknown {
-  if (!(error instanceof GloveboxError) || image.record.kernelPackage !== null) return error
+  if (!(error instanceof GloveboxError) || error.code === 'HOST_CANNOT' || image.record.kernelPackage !== null)
+    return error
   return new GloveboxError(error.code, `${error.message} (a kernel of your own: ${image.record.kernelVersion})`, {
     cause: error,
     fix: 'use a kernel with virtio over MMIO, virtio-blk, virtio-console, erofs, overlay, initrd and the serial console, built in or as modules in /lib/modules',

@@ -3,9 +3,9 @@ import type { JailPlan } from '../../protocol/jail-plan.ts'
 import { guestCalls } from '../../protocol/inside/v1.ts'
 import { waitedBy } from '../../system/patience.ts'
 import type { StartOptions } from '../driver.ts'
+import { bootGuest } from './boot-guest.ts'
 import { leave, machineParts, provide, type TemplateProgress } from './boot-template.ts'
 import type { MicrovmHost } from './microvm-host.ts'
-import { bootPatience, enterGuest } from './vmm/guest.ts'
 import { socketsInGuest, toGuestPlan, type Division } from './vmm/guest-plan.ts'
 import { inspectGuestSystem, presentIn } from './vmm/guest-system.ts'
 import { identify } from './vmm/identity.ts'
@@ -56,10 +56,9 @@ async function bringUpInto(
   directory: string,
   signal: AbortSignal,
 ): Promise<NewTemplate> {
-  const machine = await host.vmm.boot({ ...machineParts(host, shape), given }, directory, signal)
+  const { machine, inside } = await bootGuest(host.vmm, { ...machineParts(host, shape), given }, directory, signal)
   const unheard = killOn(signal, machine)
   try {
-    const inside = await enterGuest(machine, bootPatience)
     const system = await inspectGuestSystem(inside)
     // As for any sandbox: what its program draws before it is kept is known to its clones alone.
     await identify(inside, idInTemplate)

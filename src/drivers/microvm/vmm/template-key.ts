@@ -17,7 +17,7 @@ export interface TemplateParts {
 }
 
 /** Raised when what we make of the same parts changes: the machine's devices, what is done before it is frozen. */
-const format = 2
+const format = 3
 
 export function templateKey(parts: TemplateParts): string {
   const { kernel, modules, inside, root, shape, vmm, level, server = null } = parts
