@@ -23,7 +23,7 @@ if (unknown.length > 0) {
 const live = liveChildren()
 const compiled = shareCompiled()
 Object.assign(process.env, compiled.env)
-process.once('exit', compiled.remove)
+live.atEnd(compiled.remove)
 const tallies: Tally[] = []
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
 const alone = wanted.filter((suite) => isCi && suite.alone)
