@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import type { Inside } from '../../inside/client.ts'
+import { waitedBy } from '../../system/patience.ts'
 import { bootPatience, enterGuest } from './vmm/guest.ts'
 import { keepsTime } from './vmm/keeps-time.ts'
 import { killOn } from './vmm/kill-on.ts'
@@ -27,7 +28,7 @@ export async function bootGuest(
     const unheard = killOn(signal, machine)
     try {
       const inside = await enterGuest(machine, bootPatience)
-      if (await keepsTime(inside.connection)) return { machine, inside }
+      if (await keepsTime(inside.connection, waitedBy(machine.pid))) return { machine, inside }
     } catch (error) {
       await machine.kill()
       throw signal.aborted ? signal.reason : error

@@ -1,8 +1,10 @@
+import type { GloveboxError } from '../../../errors.ts'
+import { readInside } from '../../../inside/change-files.ts'
 import type { Connection } from '../../../inside/connection.ts'
-import { statusOf } from '../../../inside/failure.ts'
-import { filePath } from '../../../inside/files.ts'
+import { lost, statusOf } from '../../../inside/failure.ts'
 import { grpcStatus } from '../../../protocol/inside/grpc.ts'
-import { filesCalls } from '../../../protocol/inside/v1.ts'
+import { inPatience, type Waited } from '../../../system/patience.ts'
+import { guestCaps } from './guest.ts'
 
 /** Of some kilobytes for each processor (Linux, kernel/time/timer_list.c). */
 const timers = '/proc/timer_list'
@@ -13,18 +15,31 @@ const mostBytes = 2 ** 20
  * arch/x86/kernel/apic/apic.c). Where it was kept from its processor just then, it takes the timer for several times faster than it is,
  * so that all waits are as many times longer, or goes without one: such a guest boots and answers, since its devices wake it, and
  * whatever waits in it for a tick waits for ever. A kernel that does not tell is believed.
+ * @param waited how long the guest was kept from its processor
+ * @throws GloveboxError
  */
-export async function keepsTime(connection: Pick<Connection, 'open'>): Promise<boolean> {
-  const call = connection.open(filesCalls.read)
-  call.sendLast({ file: filePath(timers), offset: 0, length: mostBytes })
+export async function keepsTime(connection: Connection, waited: Waited): Promise<boolean> {
+  const late = (): GloveboxError => lost(`it does not tell of its timer within ${guestCaps.callMs / 1000} s`)
+  return isRight(await inPatience(listIn(connection), { ms: guestCaps.callMs, waited, late }))
+}
+
+/** Empty where there is none. The kernel may be anybody's, and what it tells without an end. */
+async function listIn(connection: Connection): Promise<string> {
   const told: Uint8Array[] = []
+  let bytes = 0
   try {
-    for await (const { data } of call.messages) told.push(data)
+    const { chunks, cancel } = await readInside(connection, timers, 0)
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      told.push(next.value.data)
+      bytes += next.value.data.length
+      if (bytes <= mostBytes) continue
+      cancel()
+      throw lost('its list of timers has no end')
+    }
   } catch (error) {
-    if (statusOf(error) === grpcStatus.notFound) return true
-    throw error
+    if (statusOf(error) !== grpcStatus.notFound) throw error
   }
-  return isRight(Buffer.concat(told).toString('latin1'))
+  return Buffer.concat(told).toString('latin1')
 }
 
 /** What the local timer counts in a second: a bus of 1 GHz, of which Linux counts each 16th (QEMU, hw/intc/apic.c; KVM, APIC_BUS_CYCLE_NS). */
