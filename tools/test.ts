@@ -6,7 +6,7 @@ import { shareCompiled } from './testing/compiled.ts'
 import { liveChildren } from './testing/live.ts'
 import { runSuite, type Manner, type SuiteResult } from './testing/run-suite.ts'
 import { suites, type Suite } from './testing/suites.ts'
-import { inWords, nothing, sum, type Tally } from './testing/tally.ts'
+import { inWords, named, nothing, sum, type Tally } from './testing/tally.ts'
 
 /** `npm test [-- SUITE…]`: all tests, or the suites that are named. `CI=true` selects the long counts and the checks too. */
 const isCi = process.env['CI'] === 'true'
@@ -65,14 +65,20 @@ async function runChecks(): Promise<Tally> {
   for (const check of checks(process.env['CARGO']).filter(({ name }) => !name.endsWith('tests'))) {
     const outcome = await finish(check)
     report(outcome)
-    results.push(outcome.ok ? { ...nothing, passed: 1 } : { ...nothing, failed: 1 })
+    const { ok, name, output } = outcome
+    results.push(ok ? { ...nothing, passed: 1 } : { ...nothing, failed: 1, failures: [named(name, output)] })
   }
   return sum(results)
 }
 
-/** The reasons of all skips, then the line that machines read too. */
+/** The reasons of all skips, what failed once more, then the line that machines read too. */
 function conclude(total: Tally): void {
-  if (total.skips.length > 0) process.stdout.write(`\nskipped:\n${total.skips.map((skip) => `  ${skip}\n`).join('')}`)
+  list('skipped', total.skips)
+  list('failed', total.failures)
   process.stdout.write(`\n${inWords(total)}\n`)
   if (total.failed > 0 || total.passed === 0) process.exitCode = 1
+}
+
+function list(heading: string, entries: readonly string[]): void {
+  if (entries.length > 0) process.stdout.write(`\n${heading}:\n${entries.map((entry) => `  ${entry}\n`).join('')}`)
 }

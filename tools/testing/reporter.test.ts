@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { inWords, tallyOfCargo, type Tally } from './tally.ts'
+import { inWords, named, tallyOfCargo, type Tally } from './tally.ts'
 
 const example = `
 import assert from 'node:assert/strict'
@@ -44,6 +44,8 @@ test('The reporter counts tests, not the suites and tests around them, and shows
   assert.match(tally.skips[1] ?? '', /far suite — no stars$/)
   assert.match(output, /✗ child\n {2}.*a\.test\.mjs:6\n {4}AssertionError/)
   assert.doesNotMatch(output, /✗ parent/)
+  assert.equal(tally.failures.length, 1)
+  assert.match(tally.failures[0] ?? '', /a\.test\.mjs:6: child\n {4}AssertionError/)
   assert.equal(code, 1)
 })
 
@@ -59,8 +61,32 @@ running 3 tests
 test a ... ok
 test b ... ignored, needs the moon
 test c ... FAILED
+
+failures:
+
+---- c stdout ----
+thread 'c' panicked at src/c.rs:7:5:
+nothing came
+
+failures:
+    c
+
 test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
 test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 `)
-  assert.deepEqual(tally, { passed: 5, failed: 1, skips: ['b — needs the moon'] })
+  assert.deepEqual(tally, {
+    passed: 5,
+    failed: 1,
+    failures: ["c\n    thread 'c' panicked at src/c.rs:7:5:\n    nothing came"],
+    skips: ['b — needs the moon'],
+  })
+})
+
+test('What a failure says is cut in the list at the end, and that it was is said.', () => {
+  const said = Array.from({ length: 20 }, (_, line) => `line ${line}`).join('\n')
+  const lines = named('a.test.ts:3: it goes', said).split('\n')
+  assert.deepEqual(
+    [lines[0], lines[1], lines.at(-1)],
+    ['a.test.ts:3: it goes', '    line 0', '    … 8 lines more above'],
+  )
 })

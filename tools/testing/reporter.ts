@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
-import { nothing, sum, type Tally } from './tally.ts'
+import { named, nothing, sum, type Tally } from './tally.ts'
 
 type SummaryData = Extract<TestEvent, { type: 'test:summary' }>['data']
 type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>
+type Failure = Extract<TestEvent, { type: 'test:fail' }>
 
 /**
  * A reporter for node:test that says what a person has to know: one line for each file, each failure in full;
@@ -41,18 +42,28 @@ function failedItself(event: Result): boolean {
 
 function tallyOf(event: Result): Tally {
   if (isParent(event)) return nothing
-  if (event.type === 'test:fail') return { ...nothing, failed: 1 }
+  if (event.type === 'test:fail') return { ...nothing, failed: 1, failures: [named(placed(event), said(event))] }
   const { skip, name, file } = event.data
   if (skip === undefined || skip === false) return { ...nothing, passed: 1 }
   const reason = typeof skip === 'string' ? skip : 'skipped without a reason'
   return { ...nothing, skips: [`${shown(file)}: ${name} — ${reason}`] }
 }
 
-function failure(event: Extract<Result, { type: 'test:fail' }>): string {
-  const error: unknown = event.data.details.error
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  const place = event.data.line === undefined ? '' : `:${event.data.line}`
-  return `\n✗ ${event.data.name}\n  ${shown(event.data.file)}${place}\n${indented(inspect(cause, { depth: 6 }))}\n\n`
+function failure(event: Failure): string {
+  return `\n✗ ${event.data.name}\n  ${placeOf(event)}\n${indented(said(event))}\n\n`
+}
+
+function placed(event: Failure): string {
+  return `${placeOf(event)}: ${event.data.name}`
+}
+
+function placeOf({ data }: Failure): string {
+  return `${shown(data.file)}${data.line === undefined ? '' : `:${data.line}`}`
+}
+
+function said({ data }: Failure): string {
+  const error: unknown = data.details.error
+  return inspect(error instanceof Error && error.cause !== undefined ? error.cause : error, { depth: 6 })
 }
 
 /** The runner's own counts: the tests of a file may have been made by a helper in another one. */

@@ -8,7 +8,7 @@ import { unlessPresent } from '../../test/support/requirement.ts'
 import { root } from '../checks.ts'
 import type { Live } from './live.ts'
 import type { CargoSuite, NodeSuite, ProgramSuite, Suite } from './suites.ts'
-import { nothing, tallyOfCargo, type Tally } from './tally.ts'
+import { named, nothing, tallyOfCargo, type Tally } from './tally.ts'
 
 export interface SuiteResult {
   readonly tally: Tally
@@ -100,7 +100,9 @@ async function runProgramSuite({ name, args }: ProgramSuite, manner: Manner): Pr
 /** A run that ended without saying how its tests went has failed, whatever it counted before. */
 function crashed(name: string, code: number | null, output: string): SuiteResult {
   const how = code === null ? 'a signal' : `exit code ${code}`
-  return { tally: { ...nothing, failed: 1 }, output: `${output}✗ ${name} ended with ${how}\n` }
+  const last = output.trimEnd().split('\n').slice(-10).join('\n')
+  const failures = [named(`${name} ended with ${how}`, last)]
+  return { tally: { ...nothing, failed: 1, failures }, output: `${output}✗ ${name} ended with ${how}\n` }
 }
 
 function stdioOf(kept: boolean): StdioOptions {
