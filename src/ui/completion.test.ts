@@ -15,7 +15,8 @@ function offered(context: TestContext, ...words: string[]): string[] {
   context.after(() => rmSync(directory, { recursive: true }))
   writeFileSync(path.join(directory, 'notes.txt'), '')
   const asked = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _glovebox; printf '%s\\n' "\${COMPREPLY[@]:-}"`
-  const { stdout, stderr, status } = spawnSync('bash', ['-uc', asked, 'bash', 'glovebox', ...words], {
+  // A bash whose input is a socket takes itself for one of rshd, and reads the machine's own start-up file.
+  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-uc', asked, 'bash', 'glovebox', ...words], {
     cwd: directory,
     encoding: 'utf8',
   })

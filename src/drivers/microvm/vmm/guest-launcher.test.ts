@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Inside } from '../../../inside/client.ts'
 import { GloveboxError } from '../../../errors.ts'
 import type { GuestOutput } from '../../../protocol/inside/v1.ts'
-import { resumeInGuest, takenUp, type GuestLauncher } from './guest-launcher.ts'
+import { resumeInGuest, saidInTime, type GuestLauncher } from './guest-launcher.ts'
 
 type Output = NonNullable<GuestOutput['output']>
 
@@ -58,17 +58,17 @@ test('nothing is said about a sandbox that has been kept', async () => {
 
 const never = new Promise<never>(() => undefined)
 
-test('a guest that never takes up what its template has kept is given up', async () => {
+test('a guest that lives, and never says what it was asked for, is given up', async () => {
   let killed = 0
-  const kill = (): void => void (killed += 1)
-  const within = { ms: 20, waited: () => 0 }
-  await assert.rejects(takenUp({ answered: never, kill }, within), {
+  const launcher = { kill: (): void => void (killed += 1) }
+  const patience = { ms: 20, waited: () => 0, why: 'it does not start its sandbox' }
+  await assert.rejects(saidInTime(never, launcher, patience), {
     code: 'CHANNEL_LOST',
-    message: /does not take its sandbox up/,
+    message: /does not start its sandbox within 0\.02 s/,
   })
   const refused = Promise.reject(new Error('no sandbox has been kept here'))
-  await assert.rejects(takenUp({ answered: refused, kill }, within), /no sandbox has been kept/)
+  await assert.rejects(saidInTime(refused, launcher, patience), /no sandbox has been kept/)
   assert.equal(killed, 2)
-  await takenUp({ answered: Promise.resolve(), kill }, within)
+  assert.equal(await saidInTime(Promise.resolve('started'), launcher, patience), 'started')
   assert.equal(killed, 2)
 })

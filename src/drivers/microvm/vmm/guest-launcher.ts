@@ -59,19 +59,19 @@ export function resumeInGuest(inside: Inside, id: string): GuestLauncher {
 }
 
 /**
- * Settles when the guest has taken up what its template has kept. A program of a user's has run in it before: one that was taken over may
- * say that it lives, and never answer.
- * @throws GloveboxError CHANNEL_LOST, or what the call ended with
+ * What a guest that lives has to say in a time. One that was taken over, or whose clock stands still, may say that it lives, and never
+ * that; the launcher is given up then.
+ * @throws GloveboxError CHANNEL_LOST, or what the work ends with
  */
-export async function takenUp(
-  launcher: { readonly answered: Promise<void>; readonly kill: () => void },
-  { ms, waited }: { readonly ms: number; readonly waited: Waited },
-): Promise<void> {
-  const late = (): GloveboxError => lost(`it does not take its sandbox up within ${ms / 1000} s`)
+export async function saidInTime<T>(
+  work: Promise<T>,
+  { kill }: Pick<GuestLauncher, 'kill'>,
+  { ms, waited, why }: { readonly ms: number; readonly waited: Waited; readonly why: string },
+): Promise<T> {
   try {
-    await inPatience(launcher.answered, { ms, waited, late })
+    return await inPatience(work, { ms, waited, late: () => lost(`${why} within ${ms / 1000} s`) })
   } catch (error) {
-    launcher.kill()
+    kill('SIGKILL')
     throw error
   }
 }

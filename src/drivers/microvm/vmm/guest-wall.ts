@@ -11,7 +11,7 @@ import { connectInGuest, openDoor, type Door } from './connect.ts'
 import { createDeadline } from './deadline.ts'
 import { bridgeEgress, type EgressBridge } from './egress-bridge.ts'
 import { guestCaps } from './guest.ts'
-import { resumeInGuest, startInGuest, takenUp, type GuestLauncher } from './guest-launcher.ts'
+import { resumeInGuest, saidInTime, startInGuest, type GuestLauncher } from './guest-launcher.ts'
 import { copyDirectory } from './guest-plan.ts'
 import type { Machine } from './machine.ts'
 import { carryOwnStdio, terminalSize } from './own-stdio.ts'
@@ -38,6 +38,9 @@ export interface ResumeOptions extends Omit<WallOptions, 'plan'> {
   readonly takenAt: string
 }
 
+/** How long a guest may take until the program runs, on a host that may emulate it: a second or less. Time without a processor comes on top. */
+const startMs = 120_000
+
 /**
  * Starts a plan's sandbox in a guest that has been made one of its own, and waits until the program runs.
  * @throws GloveboxError with the launcher's own reason; the machine is left to the caller then
@@ -59,11 +62,17 @@ export async function startWall(options: WallOptions): Promise<Wall> {
   void launcher.ended.then(() => time.end())
   tellOfEnds(machine, launcher, commands)
   const stdout = start.stdio === 'inherit' ? carryOwnStdio(launcher) : undefined
+  const started = reasoned(followed.started, launcher)
   const letGo = async (): Promise<void> => {
     await start.beforeProgram?.()
     if (plan.hold) go()
+    await saidInTime(started, launcher, {
+      ms: startMs,
+      waited: waitedBy(machine.pid),
+      why: 'it does not start its sandbox',
+    })
   }
-  const [{ receipt }] = await Promise.all([reasoned(followed.started, launcher), letGo()])
+  const [{ receipt }] = await Promise.all([started, letGo()])
   time.begin()
   return letIn(options, { launcher, commands, receipt, closing, exit: afterOutput(exit, stdout) })
 }
@@ -84,10 +93,8 @@ export async function resumeWall(options: ResumeOptions): Promise<Wall> {
   exit.catch(() => undefined) // told by what is thrown here, or by the wall
   const commands = launcherCommands((line) => launcher.command(line), exit)
   tellOfEnds(machine, launcher, commands)
-  await takenUp(
-    { answered: reasoned(launcher.answered, launcher), kill: () => launcher.kill('SIGKILL') },
-    { ms: guestCaps.callMs, waited: waitedBy(machine.pid) },
-  )
+  const patience = { ms: guestCaps.callMs, waited: waitedBy(machine.pid), why: 'it does not take its sandbox up' }
+  await saidInTime(reasoned(launcher.answered, launcher), launcher, patience)
   const { receipt } = up
   const unchecked = [machine.unchecked, drawnBefore(takenAt)].filter((each) => each !== undefined).join('; ')
   return letIn(
