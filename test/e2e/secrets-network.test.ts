@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { createAuthority } from '../../src/egress/tls/authority.ts'
 import { runCommand } from '../../src/system/run-command.ts'
 import { runners, type Runner } from '../support/as-user.ts'
+import { bytesUnlessGone, filesBelow } from '../support/files-below.ts'
 import { start, type Ended } from '../support/mcp-client.ts'
 import { nameServer } from '../support/name-server.ts'
 import { unlessPresent } from '../support/requirement.ts'
@@ -136,8 +137,7 @@ for (const runner of runners()) {
   }
 
   test(`what was refused is in the record, and the value is in no file${as}`, options, () => {
-    const files = readdirSync(runner.home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    const texts = files.map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'))
+    const texts = filesBelow(runner.home).flatMap((file) => bytesUnlessGone(file) ?? [])
     assert.ok(texts.some((text) => text.includes('the placeholder of the secret T was sent to other.example.org')))
     assert.ok(
       texts.some((text) => text.includes('the placeholder of the secret T was in a body for other.example.org')),

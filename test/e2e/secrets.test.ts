@@ -5,6 +5,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { createInterface } from 'node:readline'
 import { runners, type Runner } from '../support/as-user.ts'
+import { bytesUnlessGone, filesBelow } from '../support/files-below.ts'
 import { glovebox, start, type Ended } from '../support/mcp-client.ts'
 
 /** Never in a file of the project, so that where it is found it has come from a source. */
@@ -73,7 +74,7 @@ for (const runner of runners()) {
       assert.deepEqual(filesWith(value, runner), [])
       const { secrets } = JSON.parse(readFileSync(receipt, 'utf8')) as { secrets: { name: string; exposed: boolean }[] }
       assert.deepEqual([secrets[0]?.name, secrets[0]?.exposed], ['PASS', true])
-      const record = filesOf(runner.home)
+      const record = filesBelow(runner.home)
         .filter((file) => file.includes('/audit/'))
         .map((file) => readFileSync(file, 'utf8'))
       assert.match(record.join(), /\[secret PASS\]/)
@@ -188,15 +189,8 @@ function read(file: string): string {
 /** Files of this identity that have it, but for those that it comes from. */
 function filesWith(value: string, runner: Runner): string[] {
   return [runner.home, runner.tmp, runner.env['XDG_RUNTIME_DIR'] ?? '']
-    .flatMap(filesOf)
+    .flatMap(filesBelow)
     .filter(
-      (file) =>
-        !file.includes('/keep/') && spellings(value).some((each) => readFileSync(file, 'latin1').includes(each)),
+      (file) => !file.includes('/keep/') && spellings(value).some((each) => bytesUnlessGone(file)?.includes(each)),
     )
-}
-
-function filesOf(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
 }
