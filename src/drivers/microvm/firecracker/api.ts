@@ -26,17 +26,24 @@ const mostAnswerBytes = 64 * 1024
 
 /** @param gone what there is to say when Firecracker has ended meanwhile: then nobody answers any more */
 export function openApi(socket: string, gone: Promise<GloveboxError>, patience: ApiPatience = usual): Api {
+  let isGone = false
   const ended = gone.then((error): never => {
+    isGone = true
     throw error
   })
   ended.catch(() => undefined) // thrown where somebody waits for an answer
   const send = async (calls: readonly ApiCall[]): Promise<void> => {
-    for (const each of calls) await call(socket, each, patience)
+    for (const each of calls) await call(socket, each, patience, () => isGone)
   }
   return { send: async (calls) => Promise.race([send(calls), ended]) }
 }
 
-async function call(socket: string, each: ApiCall, { listenMs, answerMs }: ApiPatience): Promise<void> {
+async function call(
+  socket: string,
+  each: ApiCall,
+  { listenMs, answerMs }: ApiPatience,
+  isGone: () => boolean,
+): Promise<void> {
   const until = performance.now() + listenMs
   for (;;) {
     try {
@@ -46,7 +53,7 @@ async function call(socket: string, each: ApiCall, { listenMs, answerMs }: ApiPa
     } catch (error) {
       if (error instanceof GloveboxError) throw error
       // The socket is not there yet, or nobody listens on it yet.
-      const isEarly = hasCode(error, 'ENOENT', 'ECONNREFUSED') && performance.now() < until
+      const isEarly = !isGone() && hasCode(error, 'ENOENT', 'ECONNREFUSED') && performance.now() < until
       if (!isEarly) throw failed(`${each.method} ${each.path}: ${messageOf(error)}`, error)
     }
     await setTimeout(againMs)
