@@ -37,24 +37,30 @@ await Promise.all([runLane(inFront, false), runLane(aside, inFront.length > 0)])
 conclude(sum(tallies))
 
 async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> {
-  const manner = { live, aside: isAside }
+  const manner = { live, aside: isAside, kept: isAside }
   for (const suite of lane) {
-    await tell(suite.name, manner, async () => runSuite(suite, manner))
-    if (!suite.asUserToo || process.getuid?.() !== 0) continue
-    const runner = ordinaryUser()
-    await tell(`${suite.name}, as an ordinary user`, manner, async () => runSuite(suite, { ...manner, runner }))
+    const own = tell(suite.name, manner, async () => runSuite(suite, manner))
+    // On CI one after the other: see `alone`.
+    if (isCi) await own
+    const theirs = suite.asUserToo && process.getuid?.() === 0 ? asUser(suite, { ...manner, kept: !isCi }) : undefined
+    await Promise.all([own, theirs])
   }
 }
 
-/** What runs in front says its name before, what runs aside all together at its end. */
+async function asUser(suite: Suite, manner: Manner): Promise<void> {
+  const runner = ordinaryUser()
+  await tell(`${suite.name}, as an ordinary user`, manner, async () => runSuite(suite, { ...manner, runner }))
+}
+
+/** What is shown at once says its name before, what is kept says all together at its end. */
 async function tell(name: string, manner: Manner, work: () => Promise<SuiteResult>): Promise<void> {
   const heading = paint.bold(`\n${name}\n`)
-  if (!manner.aside) process.stdout.write(heading)
+  if (!manner.kept) process.stdout.write(heading)
   const started = performance.now()
   const { tally, output } = await work()
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const closing = paint.dim(`  ${name}: ${inWords(tally)} in ${seconds} s\n`)
-  process.stdout.write(`${manner.aside ? heading : ''}${output}${closing}`)
+  process.stdout.write(`${manner.kept ? heading : ''}${output}${closing}`)
   tallies.push(tally)
 }
 

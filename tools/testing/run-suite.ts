@@ -18,8 +18,10 @@ export interface SuiteResult {
 
 export interface Manner {
   readonly live: Live
-  /** Behind the scenes: what it says is kept until its end, and it gives way to what measures time. */
+  /** Behind the scenes: it gives way to what measures time. */
   readonly aside: boolean
+  /** What it says is kept until its end: something else is shown at once. */
+  readonly kept: boolean
   /** The identity; our own when absent. */
   readonly runner?: Runner
 }
@@ -58,8 +60,8 @@ async function runNodeSuite(suite: NodeSuite, manner: Manner): Promise<SuiteResu
 }
 
 /** What another user's tests must know beside the runner's own environment: what is required, and how long to try. */
-function startNode(args: readonly string[], more: Record<string, string>, { aside, runner }: Manner): ChildProcess {
-  const stdio = stdioOf(aside)
+function startNode(args: readonly string[], more: Record<string, string>, { kept, runner }: Manner): ChildProcess {
+  const stdio = stdioOf(kept)
   if (runner === undefined) return spawn(process.execPath, args, { cwd: root, stdio, env: { ...process.env, ...more } })
   const told = Object.entries(process.env).filter(([name]) => /^(REQUIRE_|CI$|GLOVEBOX_LONG$)/.test(name))
   return runner.spawn(runner.node, args, {
