@@ -28,12 +28,15 @@ const tallies: Tally[] = []
 const wanted = known.filter((suite) => asked.length === 0 || asked.some((word) => isMeant(word, suite)))
 const alone = wanted.filter((suite) => isCi && suite.alone)
 const inFront = wanted.filter((suite) => !suite.aside && !alone.includes(suite))
-const aside = wanted.filter((suite) => suite.aside)
+const aside = wanted.filter((suite) => suite.aside && suite.kind !== 'program')
+const fuzzers = wanted.filter(({ kind }) => kind === 'program')
 if (isCi && asked.length === 0) tallies.push(await runChecks())
 // On CI some have the machine to themselves: one that is starved says little of the code.
 await runLane(alone, false)
 // Two lanes for two processors: what waits and measures time in front, what only computes or downloads aside.
-await Promise.all([runLane(inFront, false), runLane(aside, inFront.length > 0)])
+await Promise.all(
+  [runLane(inFront, false), runLane(aside, inFront.length > 0)].map(async (lane) => lane.then(runFuzzers)),
+)
 conclude(sum(tallies))
 
 async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> {
@@ -45,6 +48,11 @@ async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> 
     const theirs = suite.asUserToo && process.getuid?.() === 0 ? asUser(suite, { ...manner, kept: !isCi }) : undefined
     await Promise.all([own, theirs])
   }
+}
+
+/** One after the other, by each lane that is done with its own. */
+async function runFuzzers(): Promise<void> {
+  for (let next = fuzzers.shift(); next !== undefined; next = fuzzers.shift()) await runLane([next], wanted.length > 1)
 }
 
 async function asUser(suite: Suite, manner: Manner): Promise<void> {

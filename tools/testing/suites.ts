@@ -76,7 +76,7 @@ function effortFor(name: string, long: boolean): Effort {
   if (name === 'archives') return long ? { cases: 20_000, seconds: 30 } : { cases: 2000, seconds: 3 }
   if (name === 'secrets') return long ? { cases: 1_000_000, seconds: 30 } : { cases: 50_000, seconds: 3 }
   if (name === 'egress') return long ? { cases: 200_000, seconds: 30 } : { cases: 20_000, seconds: 3 }
-  return long ? { cases: 40_000, seconds: 20 } : { cases: 2_000, seconds: 3 }
+  return long ? { cases: 40_000, seconds: 20 } : { cases: 4_000, seconds: 3 }
 }
 
 /** Each program in fuzz/: a fixed seed always, then for some seconds a random one, which it prints. */

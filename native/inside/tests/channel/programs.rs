@@ -96,15 +96,12 @@ fn a_program_is_as_confined_as_the_first_one() {
     as_everyone(|starter| {
         const STATE: &str = "grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)' /proc/self/status; umask; ulimit -a; pwd; env | grep -vE '^(_|OLDPWD)' | sort; \
             readlink /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/mnt /proc/self/ns/user /proc/self/ns/cgroup; cat /proc/self/cgroup; ls /proc/self/fd | wc -l";
-        let script = format!("umask 077; cd /tmp; umask 022; cd /; {{ {STATE}; }} >/tmp/first 2>&1; umask 077; cd /tmp; exec sleep 1000");
+        let script = format!("umask 077; cd /tmp; umask 022; cd /; {{ {STATE}; }} >/tmp/writing 2>&1; mv /tmp/writing /tmp/first; umask 077; cd /tmp; exec sleep 1000");
         let room = Room::new(starter, &script);
         run(async {
             let client = room.greet().await;
-            let wait = "while [ \"$(readlink /proc/2/exe 2>/dev/null)\" = /usr/bin/dash ]; do :; done; cat /tmp/first";
-            let mut first = shell(&client, wait).await.text();
-            while first.is_empty() {
-                first = shell(&client, wait).await.text();
-            }
+            let wait = "until [ -e /tmp/first ]; do sleep 0.01; done; cat /tmp/first";
+            let first = shell(&client, wait).await.text();
             let second = shell(&client, &format!("{{ {STATE}; }} 2>&1")).await.text();
             assert!(second.contains("Seccomp:\t2"), "{second}");
             assert_eq!(first, second);
