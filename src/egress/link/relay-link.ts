@@ -44,8 +44,8 @@ export interface RelayLink {
 /** What the relay may leave unread of ours before it is taken for stuck. */
 const maxUnread = 8 * 2 ** 20
 
-/** The first line comes in one piece with the connection, or after it at once. */
-const greetingMs = 10_000
+/** The first line comes in one piece with the connection, or after it at once; a guest may be kept from its processor in between. */
+const greetingMs = 30_000
 
 /**
  * Listens for the relay of one sandbox, and speaks with it. What it says is checked: something that is not of the
