@@ -34,9 +34,7 @@ if (isCi && asked.length === 0) tallies.push(await runChecks())
 // On CI some have the machine to themselves: one that is starved says little of the code.
 await runLane(alone, false)
 // Two lanes for two processors: what waits and measures time in front, what only computes or downloads aside.
-await Promise.all(
-  [runLane(inFront, false), runLane(aside, inFront.length > 0)].map(async (lane) => lane.then(runFuzzers)),
-)
+await Promise.all([runLane(inFront, false).then(runFuzzers), runLane(aside, inFront.length > 0).then(runFuzzers)])
 conclude(sum(tallies))
 
 async function runLane(lane: readonly Suite[], isAside: boolean): Promise<void> {

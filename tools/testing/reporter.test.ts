@@ -65,6 +65,7 @@ test c ... FAILED
 failures:
 
 ---- c stdout ----
+
 thread 'c' panicked at src/c.rs:7:5:
 nothing came
 

@@ -49,7 +49,7 @@ const isRest = (file: string): boolean => !isPackages(file) && !isOfMachine(file
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
   const inFront = { kind: 'node', concurrency: 1, aside: false, alone: false, asUserToo: false } as const
   const aside = { aside: true, alone: false, asUserToo: false } as const
-  // They wait for each other's ends half of the time; in the long counts CI has them one by one, so that a slow one is slow by itself.
+  // Files that wait half of their time; in the long counts CI has each by itself, so that a slow one is slow of its own.
   const waiting = { concurrency: long ? 1 : 2 } as const
   return [
     { ...inFront, name: 'contract', files: below('contract'), alone: true, asUserToo: true },
@@ -71,12 +71,12 @@ interface Effort {
 
 /** The guard is what stands before every client, a case of the inside is one frame; one of the others is a whole file, and takes ten times as long. */
 function effortFor(name: string, long: boolean): Effort {
-  if (name === 'guard') return long ? { cases: 1_000_000, seconds: 60 } : { cases: 50_000, seconds: 5 }
-  if (name === 'inside') return long ? { cases: 500_000, seconds: 30 } : { cases: 50_000, seconds: 3 }
-  if (name === 'archives') return long ? { cases: 20_000, seconds: 30 } : { cases: 2000, seconds: 3 }
-  if (name === 'secrets') return long ? { cases: 1_000_000, seconds: 30 } : { cases: 50_000, seconds: 3 }
-  if (name === 'egress') return long ? { cases: 200_000, seconds: 30 } : { cases: 20_000, seconds: 3 }
-  return long ? { cases: 40_000, seconds: 20 } : { cases: 4_000, seconds: 3 }
+  if (name === 'guard') return long ? { cases: 1_000_000, seconds: 60 } : { cases: 50_000, seconds: 10 }
+  if (name === 'inside') return long ? { cases: 500_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
+  if (name === 'archives') return long ? { cases: 20_000, seconds: 30 } : { cases: 2000, seconds: 5 }
+  if (name === 'secrets') return long ? { cases: 1_000_000, seconds: 30 } : { cases: 50_000, seconds: 5 }
+  if (name === 'egress') return long ? { cases: 200_000, seconds: 30 } : { cases: 20_000, seconds: 5 }
+  return long ? { cases: 40_000, seconds: 20 } : { cases: 4_000, seconds: 5 }
 }
 
 /** Each program in fuzz/: a fixed seed always, then for some seconds a random one, which it prints. */

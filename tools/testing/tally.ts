@@ -41,8 +41,8 @@ export function tallyOfCargo(output: string): Tally {
   return {
     passed: lines.reduce((all, [, passed]) => all + Number(passed), 0),
     failed: lines.reduce((all, [, , failed]) => all + Number(failed), 0),
-    failures: [...output.matchAll(/^---- (.+) stdout ----\n((?:.+\n)*)/gm)].map(([, name, said]) =>
-      named(`${name}`, said ?? ''),
+    failures: [...output.matchAll(/^---- (.+) stdout ----\n([^]*?)(?=^---- |^failures:$|^test result)/gm)].map(
+      ([, name = '', said = '']) => named(name, said),
     ),
     skips: ignored.map(([, name, reason]) => `${name} — ${reason ?? 'ignored without a reason'}`),
   }

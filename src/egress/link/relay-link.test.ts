@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { fakeRelay } from '../../../test/support/fake-relay.ts'
+import { unlessLong } from '../../../test/support/requirement.ts'
 import type { Incoming } from '../incoming.ts'
 import { parseFromRelay, parseGreeting } from './line.ts'
 import { listenForRelay } from './relay-link.ts'
@@ -162,3 +165,21 @@ test('a line is what the protocol says, or none', () => {
     undefined,
   ])
 })
+
+test(
+  'a relay in a guest that is kept from its processor has its time, and a visitor that never speaks is let go',
+  {
+    skip: unlessLong('half a minute of silence'),
+  },
+  async (t) => {
+    const { path } = await setUp(t)
+    const silent = untilClosed(path)
+    const socket = connect(path)
+    t.after(() => socket.destroy())
+    await setTimeout(11_000)
+    socket.write('{"link":1}\n')
+    const [welcome] = (await once(socket, 'data')) as [Buffer]
+    assert.match(welcome.toString(), /^\{"welcome":/)
+    assert.equal(await silent, '')
+  },
+)

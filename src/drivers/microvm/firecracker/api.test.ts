@@ -77,9 +77,19 @@ test('one that never listens, never answers, or answers without end, is given up
   await assert.rejects(openApi(path, never, patience).send([endless]), { message: /an answer without end/ })
 })
 
-test('a Firecracker that has ended answers nobody, and its end is the reason', async (context) => {
+test('a Firecracker that has ended is asked no more, and its end is the reason', async (context) => {
+  const path = socketIn(context)
   const gone = Promise.resolve(new GloveboxError('NOT_STARTED', 'the virtual machine ended: it crashed'))
-  await assert.rejects(openApi(socketIn(context), gone, patience).send([call]), { message: /it crashed/ })
+  await assert.rejects(openApi(path, gone, patience).send([call]), { message: /it crashed/ })
+  const heard: (string | undefined)[] = []
+  await serve(context, path, (request, response) => {
+    heard.push(request.url)
+    response.writeHead(204).end()
+  })
+  // Each takes as long as the other one's next try would.
+  const again = { method: 'PUT', path: '/again', body: {} } as const
+  await openApi(path, never, patience).send(Array.from({ length: 50 }, () => again))
+  assert.deepEqual(new Set(heard), new Set(['/again']))
 })
 
 test('what went wrong is told apart, with what to do about it', () => {
