@@ -49,6 +49,24 @@ test('The reporter counts tests, not the suites and tests around them, and shows
   assert.equal(code, 1)
 })
 
+test('A failure of a test that several files share is listed with the file in which it failed.', () => {
+  const shared =
+    "import { test } from 'node:test'\nexport const make = (fails) => test('shared', () => { if (fails) throw new Error('no') })\n"
+  const use = (fails: boolean, then = ''): string =>
+    `import { make } from './shared.mjs'\nawait make(${fails})\n${then}`
+  const { tally } = run({
+    'shared.mjs': shared,
+    'a.test.mjs': use(true),
+    'b.test.mjs': use(false),
+    'c.test.mjs': 'process.exit(3)\n',
+    'd.test.mjs': use(true),
+  })
+  const places = tally.failures.map((failure) =>
+    /[\w.]+:\d+(?: in \S+\/[\w.]+)?: /.exec(failure)?.[0].replace(/in .*\//, 'in '),
+  )
+  assert.deepEqual(places, ['shared.mjs:2 in a.test.mjs: ', 'c.test.mjs:1: ', 'shared.mjs:2 in d.test.mjs: '])
+})
+
 test('A file that ends before its tests could report is a failure.', () => {
   const { tally, code } = run({ 'a.test.mjs': 'process.exit(3)\n', 'b.test.mjs': "import 'node:nothing'\n" })
   assert.deepEqual([tally.passed, tally.failed], [0, 2])

@@ -13,18 +13,32 @@ type Failure = Extract<TestEvent, { type: 'test:fail' }>
  * and leaves the counts as JSON in the file that GLOVEBOX_TALLY names, for the lines at the end.
  */
 export default async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const files = new Map<string, Tally>()
+  let tally = nothing
+  /** Failures of the file that the runner is telling of. Its own line comes last; files that run beside it are told of after it. */
+  let failures: Failure[] = []
   for await (const event of events) {
     if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message
-    if (event.type === 'test:pass' || event.type === 'test:fail') {
-      const file = event.data.file ?? ''
-      files.set(file, sum([files.get(file) ?? nothing, tallyOf(event)]))
-      if (event.type === 'test:fail' && !isParent(event)) yield failure(event)
+    if (event.type === 'test:pass' || event.type === 'test:fail') tally = sum([tally, tallyOf(event)])
+    if (event.type === 'test:fail' && !isParent(event)) {
+      failures.push(event)
+      yield failure(event)
     }
-    if (event.type === 'test:summary' && event.data.file !== undefined) yield fileLine(event.data)
+    const file = endOfFile(event)
+    if (file === undefined) continue
+    tally = sum([tally, listed(failures, file)])
+    failures = []
+    if (event.type === 'test:summary') yield fileLine(event.data)
   }
+  tally = sum([tally, listed(failures, undefined)])
   const target = process.env['GLOVEBOX_TALLY']
-  if (target !== undefined) writeFileSync(target, JSON.stringify(sum([...files.values()])))
+  if (target !== undefined) writeFileSync(target, JSON.stringify(tally))
+}
+
+/** The file that ended with this: the line of its counts, or its own failure, after which no counts come. */
+function endOfFile(event: TestEvent): string | undefined {
+  if (event.type === 'test:summary') return event.data.file
+  const isItsOwn = event.type === 'test:fail' && path.resolve(event.data.name) === event.data.file
+  return isItsOwn ? event.data.file : undefined
 }
 
 /** A suite, or a test that failed only because one below it did, is no test of its own; one that is skipped is told like a test. */
@@ -42,7 +56,7 @@ function failedItself(event: Result): boolean {
 
 function tallyOf(event: Result): Tally {
   if (isParent(event)) return nothing
-  if (event.type === 'test:fail') return { ...nothing, failed: 1, failures: [named(placed(event), said(event))] }
+  if (event.type === 'test:fail') return { ...nothing, failed: 1 }
   const { skip, name, file } = event.data
   if (skip === undefined || skip === false) return { ...nothing, passed: 1 }
   const reason = typeof skip === 'string' ? skip : 'skipped without a reason'
@@ -53,8 +67,11 @@ function failure(event: Failure): string {
   return `\n✗ ${event.data.name}\n  ${placeOf(event)}\n${indented(said(event))}\n\n`
 }
 
-function placed(event: Failure): string {
-  return `${placeOf(event)}: ${event.data.name}`
+/** A test that a helper made for several files says also in which of them it failed. */
+function listed(failures: readonly Failure[], file: string | undefined): Tally {
+  const where = (event: Failure): string =>
+    file === undefined || event.data.file === file ? placeOf(event) : `${placeOf(event)} in ${shown(file)}`
+  return { ...nothing, failures: failures.map((event) => named(`${where(event)}: ${event.data.name}`, said(event))) }
 }
 
 function placeOf({ data }: Failure): string {
