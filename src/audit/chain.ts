@@ -1,3 +1,4 @@
+import { sha256 } from '../system/sha256.ts'
 import type { AuditEvent } from './event.ts'
 
 /**
@@ -9,11 +10,6 @@ const hashTail = /^,"hash":"([0-9a-f]{64})"\}\}$/
 const prevTail = /"prev":"([0-9a-f]{64})"$/
 const hashTailBytes = ',"hash":""}}'.length + 64
 const prevTailBytes = '"prev":""'.length + 64
-
-/** Fetched at the first line: loading it takes a while, in which a wall can be built. */
-function sha256(data: string | Buffer): string {
-  return process.getBuiltinModule('node:crypto').hash('sha256', data)
-}
 
 /** What the first line of a chain names as the line before: a chain cannot be passed off as another sandbox's. */
 export function genesis(sandbox: string): string {

@@ -1,6 +1,6 @@
 import type { Direction } from '../protocol/facts.ts'
 import type { EnvelopeReader, Sender } from './envelope.ts'
-import { isObject, keyOf } from './json-read.ts'
+import { hasKey, isObject } from './json-read.ts'
 import type { JsonScan, Span } from './json-scan.ts'
 import { refusal } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
@@ -96,5 +96,5 @@ function batchFault(session: Session, elements: readonly Span[]): Refusal | unde
 }
 
 function hasJsonrpc(bytes: Buffer, scan: JsonScan): boolean {
-  return scan.members.some((member) => keyOf(bytes, member) === 'jsonrpc')
+  return scan.members.some((member) => hasKey(bytes, member, 'jsonrpc'))
 }

@@ -1,8 +1,9 @@
 import type { GuardLimits } from './limits.ts'
 import { readId } from './ids.ts'
 import type { Id } from './ids.ts'
-import { isArray, isObject, isString, keyOf, stringAt, textOf, variantOf } from './json-read.ts'
+import { isArray, isObject, isString, keyOf, stringAt, textOf, variantOf, wordAt } from './json-read.ts'
 import type { JsonScanner, Member, Span } from './json-scan.ts'
+import { decidedMethods } from './methods.ts'
 import { hasHidden } from './names.ts'
 import { errorCodes, refusal } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
@@ -50,6 +51,7 @@ export interface EnvelopeReader {
 }
 
 const envelopeKeys = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'] as const
+const quotedVersion = ['"2.0"']
 type EnvelopeKey = (typeof envelopeKeys)[number]
 type Parts = { [key in EnvelopeKey]?: Member }
 
@@ -60,7 +62,7 @@ export function createEnvelopeReader(limits: GuardLimits, scan: JsonScanner): En
     read(bytes, members) {
       const parts = partsOf(bytes, members)
       if ('reason' in parts) return parts
-      if (parts.jsonrpc === undefined || stringAt(bytes, parts.jsonrpc) !== '2.0') {
+      if (parts.jsonrpc === undefined || !isVersion2(bytes, parts.jsonrpc)) {
         return refusal('not-json-rpc', 'The member jsonrpc must be "2.0".')
       }
       return parts.method === undefined ? readResponse(bytes, parts) : readCall(bytes, parts, parts.method)
@@ -88,7 +90,9 @@ export function createEnvelopeReader(limits: GuardLimits, scan: JsonScanner): En
     }
     if (!isString(bytes, methodSpan)) return refusal('bad-method', 'The method must be a string.')
     if (methodSpan.end - methodSpan.start - 2 > 6 * nameLength) return methodTooLong()
-    const method = textOf(bytes, methodSpan.start + 1, methodSpan.end - 1)
+    const from = methodSpan.start + 1
+    const to = methodSpan.end - 1
+    const method = wordAt(bytes, from, to, decidedMethods) ?? textOf(bytes, from, to)
     if (method.length > nameLength) return methodTooLong()
     if (method === '') return refusal('bad-method', 'The method is empty.')
     if (hasHidden(method))
@@ -153,7 +157,7 @@ export function createEnvelopeReader(limits: GuardLimits, scan: JsonScanner): En
 function partsOf(bytes: Buffer, members: readonly Member[]): Parts | Refusal {
   const parts: Parts = {}
   for (const member of members) {
-    const key = keyOf(bytes, member)
+    const key = wordAt(bytes, member.keyStart, member.keyEnd, envelopeKeys) ?? keyOf(bytes, member)
     if (!isEnvelopeKey(key)) {
       const meant = variantOf(key, envelopeKeys)
       return meant === undefined
@@ -164,6 +168,10 @@ function partsOf(bytes: Buffer, members: readonly Member[]): Parts | Refusal {
     parts[key] = member
   }
   return parts
+}
+
+function isVersion2(bytes: Buffer, span: Span): boolean {
+  return wordAt(bytes, span.start, span.end, quotedVersion) !== undefined || stringAt(bytes, span) === '2.0'
 }
 
 function isEnvelopeKey(key: string): key is EnvelopeKey {

@@ -14,6 +14,35 @@ export function keyOf(bytes: Buffer, member: Member): string {
   return textOf(bytes, member.keyStart, member.keyEnd)
 }
 
+/**
+ * That of these words, plain ASCII, which stands there byte for byte; absent also for one that is spelled with escapes. Most keys
+ * and methods are known words, and making a text of bytes takes longer than comparing them.
+ */
+export function wordAt<Word extends string>(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  words: readonly Word[],
+): Word | undefined {
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] as Word
+    if (word.length === end - start && isAt(bytes, start, word)) return word
+  }
+  return undefined
+}
+
+/** Whether the member has this key, in whichever spelling. */
+export function hasKey(bytes: Buffer, member: Member, key: string): boolean {
+  const length = member.keyEnd - member.keyStart
+  // Only with an escape, which is longer than what it stands for, it could be that key and have another length.
+  return length > key.length ? keyOf(bytes, member) === key : length === key.length && isAt(bytes, member.keyStart, key)
+}
+
+function isAt(bytes: Buffer, start: number, word: string): boolean {
+  for (let at = 0; at < word.length; at++) if (bytes[start + at] !== word.charCodeAt(at)) return false
+  return true
+}
+
 /** The text of a member that is a string. */
 export function stringAt(bytes: Buffer, span: Span): string | undefined {
   return isString(bytes, span) ? textOf(bytes, span.start + 1, span.end - 1) : undefined
@@ -43,10 +72,11 @@ export function fieldsOf(bytes: Buffer, scan: JsonScan, decided: readonly string
   if (scan.fault !== undefined) return refusal(scan.fault, `${where} has too many members.`)
   const fields = new Map<string, Member>()
   for (const member of scan.members) {
-    const key = keyOf(bytes, member)
+    const word = wordAt(bytes, member.keyStart, member.keyEnd, decided)
+    const key = word ?? keyOf(bytes, member)
     if (fields.has(key)) return refusal('duplicate-key', `${where} has a key twice.`)
     if (key === '__proto__') return refusal('variant-key', `${where} has the key __proto__.`)
-    if (!decided.includes(key)) {
+    if (word === undefined && !decided.includes(key)) {
       const meant = variantOf(key, decided)
       if (meant !== undefined) return refusal('variant-key', `${where} has a variant spelling of the key ${meant}.`)
     }

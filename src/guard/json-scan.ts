@@ -43,6 +43,18 @@ const colon = 4
 const commaOrClose = 5
 const nothing = 6
 
+/** What a byte in a string is: `plain` ones are gone through fast, by one look into a table. */
+const plain = 0
+const endOfString = 1
+const escape = 2
+const control = 3
+const beyondAscii = 4
+const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === quote) return endOfString
+  if (byte === backslash) return escape
+  return byte < 0x20 ? control : byte >= 0x80 ? beyondAscii : plain
+})
+
 /**
  * One pass over the bytes, no recursion, nothing built but the list of outermost members. It is the only parser that
  * the guard decides by, so what it accepts must be what every peer accepts: stricter than some (`NaN`, comments, a byte
@@ -50,18 +62,19 @@ const nothing = 6
  */
 export function createJsonScanner(maxDepth: number): JsonScanner {
   const closers = new Uint8Array(maxDepth)
+  /** Of the last call of `stringEnd`, and those before it of the same scan. */
+  let ascii = true
 
   return (bytes, start, end, maxMembers) => {
     const members: Member[] = []
     let shape: JsonScan['shape'] = 'other'
-    let seen = 0
     let depth = 0
     let state = value
     let keyStart = start
     let keyEnd = start
     let valueStart = start
     let at = start
-    const fail = (fault: JsonFault): JsonScan => ({ fault, at, shape, members, ascii: seen < 0x80 })
+    ascii = true
 
     while (at < end) {
       const byte = bytes[at] as number
@@ -75,11 +88,11 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
         case value:
           if (depth === 1) valueStart = at
           if (byte === quote) {
-            at = stringEnd(at + 1)
-            if (at < 0) return failString()
+            at = stringEnd(bytes, at + 1, end)
+            if (at < 0) return failString(bytes, -1 - at, end, shape, members)
             ended = true
           } else if (byte === openBrace || byte === openBracket) {
-            if (depth === maxDepth) return fail('too-deep')
+            if (depth === maxDepth) return fail('too-deep', at, shape, members)
             if (depth === 0) shape = byte === openBrace ? 'object' : 'array'
             // Both closers are two above their openers in ASCII.
             closers[depth++] = byte + 2
@@ -91,7 +104,7 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
             ended = true
           } else {
             const next = literalEnd(bytes, at, end)
-            if (next < 0) return failByte(byte)
+            if (next < 0) return failByte(byte, at, shape, members)
             at = next
             ended = true
           }
@@ -100,8 +113,8 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
         case key:
           if (byte === quote) {
             const from = at + 1
-            at = stringEnd(from)
-            if (at < 0) return failString()
+            at = stringEnd(bytes, from, end)
+            if (at < 0) return failString(bytes, -1 - at, end, shape, members)
             if (depth === 1) {
               keyStart = from
               keyEnd = at - 1
@@ -111,10 +124,10 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
             depth--
             at++
             ended = true
-          } else return failByte(byte)
+          } else return failByte(byte, at, shape, members)
           break
         case colon:
-          if (byte !== 0x3a) return failByte(byte)
+          if (byte !== 0x3a) return failByte(byte, at, shape, members)
           state = value
           at++
           break
@@ -126,46 +139,58 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
             depth--
             at++
             ended = true
-          } else return failByte(byte)
+          } else return failByte(byte, at, shape, members)
           break
         default:
-          return failByte(byte)
+          return failByte(byte, at, shape, members)
       }
       if (ended) {
         state = depth === 0 ? nothing : commaOrClose
         // An empty container closes at depth 0 or, for a nested one, back at its parent's depth: the same test serves.
         if (depth === 1) {
-          if (members.length === maxMembers) return fail('too-many-members')
+          if (members.length === maxMembers) return fail('too-many-members', at, shape, members)
           members.push({ keyStart, keyEnd, start: valueStart, end: at })
         }
       }
     }
-    return state === nothing ? { fault: undefined, at, shape, members, ascii: seen < 0x80 } : fail('malformed-json')
+    return state === nothing ? fail(undefined, at, shape, members) : fail('malformed-json', at, shape, members)
+  }
 
-    /** The index after the closing quote, or one below zero that tells where and why not (see `failString`). */
-    function stringEnd(from: number): number {
-      for (let i = from; i < end; i++) {
-        const byte = bytes[i] as number
-        seen |= byte
-        if (byte === quote) return i + 1
-        if (byte === backslash) {
-          const length = escapeLength(bytes, i, end)
-          if (length === 0) return -1 - i
-          i += length - 1
-        } else if (byte < 0x20) return -1 - i
+  function fail(fault: JsonScan['fault'], at: number, shape: JsonScan['shape'], members: readonly Member[]): JsonScan {
+    return { fault, at, shape, members, ascii }
+  }
+
+  /** The index after the closing quote, or one below zero that tells where and why not (see `failString`). */
+  function stringEnd(bytes: Buffer, from: number, end: number): number {
+    for (let at = from; at < end; at++) {
+      const kind = kinds[bytes[at] as number]
+      if (kind === plain) continue
+      if (kind === endOfString) return at + 1
+      if (kind === control) return -1 - at
+      if (kind === beyondAscii) ascii = false
+      else {
+        const length = escapeLength(bytes, at, end)
+        if (length === 0) return -1 - at
+        at += length - 1
       }
-      return -1 - end
     }
+    return -1 - end
+  }
 
-    function failString(): JsonScan {
-      at = -1 - at
-      return at < end && (bytes[at] as number) < 0x20 ? fail('control-character') : fail('malformed-json')
-    }
+  function failString(
+    bytes: Buffer,
+    at: number,
+    end: number,
+    shape: JsonScan['shape'],
+    members: readonly Member[],
+  ): JsonScan {
+    const isControl = at < end && (bytes[at] as number) < 0x20
+    return fail(isControl ? 'control-character' : 'malformed-json', at, shape, members)
+  }
 
-    function failByte(byte: number): JsonScan {
-      seen |= byte
-      return fail(byte < 0x20 ? 'control-character' : 'malformed-json')
-    }
+  function failByte(byte: number, at: number, shape: JsonScan['shape'], members: readonly Member[]): JsonScan {
+    if (byte >= 0x80) ascii = false
+    return fail(byte < 0x20 ? 'control-character' : 'malformed-json', at, shape, members)
   }
 }
 

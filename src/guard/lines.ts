@@ -3,7 +3,7 @@ import type { Direction } from '../protocol/facts.ts'
 import { requestRefused, responseRefused } from './answers.ts'
 import { createBatchJudge } from './batch.ts'
 import type { EnvelopeReader, Sender } from './envelope.ts'
-import { isRefusal, keyOf } from './json-read.ts'
+import { hasKey, isRefusal } from './json-read.ts'
 import type { JsonFault, JsonScan, Span } from './json-scan.ts'
 import { isBlank } from './log-lines.ts'
 import { ruleNotification } from './notifications.ts'
@@ -114,7 +114,7 @@ export function createLineJudge(session: Session, reader: EnvelopeReader): LineJ
 
   /** A JSON object on a server's stdout that was not meant as a message: many loggers write such lines. */
   function isLogObject(bytes: Buffer, scan: JsonScan): boolean {
-    for (const member of scan.members) if (keyOf(bytes, member) === 'jsonrpc') return false
+    for (const member of scan.members) if (hasKey(bytes, member, 'jsonrpc')) return false
     const { kind, ids } = reader.sender(bytes, scan.members)
     // An answer without `jsonrpc` is still an answer for the one who waits.
     return (

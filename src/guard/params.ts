@@ -4,22 +4,11 @@ import type { Id } from './ids.ts'
 import { fieldsOf, fold, isObject, isRefusal } from './json-read.ts'
 import type { Fields } from './json-read.ts'
 import type { Member, Span } from './json-scan.ts'
+import { decided, decidedMethods } from './methods.ts'
 import { errorCodes, refusal } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
 import type { Message, Session } from './session.ts'
 
-/** The methods that the guard decides something about, and the members of their params that it decides by. */
-const decided: Readonly<Record<string, readonly string[]>> = {
-  initialize: ['_meta', 'protocolVersion'],
-  'server/discover': ['_meta'],
-  'tools/list': ['_meta'],
-  'tools/call': ['_meta', 'name', 'arguments'],
-  'subscriptions/listen': ['_meta'],
-  'notifications/cancelled': ['_meta', 'requestId'],
-  'notifications/progress': ['_meta', 'progressToken'],
-}
-
-const decidedMethods = Object.keys(decided)
 const decidedAlways = ['_meta']
 const none: ReadonlyMap<string, Member> = new Map<string, Member>()
 

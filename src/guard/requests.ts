@@ -1,3 +1,4 @@
+import { sha256 } from '../system/sha256.ts'
 import { unknownTool } from './answers.ts'
 import type { NotificationEnvelope, RequestEnvelope } from './envelope.ts'
 import type { Id } from './ids.ts'
@@ -62,7 +63,7 @@ export function ruleCall(
     tool: shown,
     id: envelope.kind === 'request' ? JSON.stringify(envelope.id) : undefined,
     bytes: span.end - span.start,
-    argumentsSha256: sha256(bytes, params.get('arguments')),
+    argumentsSha256: digestOf(bytes, params.get('arguments')),
     verdict: allowed ? 'allowed' : 'denied',
     rule,
   })
@@ -90,8 +91,6 @@ function badParams(detail: string): Refusal {
   return refusal('bad-params', detail, errorCodes.invalidParams)
 }
 
-function sha256(bytes: Buffer, span: Span | undefined): string | undefined {
-  if (span === undefined) return undefined
-  // Fetched at the first call: loading it would cost the start, where no call has been made yet.
-  return process.getBuiltinModule('node:crypto').hash('sha256', bytes.subarray(span.start, span.end), 'hex')
+function digestOf(bytes: Buffer, span: Span | undefined): string | undefined {
+  return span === undefined ? undefined : sha256(bytes.subarray(span.start, span.end))
 }

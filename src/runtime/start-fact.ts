@@ -1,5 +1,6 @@
 import type { Plan } from '../policy/plan.ts'
 import type { StartFact } from '../protocol/facts.ts'
+import { sha256 } from '../system/sha256.ts'
 
 /** A start as the record has it. */
 export function startFact(plan: Plan): StartFact {
@@ -10,7 +11,7 @@ export function startFact(plan: Plan): StartFact {
     command: plan.command.argv,
     // A resolved plan is built in one place, in one order: its JSON is canonical.
     // Loaded only here, where the wall is being built meanwhile.
-    plan: process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(withoutSecrets(plan)), 'hex'),
+    plan: sha256(JSON.stringify(withoutSecrets(plan))),
     allowDegraded: plan.allowDegraded,
   }
 }
