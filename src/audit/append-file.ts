@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { makeDirectory } from './directory.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 import { unwritable } from './unwritable.ts'
 
 /** What must be free before a file is begun: room to say how it ended. */

@@ -1,6 +1,6 @@
 import { GloveboxError } from '../errors.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 import type { Style } from '../ui/style.ts'
-import { makeDirectory } from './directory.ts'
 import { followDirectory } from './follow.ts'
 import { isAsked, queryRecord, type Question } from './query.ts'
 import { createReader, type Entry } from './reader.ts'

@@ -1,19 +1,10 @@
-import {
-  closeSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { packageRoot } from '../package-root.ts'
 import { parseDaemonFile } from '../protocol/daemon.ts'
 import { ownDirectory } from '../runtime/running/own-directory.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 import { places as placesOf, type Places } from '../system/places.ts'
 import { processState } from '../system/process-state.ts'
 import { spawnDetached } from '../system/spawn-detached.ts'
@@ -122,7 +113,7 @@ function readDaemonFile(places: Places): ReturnType<typeof parseDaemonFile> {
 
 async function start(places: Places, env: NodeJS.ProcessEnv, idle: string | undefined): Promise<string> {
   const above = dirname(places.runtime)
-  mkdirSync(above, { recursive: true, mode: 0o700 })
+  makeDirectory(above)
   ownDirectory(places.runtime)
   const output = openLog(daemonPlaces(places).log)
   try {
@@ -141,7 +132,7 @@ async function start(places: Places, env: NodeJS.ProcessEnv, idle: string | unde
 
 /** Each daemon begins where the one before ended; a file that has become long is put aside. */
 function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path))
   const before = statSync(path, { throwIfNoEntry: false })
   if (before !== undefined && before.size > maxLogBytes) renameSync(path, `${path}.1`)
   return openSync(path, 'a', 0o600)

@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf } from '../errors.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 
 /** What a server wrote to stderr: the last of it in memory, more in two files. */
 export interface ServerLog {
@@ -115,7 +116,7 @@ interface OpenFile {
 /** Each launch of a name begins a new file: one full file more is kept of what was before. */
 function open(path: string, tell: (line: string) => void): OpenFile | undefined {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeDirectory(dirname(path))
     const before = statSync(path, { throwIfNoEntry: false })
     if (before !== undefined && before.size >= fileBytes) renameSync(path, `${path}.1`)
     const fd = openSync(path, 'a', 0o600)

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { EndedServer } from '../protocol/daemon.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 
 /** What the daemon remembers of the servers that it launched, beyond its own life. No command line, no environment: names. */
 export interface State {
@@ -46,7 +47,7 @@ export const killed = 'the daemon was killed, and its sandboxes with it'
 /** Written by who holds the daemon's lock, and by nobody else. */
 export function openState(path: string, now: () => number = Date.now): State {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path))
   const database = new DatabaseSync(path)
   chmodSync(path, 0o600)
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')

@@ -1,6 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
+import { makeDirectory } from './make-directory.ts'
 import { runCommand } from './run-command.ts'
 
 /**
@@ -53,7 +54,7 @@ profile glovebox-inside ${copy} flags=(unconfined) {
  * @throws GloveboxError HOST_CANNOT when the profile cannot be loaded; nothing of it is left then
  */
 export async function permit(binary: string, places: AppArmorPlaces = appArmorPlaces): Promise<string[]> {
-  mkdirSync(dirname(places.copy), { recursive: true, mode: 0o755 })
+  makeDirectory(dirname(places.copy), 0o755)
   const fresh = join(dirname(places.copy), `.glovebox-inside.${process.pid}`)
   copyFileSync(binary, fresh)
   renameSync(fresh, places.copy)

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeDirectory } from './make-directory.ts'
 
 /** Held until it is disposed of, or its process ends in any way. */
 export interface Held extends Disposable {
@@ -16,7 +17,7 @@ export interface Held extends Disposable {
  * @returns undefined when somebody else holds it
  */
 export function tryHold(directory: string, name: string): Held | undefined {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const file = join(directory, `${name}.db`)
   const database = new DatabaseSync(file, { timeout: 0 })
   try {

@@ -7,7 +7,6 @@ import {
   fchmodSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -18,6 +17,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
+import { makeDirectory } from './make-directory.ts'
 
 export interface Replaced {
   /** The copy of what was there before; undefined when nothing was. */
@@ -47,7 +47,7 @@ export function replaceFile(
     }
   }
   return attempt(() => {
-    mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
+    makeDirectory(dirname(target))
     const unlock = lock(target)
     try {
       return replace(target, texts, options.mode)

@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError, messageOf } from '../../errors.ts'
+import { makeDirectory } from '../../system/make-directory.ts'
 import type { Fingerprint, TrustedFile } from './fingerprint.ts'
 import { digest } from './fingerprint.ts'
 
@@ -84,7 +84,7 @@ export function writeRecord(stateDirectory: string, directory: string, seen: Fin
     files: seen.files,
   }
   try {
-    mkdirSync(join(stateDirectory, 'trust'), { recursive: true, mode: 0o700 })
+    makeDirectory(join(stateDirectory, 'trust'))
     const fresh = `${file}.${process.pid}`
     const fd = openSync(fresh, 'w', 0o600)
     writeSync(fd, `${JSON.stringify(record, null, 2)}\n`)

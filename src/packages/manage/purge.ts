@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { pinFile } from '../pin.ts'
 import { tryHold } from '../store/mutex.ts'
 import { namesIn, reapStaging, removeTree } from '../store/staging.ts'
@@ -40,7 +41,7 @@ function removeOne(store: Store, key: string): boolean {
   if (lstatSync(from, { throwIfNoEntry: false }) !== undefined) {
     const trash = join(store.staging, `${key}~purged`)
     removeTree(trash)
-    mkdirSync(store.staging, { recursive: true, mode: 0o700 })
+    makeDirectory(store.staging)
     // Moving a directory to another one writes its `..` (rename(2), EACCES).
     chmodSync(from, 0o700)
     renameSync(from, trash)

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { synthetic } from '../../policy/network.ts'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { places } from '../../system/places.ts'
 import { reachOf } from '../installer/reach.ts'
 import { runInstaller } from '../installer/run-installer.ts'
@@ -74,7 +74,7 @@ export function npmTool(options: {
     const { urls, more, read, env: inside, hostEnv } = await settingsHere()
     const cache = join(places(env).cache, 'npm')
     const temporary = join(cache, 'tmp')
-    mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    makeDirectory(temporary)
     // The root is no directory that a sandbox sees.
     const place = cwd === '/' ? temporary : cwd
     const { address, port } = synthetic.proxy

@@ -1,8 +1,9 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { synthetic } from '../../policy/network.ts'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { places } from '../../system/places.ts'
 import { reachOf } from '../installer/reach.ts'
 import { runInstaller } from '../installer/run-installer.ts'
@@ -58,7 +59,7 @@ export function pipTool(options: {
     const settings = await (options.settings?.(read) ?? read())
     const cache = join(places(env).cache, 'pip')
     const temporary = join(cache, 'tmp')
-    mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    makeDirectory(temporary)
     const { address, port } = synthetic.proxy
     const fixed = [`--cache-dir=${cache}`, `--proxy=http://${address}:${port}`]
     return runInstaller({

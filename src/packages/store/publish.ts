@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { canonicalJson, sha256 } from '../canonical.ts'
 import type { FileLine, PackageRecord } from './record.ts'
 import { isWatched, takeStamps, writeStamps } from './stamps.ts'
@@ -43,7 +44,7 @@ export function publish(
   writeWhole(join(staged, 'files.json'), filesText, 0o444)
   writeWhole(join(staged, 'watched'), watchedText, 0o444)
   writeWhole(join(staged, 'record.json'), `${canonicalJson(record)}\n`, 0o444)
-  mkdirSync(store.packages, { recursive: true, mode: 0o700 })
+  makeDirectory(store.packages)
   const target = join(store.packages, facts.key)
   renameSync(staged, target)
   chmodSync(target, 0o555)
@@ -67,7 +68,7 @@ function share(full: string, shared: string, digest: string): void {
     if (sha256(readFileSync(shared)) === digest) return replaceByLink(shared, full)
     rmSync(shared)
   }
-  mkdirSync(dirname(shared), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(shared))
   linkUnlessImpossible(full, shared)
 }
 

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { tryHold } from './mutex.ts'
 import type { Store } from './store.ts'
 
 /** An empty directory for a tree in the making. The caller holds the mutex of the key until it is published or gone. */
 export function stage(store: Store, key: string): string {
-  mkdirSync(store.staging, { recursive: true, mode: 0o700 })
+  makeDirectory(store.staging)
   const directory = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
-  mkdirSync(join(directory, 'tree'), { recursive: true, mode: 0o755 })
+  makeDirectory(join(directory, 'tree'), 0o755)
   return directory
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../../errors.ts'
+import { makeDirectory } from '../../system/make-directory.ts'
 import { processState } from '../../system/process-state.ts'
 import type { Places } from '../../system/places.ts'
 import { fileName, socketName, type RunningRecord } from './record.ts'
@@ -32,7 +33,7 @@ const maxSocketPath = 107
 export function register(places: Places, id: string): Registered {
   const directory = join(registryOf(places), `${id}.${process.pid}`)
   try {
-    makeDirectory(places.runtime, directory)
+    makeFromTheTop(places.runtime, directory)
   } catch (error) {
     tell(`this sandbox cannot be found by other commands: ${messageOf(error)}`)
     return { socket: undefined, announce: () => undefined, remove: () => undefined }
@@ -65,9 +66,8 @@ export function register(places: Places, id: string): Registered {
 }
 
 /** From the top down: what is not ours yet could be a link to anywhere, and root would make directories there. */
-function makeDirectory(runtime: string, directory: string): void {
-  const above = dirname(runtime)
-  if (!existsSync(above)) mkdirSync(above, { recursive: true, mode: 0o700 })
+function makeFromTheTop(runtime: string, directory: string): void {
+  makeDirectory(dirname(runtime))
   for (const each of [runtime, dirname(directory), directory]) ownDirectory(each)
 }
 

@@ -1,7 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { GloveboxError } from '../../errors.ts'
+import { makeDirectory } from '../../system/make-directory.ts'
 import type { Places } from '../../system/places.ts'
 import { hasCode } from '../../system/error-code.ts'
 import { randomHex } from '../../system/random-hex.ts'
@@ -28,7 +29,7 @@ export const hostKeyAlias = 'glovebox'
  * @throws GloveboxError REFUSED where their place is somebody else's, or a key can be read by others
  */
 export function sshKeys(places: Places): SshKeys {
-  mkdirSync(places.state, { recursive: true, mode: 0o700 })
+  makeDirectory(places.state)
   const directory = join(places.state, 'ssh')
   ownDirectory(directory)
   const host = keyPair(directory, 'host_key')

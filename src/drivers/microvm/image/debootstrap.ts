@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
+import { makeDirectory } from '../../../system/make-directory.ts'
 import { runTool } from '../../../system/run-tool.ts'
 import type { Architecture } from '../architecture.ts'
 import { asOneId } from './apart.ts'
@@ -69,8 +70,7 @@ async function debootstrap(
   { words, hooks }: { words: readonly string[]; hooks: readonly string[] },
 ): Promise<void> {
   const scripts = recipesDirectory()
-  for (const each of ['archives/partial', 'lists/partial'])
-    mkdirSync(join(downloads, each), { recursive: true, mode: 0o700 })
+  for (const each of ['archives/partial', 'lists/partial']) makeDirectory(join(downloads, each))
   const apt = await aptFiles(directory, recipe.suite, env)
   const [file, ...args] = asOneId([
     'mmdebstrap',

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { closeSync, existsSync, ftruncateSync, openSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { sha256 } from '../../../packages/canonical.ts'
@@ -7,6 +7,7 @@ import { readRecord } from '../../../packages/store/record.ts'
 import { removeTree } from '../../../packages/store/staging.ts'
 import type { Store } from '../../../packages/store/store.ts'
 import { verifyBeforeStart } from '../../../packages/store/verify.ts'
+import { makeDirectory } from '../../../system/make-directory.ts'
 import { packErofs } from './erofs.ts'
 import { gather, walk, type Found } from './gather.ts'
 import { evict } from './given-cache.ts'
@@ -90,7 +91,7 @@ async function cached(mounts: readonly GivenMount[], options: GivenOptions): Pro
     JSON.stringify(look(mounts, options)) === JSON.stringify(before) &&
     named(mounts, options).key === key
   if (!isSame) return { path: made, isFresh: true, leftOut }
-  mkdirSync(options.store.given, { recursive: true, mode: 0o700 })
+  makeDirectory(options.store.given)
   evict(options.store.given)
   if (!moved(made, path)) return { path: made, isFresh: true, leftOut }
   return { path, isFresh: false, leftOut }
@@ -159,7 +160,7 @@ function gathered(mounts: readonly GivenMount[], tree: string, options: GivenOpt
     try {
       const found = look(mounts, options)
       requireTools(toolsOf.pack, options.env)
-      mkdirSync(tree, { recursive: true, mode: 0o700 })
+      makeDirectory(tree)
       gather(found, tree, options.signal)
       return found
     } catch (error) {
@@ -181,7 +182,7 @@ function truncateTo(path: string, bytes: number): void {
 }
 
 function whole(path: string, make: (temporary: string) => void): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path))
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     make(temporary)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { namesIn, removeTree } from '../../../packages/store/staging.ts'
+import { makeDirectory } from '../../../system/make-directory.ts'
 import { tryHold } from '../../../system/mutex.ts'
 import type { Places } from '../../../system/places.ts'
 
@@ -55,7 +56,7 @@ export function stageImage(store: Staging): Staged {
   const held = tryHold(store.mutexes, name)
   if (held === undefined) throw new Error(`a random name is taken: ${name}`)
   const directory = join(store.staging, name)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   return {
     directory,
     async [Symbol.asyncDispose]() {

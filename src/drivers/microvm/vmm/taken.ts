@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync, renameSync } from 'node:fs'
+import { lstatSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
+import { makeDirectory } from '../../../system/make-directory.ts'
 import type { Shape } from './shape.ts'
 
 export const memoryName = 'memory'
@@ -17,7 +18,7 @@ const maxStateBytes = 64 * 1024 ** 2
  * @throws GloveboxError NOT_STARTED
  */
 export function takeFrom(theirs: string, ours: string, { memoryBytes }: Pick<Shape, 'memoryBytes'>): void {
-  mkdirSync(ours, { recursive: true, mode: 0o700 })
+  makeDirectory(ours)
   takeFile(memoryName, theirs, ours, (size) => size === memoryBytes)
   takeFile(stateName, theirs, ours, (size) => size > 0 && size <= maxStateBytes)
 }

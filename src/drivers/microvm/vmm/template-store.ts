@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { chmodSync, lstatSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SystemPath } from '../../../policy/host-facts.ts'
+import { makeDirectory } from '../../../system/make-directory.ts'
 import { holding, tryHold } from '../../../system/mutex.ts'
 import type { Places } from '../../../system/places.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
@@ -90,7 +91,7 @@ export async function provideTemplate(
     const name = `${key}~${randomBytes(6).toString('hex')}`
     const staged = join(store.staging, name)
     const making = join(staged, makingName)
-    mkdirSync(making, { recursive: true, mode: 0o700 })
+    makeDirectory(making)
     try {
       const made = await make(making)
       const whole = join(staged, wholeName)
@@ -173,7 +174,7 @@ function publish(store: TemplateStore, key: string, whole: string, made: NewTemp
 /** Out of the way by one rename first, so that nobody finds half of it. */
 function remove(store: TemplateStore, directory: string): void {
   const away = join(store.staging, `${gone}~${randomBytes(6).toString('hex')}`)
-  mkdirSync(store.staging, { recursive: true, mode: 0o700 })
+  makeDirectory(store.staging)
   try {
     renameSync(directory, away)
   } catch (error) {
