@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from './arguments.ts'
 import type { Case, Figure } from './case.ts'
 import { calls } from './cases/calls.ts'
 import { channel } from './cases/channel.ts'
@@ -19,10 +19,7 @@ import { commit, machine, root } from './machine.ts'
 import { reportOf } from './report.ts'
 import { asOrdinaryUser } from './twice.ts'
 
-/**
- * `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run.
- * The program is measured as a package has it; `--clone` measures the clone's own sources. As root, `start` is measured a second time as an ordinary user. `--save` keeps them in bench/results.
- */
+/** `npm run bench -- [CASE…] [--runs 200] [--save]`: the figures, each beside its baseline of the same run (`--help`). */
 const cases: Readonly<Record<string, Case>> = {
   start,
   initialize,
@@ -40,36 +37,28 @@ const cases: Readonly<Record<string, Case>> = {
 /** Hundreds of machines at once: only where it is asked for. */
 const onlyNamed: ReadonlySet<string> = new Set(['density'])
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: 'string', default: '200' },
-    save: { type: 'boolean' },
-    json: { type: 'boolean' },
-    clone: { type: 'boolean' },
-  },
-})
-const runs = Number(values.runs)
-const unknown = positionals.filter((name) => !(name in cases))
-if (unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
-  process.stderr.write(`cases: ${Object.keys(cases).join(', ')}; --runs is a count\n`)
-  process.exit(2)
+const asked = readArguments(process.argv.slice(2), Object.keys(cases))
+if ('say' in asked) {
+  if (asked.code === 0) process.stdout.write(asked.say)
+  else process.stderr.write(asked.say)
+  process.exit(asked.code)
 }
+const { runs, json } = asked
 
-using program = prepared(values.clone === true)
+using program = prepared(asked.clone)
 const figures: Figure[] = []
 const usual = Object.keys(cases).filter((name) => !onlyNamed.has(name))
-for (const name of positionals.length > 0 ? positionals : usual) {
+for (const name of asked.cases.length > 0 ? asked.cases : usual) {
   figures.push(...(await measured(name)))
 }
-if (values.json === true) process.stdout.write(`${JSON.stringify(figures)}\n`)
-if (values.save === true) save(figures)
+if (json) process.stdout.write(`${JSON.stringify(figures)}\n`)
+if (asked.save) save(figures)
 
 async function measured(name: string): Promise<Figure[]> {
   const found = (await cases[name]?.({ runs, ...program })) ?? []
   const asUser = name === 'start' && process.getuid?.() === 0 ? await asOrdinaryUser(name, runs) : []
   const all = [...found, ...asUser]
-  if (values.json !== true) for (const figure of all) process.stdout.write(reportOf(figure))
+  if (!json) for (const figure of all) process.stdout.write(reportOf(figure))
   return all
 }
 
