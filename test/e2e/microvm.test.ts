@@ -7,6 +7,7 @@ import { suite, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { bootTemplate, machineParts } from '../../src/drivers/microvm/boot-template.ts'
 import { findMicrovmHost } from '../../src/drivers/microvm/host.ts'
+import { stageImage, startStaging } from '../../src/drivers/microvm/image/store.ts'
 import { clonePatience } from '../../src/drivers/microvm/vmm/guest.ts'
 import { openInside } from '../../src/inside/client.ts'
 import { connectFramed } from '../../src/inside/framing/connect.ts'
@@ -76,7 +77,7 @@ suite('virtual machines', { skip: missing }, () => {
       file,
       `microvm = { memory = "448M", cpus = 2 }\n[mcpServers.size]\ncommand = "sh"\nargs = ["-c", ${JSON.stringify(about)}]\nsandbox.driver = "microvm"\n`,
     )
-    const child = spawn(process.execPath, [program, 'run', '--accel', 'tcg', '--config', file, 'size'], {
+    const child = spawn(process.execPath, [program, 'run', '--config', file, 'size'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const said = await text(child.stderr)
@@ -92,8 +93,8 @@ suite('virtual machines', { skip: missing }, () => {
     const host = await findMicrovmHost(process.env, { mayBuild: 'watched', signal: never })
     const shape = { memoryBytes: 384 * 1024 ** 2, vcpus: 1 }
     const { directory: template } = await bootTemplate(host, shape, never)
-    const own = mkdtempSync('/tmp/glovebox-late-')
-    const machine = await host.vmm.clone(machineParts(host, shape), { template, own }, never)
+    await using own = stageImage(startStaging(host.places))
+    const machine = await host.vmm.clone(machineParts(host, shape), { template, own: own.directory }, never)
     try {
       const { stream } = await connectFramed(await machine.connect(), clonePatience)
       await pause(behindJailsMs + 500)
@@ -101,7 +102,6 @@ suite('virtual machines', { skip: missing }, () => {
       assert.equal(inside.hello.instance.length, 16)
     } finally {
       await machine.kill()
-      rmSync(own, { recursive: true })
     }
   })
 

@@ -37,7 +37,7 @@ export const machine: readonly Attack[] = [
   {
     title: 'no call to the monitor is taken from a program',
     name: 'guest-hypercall',
-    control: { unproven: 'an emulated processor has nobody behind those instructions' },
+    control: { unproven: 'an emulated processor has nobody behind those instructions, and KVM refuses programs' },
   },
   { title: 'names and settings of the machine stay', name: 'guest-host-name', control: host },
   {

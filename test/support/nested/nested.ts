@@ -22,6 +22,8 @@ export interface NestedRun extends Brought {
   readonly limitMs?: number
   /** Default 3 GiB. */
   readonly memoryMiB?: number
+  /** Default 2. With one it cannot lock up, and takes longer where two things run at once. */
+  readonly processors?: 1 | 2
 }
 
 export interface NestedResult {
@@ -84,7 +86,11 @@ async function attempt(run: NestedRun): Promise<NestedResult> {
   }
 }
 
-async function machine(kernel: string, initrd: string, { memoryMiB = 3072 }: NestedRun): Promise<string[]> {
+async function machine(
+  kernel: string,
+  initrd: string,
+  { memoryMiB = 3072, processors = 2 }: NestedRun,
+): Promise<string[]> {
   const kHz = await steadyTscKhz({ of: async (_name, _conditions, find) => find() }, readCpuinfo())
   const clock = kHz === undefined ? [] : [`tsc_early_khz=${kHz}`, `lpj=${kHz * 4}`, 'tsc=reliable', 'no_timer_check']
   // A kernel that has locked up for a minute says where, and ends the machine: nobody waits for the longest that it may take.
@@ -93,7 +99,7 @@ async function machine(kernel: string, initrd: string, { memoryMiB = 3072 }: Nes
   const options = [
     ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ['-machine', 'microvm,rtc=on,x-option-roms=off,isa-serial=on,acpi=on,pcie=off'],
-    ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,la57=off', '-smp', '2', '-m', `${memoryMiB}M`],
+    ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,la57=off', '-smp', `${processors}`, '-m', `${memoryMiB}M`],
     ['-kernel', kernel, '-initrd', initrd, '-append', words.join(' ')],
   ]
   return options.flat()
