@@ -1,5 +1,5 @@
-import { sha256 } from '../packages/canonical.ts'
 import type { LaunchRequest } from '../protocol/daemon.ts'
+import { sha256 } from '../system/sha256.ts'
 
 /**
  * What a server was launched with: its command, policy and placement. The daemon and its clients make it alike, so a client can

@@ -1,7 +1,7 @@
 import { randomHex } from '../system/random-hex.ts'
 import { apartFailed, cancelledFrame, errorFrame } from './answers.ts'
 import { readId, type Id } from './ids.ts'
-import { isArray, isObject, keyOf, stringAt } from './json-read.ts'
+import { hasKey, isArray, isObject, stringAt } from './json-read.ts'
 import { createJsonScanner, type Span } from './json-scan.ts'
 import { defaultLimits } from './limits.ts'
 import { initialized, membersOf, messageIn, splice, withNewline, type Found } from './apart-message.ts'
@@ -253,7 +253,7 @@ export function createApartRouter(isApart: (tool: string) => boolean): ApartRout
   function field({ bytes }: Found, span: Span | undefined, key: string): Span | undefined {
     if (span === undefined || !isObject(bytes, span) || isArray(bytes, span)) return undefined
     const { members } = scan(bytes, span.start, span.end, defaultLimits.members)
-    return members.find((member) => keyOf(bytes, member) === key)
+    return members.find((member) => hasKey(bytes, member, key))
   }
 }
 

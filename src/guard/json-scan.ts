@@ -62,7 +62,7 @@ const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
  */
 export function createJsonScanner(maxDepth: number): JsonScanner {
   const closers = new Uint8Array(maxDepth)
-  /** Of the last call of `stringEnd`, and those before it of the same scan. */
+  /** Of the scan under way: no byte over 0x7f was seen. */
   let ascii = true
 
   return (bytes, start, end, maxMembers) => {
@@ -92,7 +92,7 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
             if (at < 0) return failString(bytes, -1 - at, end, shape, members)
             ended = true
           } else if (byte === openBrace || byte === openBracket) {
-            if (depth === maxDepth) return fail('too-deep', at, shape, members)
+            if (depth === maxDepth) return found('too-deep', at, shape, members)
             if (depth === 0) shape = byte === openBrace ? 'object' : 'array'
             // Both closers are two above their openers in ASCII.
             closers[depth++] = byte + 2
@@ -148,15 +148,15 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
         state = depth === 0 ? nothing : commaOrClose
         // An empty container closes at depth 0 or, for a nested one, back at its parent's depth: the same test serves.
         if (depth === 1) {
-          if (members.length === maxMembers) return fail('too-many-members', at, shape, members)
+          if (members.length === maxMembers) return found('too-many-members', at, shape, members)
           members.push({ keyStart, keyEnd, start: valueStart, end: at })
         }
       }
     }
-    return state === nothing ? fail(undefined, at, shape, members) : fail('malformed-json', at, shape, members)
+    return found(state === nothing ? undefined : 'malformed-json', at, shape, members)
   }
 
-  function fail(fault: JsonScan['fault'], at: number, shape: JsonScan['shape'], members: readonly Member[]): JsonScan {
+  function found(fault: JsonScan['fault'], at: number, shape: JsonScan['shape'], members: readonly Member[]): JsonScan {
     return { fault, at, shape, members, ascii }
   }
 
@@ -185,12 +185,12 @@ export function createJsonScanner(maxDepth: number): JsonScanner {
     members: readonly Member[],
   ): JsonScan {
     const isControl = at < end && (bytes[at] as number) < 0x20
-    return fail(isControl ? 'control-character' : 'malformed-json', at, shape, members)
+    return found(isControl ? 'control-character' : 'malformed-json', at, shape, members)
   }
 
   function failByte(byte: number, at: number, shape: JsonScan['shape'], members: readonly Member[]): JsonScan {
     if (byte >= 0x80) ascii = false
-    return fail(byte < 0x20 ? 'control-character' : 'malformed-json', at, shape, members)
+    return found(byte < 0x20 ? 'control-character' : 'malformed-json', at, shape, members)
   }
 }
 

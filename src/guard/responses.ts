@@ -1,6 +1,6 @@
 import { responseRefused } from './answers.ts'
 import type { ErrorEnvelope, ResultEnvelope } from './envelope.ts'
-import { fieldsOf, isObject, isRefusal, isString, keyOf, stringAt, textOf } from './json-read.ts'
+import { fieldsOf, hasKey, isObject, isRefusal, isString, stringAt, textOf } from './json-read.ts'
 import type { Fields } from './json-read.ts'
 import type { JsonScanner, Span } from './json-scan.ts'
 import type { Pending } from './ledger.ts'
@@ -134,8 +134,11 @@ function readFields(
 export function isTask(scan: JsonScanner, bytes: Buffer, result: Span, maxMembers: number): boolean {
   const { members } = scan(bytes, result.start, result.end, maxMembers)
   return members.some((member) => {
-    const key = keyOf(bytes, member)
-    if (key === 'task') return isObject(bytes, member)
-    return key === 'resultType' && isString(bytes, member) && textOf(bytes, member.start + 1, member.end - 1) === 'task'
+    if (hasKey(bytes, member, 'task')) return isObject(bytes, member)
+    return (
+      hasKey(bytes, member, 'resultType') &&
+      isString(bytes, member) &&
+      textOf(bytes, member.start + 1, member.end - 1) === 'task'
+    )
   })
 }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { sha256 } from '../system/sha256.ts'
 
 /** JSON with sorted keys and no spaces: equal values have equal text. */
 export function canonicalJson(value: unknown): string {
@@ -7,10 +7,6 @@ export function canonicalJson(value: unknown): string {
       ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : item,
   )
-}
-
-export function sha256(data: string | Uint8Array): string {
-  return hash('sha256', data, 'hex')
 }
 
 /** The hash of a value, short enough for a file name: 128 bits. */

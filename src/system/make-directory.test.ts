@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -17,6 +17,25 @@ test('A directory is made for its owner alone, with those above it, and one that
     assert.equal(modeOf(deep), 0o750)
     makeDirectory(path.join(above, 'c'), 0o711)
     assert.equal(modeOf(path.join(above, 'c')), 0o711)
+  } finally {
+    rmSync(above, { recursive: true })
+  }
+})
+
+test('What is there and is no directory is an error that says so; a link to a directory is one.', () => {
+  const above = mkdtempSync(path.join(tmpdir(), 'glovebox-made-'))
+  try {
+    const [file, link, lost] = ['file', 'link', 'lost'].map((name) => path.join(above, name)) as [
+      string,
+      string,
+      string,
+    ]
+    writeFileSync(file, '')
+    symlinkSync(above, link)
+    symlinkSync(path.join(above, 'nothing'), lost)
+    makeDirectory(link)
+    for (const each of [file, lost]) assert.throws(() => makeDirectory(each), { code: 'EEXIST', path: each })
+    assert.throws(() => makeDirectory(path.join(file, 'below')), { code: 'ENOTDIR' })
   } finally {
     rmSync(above, { recursive: true })
   }

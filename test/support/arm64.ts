@@ -18,10 +18,10 @@ import { qemuAt, versionOf } from '../../src/drivers/microvm/qemu/find.ts'
 import { qemuVmm } from '../../src/drivers/microvm/qemu/machine.ts'
 import { inPath } from '../../src/drivers/microvm/vmm/program.ts'
 import { templateStore } from '../../src/drivers/microvm/vmm/template-store.ts'
-import { sha256 } from '../../src/packages/canonical.ts'
 import { findInside } from '../../src/system/native.ts'
 import { places } from '../../src/system/places.ts'
 import { runTool } from '../../src/system/run-tool.ts'
+import { sha256 } from '../../src/system/sha256.ts'
 import { projectRoot } from './readable-tree.ts'
 
 /** What `npm run build:native -- --target linux-arm64` gives. */

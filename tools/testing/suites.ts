@@ -49,8 +49,8 @@ const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
 const isRest = (file: string): boolean => !isPackages(file) && !isOfMachine(file) && !isNested(file)
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
-  const longestFileMs = 15 * 60_000
-  const inFront = { kind: 'node', concurrency: 1, longestFileMs, aside: false, alone: false, asUserToo: false } as const
+  const ofFiles = { kind: 'node', longestFileMs: 15 * 60_000 } as const
+  const inFront = { ...ofFiles, concurrency: 1, aside: false, alone: false, asUserToo: false } as const
   const aside = { aside: true, alone: false, asUserToo: false } as const
   // Files that wait half of their time; in the long counts CI has each by itself, so that a slow one is slow of its own.
   const waiting = { concurrency: long ? 1 : 2 } as const
@@ -59,9 +59,9 @@ export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
     { ...inFront, ...waiting, name: 'e2e', files: below('e2e').filter(isRest) },
     { ...inFront, name: 'e2e one by one', files: below('e2e').filter(isOfMachine) },
     { ...inFront, ...waiting, name: 'escape', files: below('escape') },
-    { ...aside, ...waiting, kind: 'node', longestFileMs, name: 'unit', files: unitTests() },
+    { ...ofFiles, ...aside, ...waiting, name: 'unit', files: unitTests() },
     { ...aside, kind: 'cargo', name: 'rust', cargo },
-    { ...aside, kind: 'node', longestFileMs, name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
+    { ...ofFiles, ...aside, name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
     // Whole suites in machines in machines; each says itself how long it may take.
     { ...inFront, name: 'nested', files: below('e2e').filter(isNested), alone: true, longestFileMs: 65 * 60_000 },
     ...fuzzers(long),

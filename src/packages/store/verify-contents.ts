@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { sha256 } from '../canonical.ts'
+import { sha256 } from '../../system/sha256.ts'
 import { treeOf, type FileLine, type PackageRecord } from './record.ts'
 import { takeStamps, writeStamps } from './stamps.ts'
 import type { Store } from './store.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import { sha256 } from '../canonical.ts'
+import { sha256 } from '../../system/sha256.ts'
 import { treeOf, type PackageRecord } from './record.ts'
 import { changedSince, readStamps, takeStamps } from './stamps.ts'
 import type { Store } from './store.ts'

@@ -6,7 +6,7 @@ import type { MicrovmHost } from '../../../src/drivers/microvm/microvm-host.ts'
 import { cpioOf } from '../../../src/drivers/microvm/image/cpio.ts'
 import { connectInGuest } from '../../../src/drivers/microvm/vmm/connect.ts'
 import type { Inside } from '../../../src/inside/client.ts'
-import { sha256 } from '../../../src/packages/canonical.ts'
+import { sha256 } from '../../../src/system/sha256.ts'
 import { writeWhole } from '../../../src/system/write-whole.ts'
 import { testImageHome } from '../../support/image.ts'
 

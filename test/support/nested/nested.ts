@@ -35,7 +35,7 @@ export interface NestedResult {
   readonly told: string
 }
 
-/** Below the longest that a file of tests may take (tools/testing/run-suite.ts), so that a failure says what the machine said. */
+/** Below the longest that a file of tests may take (tools/testing/suites.ts), so that a failure says what the machine said. */
 const defaultLimitMs = 13 * 60_000
 
 /** A file with nothing in it, which takes on this host what the machine writes. */

@@ -9,7 +9,7 @@ import { modulesArchive } from '../../../src/drivers/microvm/image/initrd.ts'
 import { moduleTree } from '../../../src/drivers/microvm/image/module-tree.ts'
 import { modulesInOrder, neededModules } from '../../../src/drivers/microvm/image/modules.ts'
 import { defaultRecipe, readRecipe } from '../../../src/drivers/microvm/image/recipe.ts'
-import { sha256 } from '../../../src/packages/canonical.ts'
+import { sha256 } from '../../../src/system/sha256.ts'
 import { testImageStore } from '../image.ts'
 import { projectRoot } from '../readable-tree.ts'
 

@@ -2,6 +2,7 @@
 
 mod entry;
 mod facilities;
+mod instructions;
 mod machine;
 mod namespaces;
 mod posture;
@@ -19,6 +20,7 @@ pub fn attacks() -> Vec<Attack> {
         surface::ATTACKS,
         posture::ATTACKS,
         machine::ATTACKS,
+        instructions::ATTACKS,
     ]
     .concat()
 }

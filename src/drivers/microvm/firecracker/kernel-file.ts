@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sha256 } from '../../../packages/canonical.ts'
+import { sha256 } from '../../../system/sha256.ts'
 import { writeWhole } from '../../../system/write-whole.ts'
 import { vmlinuxOf } from './vmlinux.ts'
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { canonicalJson, sha256 } from '../../../packages/canonical.ts'
+import { canonicalJson } from '../../../packages/canonical.ts'
+import { sha256 } from '../../../system/sha256.ts'
 import type { ImageRecord } from './record.ts'
 
 /** Of a file of any size, without holding it. */

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { GloveboxError, messageOf } from '../../../errors.ts'
 import type { OwnMachine } from '../../../policy/plan.ts'
-import { sha256 } from '../../../packages/canonical.ts'
+import { sha256 } from '../../../system/sha256.ts'
 import { ownArchitecture } from '../architecture.ts'
 import { fileStamp, type Memo } from '../memo.ts'
 import type { FromOptions } from './from/build-from.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { packageRoot } from '../../../package-root.ts'
 import { namesIn } from '../../../packages/store/staging.ts'
-import { sha256 } from '../../../packages/canonical.ts'
+import { sha256 } from '../../../system/sha256.ts'
 import type { Architecture } from '../architecture.ts'
 
 /** What an image is made of, `images/NAME.json`. */
