@@ -17,6 +17,18 @@ export function unlessLong(what: string): string | false {
   return isLong() ? false : `${what} takes minutes: GLOVEBOX_LONG=1 has it run`
 }
 
+/** The reason to skip whole suites in a machine in a machine, for node:test's `skip` option; false where they are asked for. */
+export function unlessSuitesNested(): string | false {
+  return areSuitesNested()
+    ? false
+    : 'whole suites in a machine in a machine take up to an hour: GLOVEBOX_NESTED=1 has them run'
+}
+
+/** True where they are asked for, by `GLOVEBOX_NESTED=1`. CI does not: how long an emulated KVM takes is nothing to rely on. */
+export function areSuitesNested(): boolean {
+  return process.env['GLOVEBOX_NESTED'] === '1'
+}
+
 /** True where the long counts of rounds and cases are meant: `GLOVEBOX_LONG=1`, which `CI=true npm test` sets. */
 export function isLong(): boolean {
   return process.env['GLOVEBOX_LONG'] === '1'

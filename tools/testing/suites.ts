@@ -1,5 +1,6 @@
 import { globSync } from 'node:fs'
 import path from 'node:path'
+import { areSuitesNested } from '../../test/support/requirement.ts'
 import { root, unitTests } from '../checks.ts'
 
 /** A part of `npm test`. */
@@ -46,6 +47,9 @@ const isOfMachine = (file: string): boolean => /\/(doctor|orphans)\.test\.ts$/.t
 /** Machines in machines, for minutes, each with all processors of its own. */
 const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
 
+/** Each says itself how long it may take: an hour where whole suites are asked for. */
+const longestNestedMs = (areSuitesNested() ? 65 : 15) * 60_000
+
 const isRest = (file: string): boolean => !isPackages(file) && !isOfMachine(file) && !isNested(file)
 
 export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
@@ -62,8 +66,7 @@ export function suites(long: boolean, cargo: string = 'cargo'): Suite[] {
     { ...ofFiles, ...aside, ...waiting, name: 'unit', files: unitTests() },
     { ...aside, kind: 'cargo', name: 'rust', cargo },
     { ...ofFiles, ...aside, name: 'packages', files: below('e2e').filter(isPackages), concurrency: 2 },
-    // Whole suites in machines in machines; each says itself how long it may take.
-    { ...inFront, name: 'nested', files: below('e2e').filter(isNested), alone: true, longestFileMs: 65 * 60_000 },
+    { ...inFront, name: 'nested', files: below('e2e').filter(isNested), alone: true, longestFileMs: longestNestedMs },
     ...fuzzers(long),
   ]
 }

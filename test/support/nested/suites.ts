@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, suite, test } from 'node:test'
+import { unlessSuitesNested } from '../requirement.ts'
 import { broughtFirecracker } from './firecracker.ts'
 import { runNested } from './nested.ts'
 import { stepsOf, stepWords } from './steps.ts'
@@ -21,14 +22,14 @@ interface SuiteOutcome {
   readonly told: string
 }
 
-/** A test for each of these files: that all of it passes in a machine with a KVM, on this VMM. */
+/** A test for each of these files: that all of it passes in a machine with a KVM, on this VMM; skipped where nobody asked for it too. */
 export function suitesOnKvm(
   title: string,
   vmm: keyof typeof asked,
   skip: string | false,
   suites: readonly NestedSuite[],
 ): void {
-  suite(title, { skip, ...patience }, () => {
+  suite(title, { skip: unlessSuitesNested() || skip, ...patience }, () => {
     let outcomes: ReadonlyMap<string, SuiteOutcome>
 
     before(async () => {
