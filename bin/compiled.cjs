@@ -21,16 +21,20 @@ const { Script } = require('node:vm')
 /**
  * Runs the module in `file` with what is kept in `directory`; undefined: nowhere. The file is one function of what a module of CommonJS is
  * given (tools/build.ts): a wrapper that were put around it here would be a second copy of all its source. `import()` does not work in it.
+ * `user` is whoever runs it: another one runs other functions of it, and keeps those. `given` has what it requires that is nowhere in the
+ * file system, by name, and answers undefined for the rest.
  * @returns its exports, and what keeps its compiled functions when there are none yet: to be called when a start has run,
  * and before V8's flags are changed
  */
-exports.load = function load(file, directory) {
+exports.load = function load(file, directory, { user, given = () => undefined }) {
   const source = readWithIdentity(file)
-  const kept = directory && path.join(directory, `${path.basename(file)}-${process.version}-${process.arch}`)
+  const kept = directory && path.join(directory, `${path.basename(file)}-${user}-${process.version}-${process.arch}`)
   const cachedData = kept && read(kept, source.identity)
   const script = new Script(source.text, { filename: file, cachedData })
   const module = { exports: {} }
-  script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file))
+  const require = createRequire(file)
+  const wanted = (name) => given(name) ?? require(name)
+  script.runInThisContext()(module.exports, wanted, module, file, path.dirname(file))
   const isKept = cachedData !== undefined && script.cachedDataRejected === false
   return {
     exports: module.exports,
@@ -38,12 +42,15 @@ exports.load = function load(file, directory) {
   }
 }
 
-/** V8 compares no more of a source than its length; a file whose content is changed has another change time. */
+/**
+ * V8 compares no more of a source than its length; a file whose content is changed has another change time. The bundler writes ASCII,
+ * which is read in one piece, and not in small ones that are decoded.
+ */
 function readWithIdentity(file) {
   const fd = openSync(file, constants.O_RDONLY)
   try {
     const { dev, ino, size, ctimeNs } = fstatSync(fd, { bigint: true })
-    return { text: readFileSync(fd, 'utf8'), identity: Buffer.from(`${dev} ${ino} ${size} ${ctimeNs}\n`) }
+    return { text: readFileSync(fd).latin1Slice(), identity: Buffer.from(`${dev} ${ino} ${size} ${ctimeNs}\n`) }
   } finally {
     closeSync(fd)
   }

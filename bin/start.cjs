@@ -9,7 +9,8 @@ const { argv } = process
 if (argv[2]?.startsWith('=')) argv.splice(2, argv.length, ...argv.slice(2).map((word) => word.slice(1)))
 else refuseWhatNodeObeyed(argv.slice(2))
 
-const isStart = argv[2] === 'run' || argv[2] === 'exec'
+const [, , verb] = argv
+const isStart = verb === 'run' || verb === 'exec'
 
 const cache = cacheDirectory(process.env)
 const kept = cache === undefined ? undefined : enableCompileCache(cache)
@@ -43,13 +44,29 @@ async function load() {
   const source = path.join(__dirname, '..', 'src', 'cli.ts')
   if (existsSync(source)) return import(pathToFileURL(source).href)
   if (!isStart) return require('../dist/cli.cjs')
-  // Clients wait for these two verbs, which have a smaller file (tools/build.ts).
-  const file = path.join(__dirname, '..', 'dist', 'run.cjs')
   // Elsewhere when the user has a cache of their own for all of Node, which need not be private.
-  const directory = kept?.status === constants.compileCacheStatus.ENABLED ? kept.directory : undefined
-  const { exports, keep } = require('./compiled.cjs').load(file, directory)
-  if (keep !== undefined) subscribe('glovebox:started', keep)
-  return exports
+  return partsOf(kept?.status === constants.compileCacheStatus.ENABLED ? kept.directory : undefined)('start')
+}
+
+/** Clients wait for these two verbs: they are in files of their own, of which few starts need the second (tools/packaging/two-parts.ts). */
+function partsOf(directory) {
+  const { load } = require('./compiled.cjs')
+  const files = { start: 'run.cjs', more: 'run-more.cjs' }
+  const loaded = {}
+  return part
+
+  function part(which) {
+    if (loaded[which] !== undefined) return loaded[which]
+    const file = path.join(__dirname, '..', 'dist', files[which])
+    const { exports, keep } = load(file, directory, { user: verb, given: moduleNamed })
+    if (keep !== undefined) subscribe('glovebox:started', keep)
+    return (loaded[which] = exports)
+  }
+
+  function moduleNamed(name) {
+    const [, which, module] = /^(start|more):(.*)$/.exec(name) ?? []
+    return which === undefined ? undefined : part(which).modules[module]()
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
-import { build, type Plugin } from 'esbuild'
+import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from './checks.ts'
+import { buildInTwoParts } from './packaging/two-parts.ts'
 
 /**
  * `npm run build [-- DIRECTORY]`: src/ as JavaScript in dist/, for the package (Node runs no TypeScript below node_modules).
@@ -26,6 +27,26 @@ const startsOnly: Plugin = {
     ),
 }
 
+/** Of a command, a package or a configured server, in the jail, without network and workspace: what those need is read when they are asked for. */
+const whatEveryStartImports = [
+  'src/commands/run.ts',
+  'src/commands/exec.ts',
+  'src/config/start.ts',
+  'src/config/exec-inside.ts',
+  'src/config/find.ts',
+  'src/config/servers.ts',
+  'src/packages/catalog/from-words.ts',
+  'src/packages/start.ts',
+  'src/runtime/prepare.ts',
+  'src/runtime/run-server.ts',
+  'src/runtime/run-program.ts',
+  'src/runtime/running/list.ts',
+  'src/drivers/jail/jail-driver.ts',
+  'src/guard/guard.ts',
+  'src/guard/pipe.ts',
+  'src/guard/log-lines.ts',
+]
+
 /** A library that only `ssh` needs, with native parts that it does without: one file, so that nobody has to install it. */
 const bundled: Plugin = {
   name: 'bundled',
@@ -36,42 +57,47 @@ const moduleUrl = "const moduleUrl = require('node:url').pathToFileURL(__filenam
 /** What Node puts around a module, where bin/compiled.cjs runs it. */
 const [opening, closing] = ['(function (exports, require, module, __filename, __dirname) {', '})']
 
-for (const { name, plugins, banner, footer } of [
-  { name: 'cli', plugins: [], banner: moduleUrl, footer: '' },
-  { name: 'run', plugins: [startsOnly], banner: opening + moduleUrl, footer: closing },
-]) {
-  const result = await build({
-    entryPoints: [path.join(root, 'src/cli.ts')],
-    outfile: path.join(outdir, `${name}.cjs`),
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node24',
-    // A script that was compiled before has no `import()` (bin/compiled.cjs): what is external is required when it is asked for.
-    supported: { 'dynamic-import': false },
-    external: [
-      '@bufbuild/protobuf',
-      '@bufbuild/protobuf/*',
-      'jsonc-parser',
-      'smol-toml',
-      'yaml',
-      'yauzl',
-      'semver',
-      '@modelcontextprotocol/*',
-    ],
-    plugins: [...plugins, bundled],
-    // What an ES module has by itself.
-    define: { 'import.meta.url': 'moduleUrl' },
-    banner: { js: banner },
-    footer: { js: footer },
-    // V8 keeps the source of whatever may still be called: short names are a third of it. The map has the real ones.
-    minify: true,
-    sourcemap: true,
-    legalComments: 'linked',
-    logLevel: 'warning',
-  })
-  if (result.errors.length > 0) process.exitCode = 1
-}
+const options = {
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  // A script that was compiled before has no `import()` (bin/compiled.cjs): what is external is required when it is asked for.
+  supported: { 'dynamic-import': false },
+  external: [
+    '@bufbuild/protobuf',
+    '@bufbuild/protobuf/*',
+    'jsonc-parser',
+    'smol-toml',
+    'yaml',
+    'yauzl',
+    'semver',
+    '@modelcontextprotocol/*',
+  ],
+  // What an ES module has by itself.
+  define: { 'import.meta.url': 'moduleUrl' },
+  // V8 keeps the source of whatever may still be called: short names are a third of it. The map has the real ones.
+  minify: true,
+  sourcemap: true,
+  legalComments: 'linked',
+  logLevel: 'warning',
+} as const satisfies BuildOptions
+
+await build({
+  ...options,
+  entryPoints: [path.join(root, 'src/cli.ts')],
+  outfile: path.join(outdir, 'cli.cjs'),
+  plugins: [bundled],
+  banner: { js: moduleUrl },
+})
+
+await buildInTwoParts({
+  root,
+  entry: 'src/cli.ts',
+  always: whatEveryStartImports,
+  files: { start: path.join(outdir, 'run.cjs'), more: path.join(outdir, 'run-more.cjs') },
+  options: { ...options, plugins: [startsOnly, bundled], banner: { js: opening + moduleUrl }, footer: { js: closing } },
+})
 
 await build({
   entryPoints: ['ssh2'],

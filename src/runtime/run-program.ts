@@ -4,6 +4,7 @@ import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import { renderPublished } from '../ui/published.ts'
+import { keepCompiled } from '../system/keep-compiled.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
@@ -54,6 +55,7 @@ export async function runProgram(options: {
       else sandbox.wall.signal(signal)
     }
     await giveReceipt(sandbox, options.receipt)
+    keepCompiled()
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)

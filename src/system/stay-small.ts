@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { keepCompiled } from './keep-compiled.ts'
 
 /**
  * We carry messages, and a long-lived process beside every server should be small: without the optimizing compilers it is
@@ -9,10 +9,7 @@ import { channel } from 'node:diagnostics_channel'
  * compiled with, and a start that had to compile all of it would take 15 ms longer.
  */
 export function staySmall(): void {
-  // With what this start compiled, if there is anything new: later it would be kept for the wrong flags.
-  process.getBuiltinModule('node:module').flushCompileCache()
-  // To bin/start.cjs, which has more to keep.
-  channel('glovebox:started').publish(undefined)
+  keepCompiled()
   const { setFlagsFromString } = process.getBuiltinModule('node:v8')
   setFlagsFromString('--no-opt')
   setFlagsFromString('--no-maglev')

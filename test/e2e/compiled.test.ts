@@ -32,7 +32,7 @@ interface Loaded {
 /** Loads the module in a process of its own, runs it, and keeps it unless it is kept. */
 function load({ file, places }: { file: string; places: string }, flags: readonly string[] = []): Loaded {
   const script = `
-    const { exports, keep } = require(${JSON.stringify(compiled)}).load(${JSON.stringify(file)}, ${JSON.stringify(places)})
+    const { exports, keep } = require(${JSON.stringify(compiled)}).load(${JSON.stringify(file)}, ${JSON.stringify(places)}, { user: 'test' })
     const said = exports.said()
     keep?.()
     console.log(JSON.stringify({ said, wasKept: keep === undefined }))`

@@ -54,6 +54,7 @@ test('The tarballs hold what runs, and no test, no source and no tool of develop
     'package/bin/glovebox.cjs',
     'package/dist/cli.cjs',
     'package/dist/run.cjs',
+    'package/dist/run-more.cjs',
     'package/LICENSE-MIT',
   ])
     assert.ok(main.includes(file), file)
@@ -91,6 +92,16 @@ for (const runner of runners()) {
       compiled().map((name) => statSync(name).ctimeMs),
       times,
       'and taken by the next',
+    )
+
+    // A network is in the part that few starts need, and what it compiled is kept too, for `exec`.
+    const walled = installed.run(['exec', '--allow-net', 'example.com', '--', runner.node, '-p', '1 + 1'])
+    assert.deepEqual([walled.status, walled.stdout], [0, '2\n'], walled.stderr)
+    assert.deepEqual(
+      namesBelow(runner.home)
+        .flatMap((name) => /\/compiled\/(.*-exec)-v/.exec(name)?.[1] ?? [])
+        .toSorted(),
+      ['run-more.cjs-exec', 'run.cjs-exec'],
     )
   })
 

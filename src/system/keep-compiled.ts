@@ -1,0 +1,10 @@
+import { channel } from 'node:diagnostics_channel'
+
+/**
+ * Says that what a start needs has run: what was compiled for it is kept now (bin/start.cjs), if there is anything new.
+ * Before V8's flags are changed: it would be kept for the wrong ones.
+ */
+export function keepCompiled(): void {
+  process.getBuiltinModule('node:module').flushCompileCache()
+  channel('glovebox:started').publish(undefined)
+}
