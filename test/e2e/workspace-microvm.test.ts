@@ -6,52 +6,20 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
 } from 'node:fs'
 import path from 'node:path'
-import { suite, test, type TestContext } from 'node:test'
-import { runners } from '../support/as-user.ts'
-import { testImageHome } from '../support/image.ts'
+import { suite, test } from 'node:test'
 import { machineOf, testMachines, whyNoMachines } from '../support/machines.ts'
+import { leftOf, machinePlace } from '../support/machine-workspace.ts'
 import { projectRoot } from '../support/readable-tree.ts'
 import { unlessPresent } from '../support/requirement.ts'
-import { exec, namesIn, place, sh, type Place } from '../support/workspace.ts'
+import { exec, sh, type Place } from '../support/workspace.ts'
 
 const missing = unlessPresent('QEMU', whyNoMachines())
 if (missing === false) await testMachines()
-
-/** Whoever tests run as: the image and the templates that are kept between runs are theirs. */
-const runner = runners()[0]
-assert.ok(runner)
-const own = runner
-
-/** With the suite's image and templates, and so with its state; what it leaves there goes. */
-function machinePlace(t: TestContext, name: string): Place {
-  const box = place(t, own, `machine-${name}`, testImageHome)
-  t.after(() => {
-    for (const each of leftOf(box)) rmSync(each, { recursive: true, force: true })
-  })
-  return box
-}
-
-function kept({ home }: Place): string[] {
-  return ['backups', 'workspaces'].flatMap((kind) => {
-    const directory = path.join(home, 'state', kind)
-    return namesIn(directory).map((each) => path.join(directory, each))
-  })
-}
-
-function aboutOf(directory: string): string {
-  const names = ['session.json', 'backup.json'].map((each) => path.join(directory, each))
-  return names.map((each) => (existsSync(each) ? readFileSync(each, 'utf8') : '')).join('')
-}
-
-function leftOf(box: Place): string[] {
-  return kept(box).filter((each) => aboutOf(each).includes(`"${box.directory}"`))
-}
 
 function inMachine({ directory }: Place, ...more: string[]): string[] {
   return exec(directory, '--driver', 'microvm', '--json', ...more)

@@ -17,6 +17,9 @@ export interface Place {
   readonly verb: (...args: string[]) => Ended
   readonly begin: (...args: string[]) => Begun
   readonly copies: () => string[]
+  /** Their names, oldest first. */
+  readonly backups: () => string[]
+  /** The directory of the only one. */
   readonly backup: () => string
 }
 
@@ -80,6 +83,7 @@ export function place(t: TestContext, runner: Runner, name: string, given?: stri
     },
     begin,
     copies: () => namesIn(path.join(home, 'state/workspaces')),
+    backups: () => namesIn(path.join(home, 'state/backups')).toSorted(),
     backup() {
       const [name = '', ...more] = namesIn(path.join(home, 'state/backups'))
       assert.equal(more.length, 0)
