@@ -43,7 +43,7 @@ async function show(name: string, { json }: { readonly json?: boolean }): Promis
   ])
   const entry = findEntry(name)
   if (entry === undefined) {
-    throw new GloveboxError('NOT_FOUND', `the catalogue has no "${name}"`, {
+    throw new GloveboxError('USAGE', `the catalogue has no "${name}"`, {
       fix: 'glovebox catalog list shows its names',
     })
   }

@@ -242,7 +242,7 @@ async function verify(name: string | undefined, { json }: JsonFlag): Promise<voi
   process.stdout.write(`${records.length} packages are what was installed, file by file\n`)
 }
 
-/** @throws GloveboxError NOT_FOUND when a name was given and nothing has it */
+/** @throws GloveboxError USAGE when a name was given and nothing has it */
 async function packagesNamed(name: string | undefined) {
   const [{ findPackages }, { GloveboxError }] = await Promise.all([
     import('../packages/manage/list.ts'),
@@ -250,7 +250,7 @@ async function packagesNamed(name: string | undefined) {
   ])
   const found = findPackages((await surroundings()).store, name)
   if (found.length > 0 || name === undefined) return found
-  throw new GloveboxError('NOT_FOUND', `no package "${name}" is pinned or installed`, {
+  throw new GloveboxError('USAGE', `no package "${name}" is pinned or installed`, {
     fix: 'glovebox package list shows those that are',
   })
 }

@@ -108,7 +108,7 @@ function remote(name: string, url: string): Proposal {
 function inCatalog(from: string, words: readonly string[], { cwd }: AddSurroundings): Proposal {
   const entry = findEntry(from)
   if (entry === undefined) {
-    throw new GloveboxError('NOT_FOUND', `the catalogue has no "${from}"`, {
+    throw new GloveboxError('USAGE', `the catalogue has no "${from}"`, {
       fix: 'glovebox catalog list shows its names',
     })
   }

@@ -193,7 +193,7 @@ for (const runner of runners())
       assert.match(glovebox(mine, 'image', 'list').stdout, /^DIGEST +NAME +FROM +KERNEL/)
       assert.equal(glovebox(mine, 'image', 'purge', 'mine').stdout.split(',')[0], '1 removed')
       const gone = glovebox(mine, 'image', 'purge', 'mine')
-      assert.deepEqual([gone.code, gone.stderr.includes('glovebox image list')], [127, true])
+      assert.deepEqual([gone.code, gone.stderr.includes('glovebox image list')], [2, true])
       assert.equal(json(mine, 'image', 'purge', '--all').removed.length, 3)
       assert.ok(!existsSync(path.join(mine.home, 'cache/image-downloads')))
     },
@@ -256,7 +256,7 @@ test('what is no archive, or is for another machine, is refused with a reason an
     [write('dev.tar', layer({ path: 'dev', content: 'a file' })), 1, /\/dev of the root filesystem is no directory/],
     [write('disk.qcow2', Buffer.from('QFI\xfb', 'latin1')), 1, /qcow2.*taken are .* ext4.*\n.*qemu-img convert/],
     [write('root.tar.xz', Buffer.from('fd377a585a0000', 'hex')), 1, /xz -dk/],
-    [path.join(mine.home, 'nothing'), 127, /there is no/],
+    [path.join(mine.home, 'nothing'), 2, /there is no/],
   ]
   for (const [file, code, message] of cases) {
     const run = glovebox(mine, 'image', 'build', '--from', file)
@@ -265,7 +265,7 @@ test('what is no archive, or is for another machine, is refused with a reason an
   }
   assert.deepEqual(readdirSync(path.join(mine.home, 'data/images/staging')), [])
   assert.equal(json(mine, 'image', 'list').images.length, 1)
-  assert.equal(glovebox(mine, 'image', 'build', '--recipe', 'none').code, 127)
+  assert.equal(glovebox(mine, 'image', 'build', '--recipe', 'none').code, 2)
 })
 
 test('an image is up to date, until something of it has changed', { skip, timeout: patience }, () => {

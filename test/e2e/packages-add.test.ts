@@ -96,7 +96,7 @@ test('a server of the registry is added by its name, asked over HTTP', async () 
       env: { KEY: '${env:KEY}' },
     })
     assert.deepEqual(asked.at(-1), '/v0/servers/io.github.user%2Fweather/versions/latest')
-    assert.equal((await add('x', '--registry', 'io.github.user/none')).code, 127)
+    assert.equal((await add('x', '--registry', 'io.github.user/none')).code, 2)
   } finally {
     registry.close()
   }

@@ -228,7 +228,7 @@ test('verify finds what a start does not look at, with exit code 4', async () =>
 
 test('an unknown name and a command that is none are told with a fix', async () => {
   using home = packageHome(registry.url)
-  assert.equal((await verb(home, 'show', 'nothing')).code, 127)
+  assert.equal((await verb(home, 'show', 'nothing')).code, 2)
   const { code, stderr } = await verb(home, 'install', '--', 'node', 'x.js')
   assert.equal(code, 2)
   assert.match(stderr, /fix: write it as a client has it/)

@@ -14,7 +14,7 @@ export async function installAhead(command: readonly string[], options: InstallO
 export async function installLocked(lock: LockOptions, options: InstallOptions): Promise<Installed[]> {
   const file = readLockFile(lock.path)
   if (file === undefined) {
-    throw new GloveboxError('NOT_FOUND', `${lock.path} is not there`, {
+    throw new GloveboxError('USAGE', `${lock.path} is not there`, {
       fix: 'name a command to install, or another file with --lock',
     })
   }

@@ -45,7 +45,7 @@ async function download(url: string, base: string): Promise<string | undefined> 
 
 async function parse(text: string | undefined, from: string): Promise<unknown> {
   if (text === undefined) {
-    throw new GloveboxError('NOT_FOUND', `${from} has no such server`, { fix: 'check the name: io.github.user/server' })
+    throw new GloveboxError('USAGE', `${from} has no such server`, { fix: 'check the name: io.github.user/server' })
   }
   try {
     return await Promise.resolve(JSON.parse(text) as unknown)

@@ -38,7 +38,7 @@ export async function ensureImage(options: EnsureOptions): Promise<Image> {
 function namedImage(store: ImageStore, name: string): Image {
   const [found] = findImage(store, name)
   if (found !== undefined) return found
-  throw new GloveboxError('NOT_FOUND', `there is no image "${name}"`, {
+  throw new GloveboxError('USAGE', `there is no image "${name}"`, {
     fix: 'glovebox image list shows those that are',
   })
 }

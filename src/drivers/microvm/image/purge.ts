@@ -15,7 +15,7 @@ export interface Purged {
 
 /**
  * Removes images. A machine that runs keeps the files that it has open until it ends.
- * @throws GloveboxError NOT_FOUND for a name that is none's
+ * @throws GloveboxError USAGE for a name that is none's
  */
 export async function purgeImages(
   store: ImageStore,
@@ -47,7 +47,7 @@ function choose(store: ImageStore, name: string | undefined, all: boolean): Imag
   if (name === undefined) return replaced(listImages(store))
   const found = findImage(store, name)
   if (found.length > 0) return found
-  throw new GloveboxError('NOT_FOUND', `there is no image "${name}"`, {
+  throw new GloveboxError('USAGE', `there is no image "${name}"`, {
     fix: 'glovebox image list shows those that are',
   })
 }

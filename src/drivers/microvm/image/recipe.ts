@@ -30,11 +30,11 @@ const version = '2'
 
 const scripts = ['setup.sh', 'kernel.sh', 'customize.sh', 'one-id.pl']
 
-/** @throws GloveboxError NOT_FOUND for a name that is none */
+/** @throws GloveboxError USAGE for a name that is none */
 export function readRecipe(name: string, directory: string = recipesDirectory()): Recipe {
   const known = recipeNames(directory)
   if (!known.includes(name)) {
-    throw new GloveboxError('NOT_FOUND', `there is no recipe "${name}"`, { fix: `choose one of ${known.join(', ')}` })
+    throw new GloveboxError('USAGE', `there is no recipe "${name}"`, { fix: `choose one of ${known.join(', ')}` })
   }
   const text = readFileSync(join(directory, `${name}.json`), 'utf8')
   const { suite, kernel, packages } = JSON.parse(text) as Omit<Recipe, 'name' | 'sha256'>

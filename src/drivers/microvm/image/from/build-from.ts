@@ -41,13 +41,13 @@ export interface FromOptions extends BuildOptions {
 
 /**
  * An image with a root filesystem of the user's own and the kernel of a recipe. The same source gives the same image.
- * @throws GloveboxError NOT_FOUND for a path that is none, REFUSED for an archive that lies, FAILED for one that is none
+ * @throws GloveboxError USAGE for a path that is none, REFUSED for an archive that lies, FAILED for one that is none
  */
 export async function buildFrom(options: FromOptions): Promise<Image> {
   const { store, env, progress, signal, recipe } = options
   const path = resolve(options.path)
   if (!existsSync(path))
-    throw new GloveboxError('NOT_FOUND', `there is no ${path}`, { fix: 'name a directory or an archive' })
+    throw new GloveboxError('USAGE', `there is no ${path}`, { fix: 'name a directory or an archive' })
   requireTools(toolsOf.pack, env)
   const architecture = ownArchitecture()
   return takingTurns(options, async (staged) => {
