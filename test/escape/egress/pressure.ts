@@ -144,7 +144,7 @@ function lossTests(open: Open, world: () => World, runner: Runner): void {
     ])
     const holds = (await box.step()) as unknown as { holds?: number }
     assert.equal(holds.holds, 1, JSON.stringify(holds))
-    await world().passed()
+    await world().forget()
     const relay = await eventually(() => relayBelow(box.child.pid ?? -1))
     process.kill(relay, 'SIGKILL')
     await eventually(() => (isRunning(relay) ? undefined : true))

@@ -11,6 +11,8 @@ export interface World {
   within(runner: Runner, program: string, args: readonly string[]): [string, ...string[]]
   /** What passed since the last question. */
   passed(): Promise<readonly Flow[]>
+  /** Begins a question: what passed before, seen or not, is no part of it. A flood is more than can be looked at. */
+  forget(): Promise<void>
   end(): Promise<void>
 }
 
@@ -54,13 +56,19 @@ export async function startWorld(
   const servers = spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   servers.send({ zone, open })
   await once(servers, 'message')
+  const ask = async (): Promise<{ readonly lost: number; readonly flows: readonly Flow[] }> => {
+    child.stdin.write('\n')
+    return (await line()) as { lost: number; flows: Flow[] }
+  }
   return {
     within: ({ uid, gid }, what, args) => within(uid, gid, [what, ...args]),
     async passed() {
-      child.stdin.write('\n')
-      const { lost, flows } = (await line()) as { lost: number; flows: Flow[] }
+      const { lost, flows } = await ask()
       if (lost > 0) throw new Error(`${lost} packets passed unseen`)
       return flows
+    },
+    async forget() {
+      await ask()
     },
     async end() {
       const ended = [once(servers, 'exit'), once(child, 'exit')]
