@@ -43,8 +43,8 @@ exports.load = function load(file, directory, { user, given = () => undefined })
 }
 
 /**
- * V8 compares no more of a source than its length; a file whose content is changed has another change time. The bundler writes ASCII,
- * which is read in one piece, and not in small ones that are decoded.
+ * V8 compares no more of a source than its length; a file whose content is changed has another change time. It is ASCII
+ * (tools/packaging/two-parts.ts sees to it), read in one piece, and not in small ones that are decoded.
  */
 function readWithIdentity(file) {
   const fd = openSync(file, constants.O_RDONLY)

@@ -58,7 +58,7 @@ function partsOf(directory) {
   function part(which) {
     if (loaded[which] !== undefined) return loaded[which]
     const file = path.join(__dirname, '..', 'dist', files[which])
-    const { exports, keep } = load(file, directory, { user: verb, given: moduleNamed })
+    const { exports, keep } = load(file, directory, { user: userOf(argv.slice(2)), given: moduleNamed })
     if (keep !== undefined) subscribe('glovebox:started', keep)
     return (loaded[which] = exports)
   }
@@ -67,6 +67,16 @@ function partsOf(directory) {
     const [, which, module] = /^(start|more):(.*)$/.exec(name) ?? []
     return which === undefined ? undefined : part(which).modules[module]()
   }
+}
+
+/**
+ * What runs decides which functions are worth keeping: `run`, `exec` with a sandbox of its own, or in one that runs (`exec NAME -- …`).
+ * Where options hide which of the two it is, a start takes what is kept for the other one, and some milliseconds longer.
+ */
+function userOf(words) {
+  const [name, before] = [words.indexOf('--') - 1, words.indexOf('--') - 2]
+  const isInside = name > 0 && !words[name].startsWith('-') && !words[before].startsWith('-')
+  return words[0] === 'exec' && isInside ? 'exec-inside' : words[0]
 }
 
 /**

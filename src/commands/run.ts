@@ -50,7 +50,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
     import('../config/start.ts'),
     import('../runtime/prepare.ts'),
   ])
-  const from = { cwd: process.cwd(), env: process.env, servers: true }
+  const from = { cwd: process.cwd(), env: process.env, servers: true, config: flags.config }
   const started = await startOf(words, flags, from)
   const { policy, ...start } = started
   const { timeMs, ...limits } = policy.limits

@@ -143,9 +143,11 @@ async function notInFile(
 export async function explainMissing(
   missing: unknown,
   [name = '', ...more]: readonly string[],
-  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  { cwd, env, config }: { cwd: string; env: NodeJS.ProcessEnv; config: string | undefined },
 ): Promise<unknown> {
   if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND') return missing
+  // There the name is a server's, or it is an error before this.
+  if (config !== undefined) return missing
   const { hasConfiguration } = await import('./find.ts')
   if (name.includes('/')) return missing
   if (!hasConfiguration(cwd, env)) return neither(missing, name, more)

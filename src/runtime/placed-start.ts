@@ -31,7 +31,7 @@ export async function placedStart(
   flags: PlacedFlags,
   { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<PlacedStart> {
-  const from = { cwd, env, servers: true }
+  const from = { cwd, env, servers: true, config: flags.config }
   const start = await startOf(words, flags, from)
   const { placement } = start.placed
   const { plan, driver, verify } = await resolved(start, start.policy, flags).catch(async (error: unknown) => {

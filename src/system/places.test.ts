@@ -17,6 +17,13 @@ test('GLOVEBOX_HOME moves all places, and XDG variables each their own.', () => 
   assert.equal(places({ XDG_RUNTIME_DIR: '/r' }).runtime, '/r/glovebox')
 })
 
+test('A GLOVEBOX_HOME that is no full path is another one in each directory, and an error.', () => {
+  assert.throws(() => places({ GLOVEBOX_HOME: 'home' }), {
+    code: 'USAGE',
+    message: /GLOVEBOX_HOME is "home": a full path/,
+  })
+})
+
 test('A relative XDG directory is ignored, as the specification demands.', () => {
   assert.equal(places({ XDG_STATE_HOME: 's' }).state, places({}).state)
 })

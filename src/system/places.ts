@@ -15,9 +15,15 @@ export interface Places {
 /**
  * XDG places (basedir-spec 0.8), or directories below `GLOVEBOX_HOME`, which moves all of them.
  * Relative values of XDG variables are ignored, as the specification demands.
+ * @throws GloveboxError USAGE for a relative `GLOVEBOX_HOME`
  */
 export function places(env: NodeJS.ProcessEnv): Places {
   const home = env['GLOVEBOX_HOME']
+  if (home !== undefined && home !== '' && !home.startsWith('/')) {
+    throw new GloveboxError('USAGE', `GLOVEBOX_HOME is "${home}": a full path is meant`, {
+      fix: 'one that depends on where a command is typed would be another home each time',
+    })
+  }
   if (home !== undefined && home !== '') return below((name) => join(home, name), join(home, 'runtime'))
   const roots = {
     config: xdg(env['XDG_CONFIG_HOME']) ?? join(ownHome(), '.config'),

@@ -155,6 +155,9 @@ for (const runner of usualRunners()) {
     await close()
     const unknown = cli(runner, ['run', '--config', config, 'evry'])
     assert.deepEqual([unknown.code, /did you mean "every"/.test(unknown.stderr)], [2, true])
+    const gone = put(runner, 'project/gone.json', JSON.stringify({ mcpServers: { here: { command: 'not-there' } } }))
+    const missing = cli(runner, ['run', '--config', gone, 'here'])
+    assert.deepEqual([missing.code, /not-there: no such program/.test(missing.stderr)], [127, true], missing.stderr)
   })
 
   test(`options behind the name of a server are told to come before it${as}`, () => {

@@ -10,6 +10,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -97,11 +98,17 @@ for (const runner of runners()) {
     // A network is in the part that few starts need, and what it compiled is kept too, for `exec`.
     const walled = installed.run(['exec', '--allow-net', 'example.com', '--', runner.node, '-p', '1 + 1'])
     assert.deepEqual([walled.status, walled.stdout], [0, '2\n'], walled.stderr)
+    const ofExec = namesBelow(runner.home).filter((name) => /\/compiled\/.*-exec-v/.test(name))
+    const made = ofExec.map((name) => statSync(name).ctimeMs)
+    assert.deepEqual(ofExec.map((name) => path.basename(name).replace(/-v.*/, '')).toSorted(), [
+      'run-more.cjs-exec',
+      'run.cjs-exec',
+    ])
+    assert.equal(installed.run(['exec', '--allow-net', 'example.com', '--', runner.node, '-p', '2']).status, 0)
     assert.deepEqual(
-      namesBelow(runner.home)
-        .flatMap((name) => /\/compiled\/(.*-exec)-v/.exec(name)?.[1] ?? [])
-        .toSorted(),
-      ['run-more.cjs-exec', 'run.cjs-exec'],
+      ofExec.map((name) => statSync(name).ctimeMs),
+      made,
+      'and taken by the next',
     )
   })
 
@@ -113,6 +120,28 @@ for (const runner of runners()) {
     assert.match(run.stderr, new RegExp(`npm install -g glovebox-inside-${process.platform}-${process.arch}`))
   })
 }
+
+test('A command and a configured server start without the part that few starts need.', () => {
+  const [runner] = runners()
+  assert.ok(runner)
+  const installed = install(runner, 'part', [packed.main, packed.native])
+  rmSync(path.join(installed.prefix, 'lib/node_modules/glovebox/dist/run-more.cjs'))
+  const server = path.join(runner.home, 'part-server.mjs')
+  copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
+  const config = path.join(runner.home, 'part.json')
+  writeFileSync(config, JSON.stringify({ mcpServers: { tiny: { command: runner.node, args: [server] } } }))
+  for (const words of [
+    ['run', '--', runner.node, server],
+    ['run', '--config', config, 'tiny'],
+  ]) {
+    const run = installed.run(words, `${JSON.stringify(initialize)}\n`)
+    assert.equal(run.status, 0, run.stderr)
+    assert.match(run.stdout, /"name":"tiny"/)
+  }
+  assert.equal(installed.run(['exec', '--', runner.node, '-p', '1 + 1']).stdout, '2\n')
+  const without = installed.run(['exec', '--allow-net', 'example.com', '--', '/bin/true'])
+  assert.match(without.stderr, /run-more\.cjs/)
+})
 
 /** What `npm run package` makes, in a directory that everybody can read. */
 function pack(): Tarballs {
@@ -136,6 +165,7 @@ function namesBelow(directory: string): string[] {
 }
 
 interface Installed {
+  readonly prefix: string
   run(args: readonly string[], input?: string): ReturnType<Runner['spawnSync']>
 }
 
@@ -167,6 +197,7 @@ function install(runner: Runner, name: string, tarballs: readonly string[]): Ins
   // It keeps what it compiles itself.
   delete env['NODE_COMPILE_CACHE']
   return {
+    prefix,
     run: (words, input) =>
       runner.spawnSync(
         '/usr/bin/env',

@@ -1,4 +1,5 @@
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 export interface TwoParts {
@@ -32,6 +33,7 @@ export async function buildInTwoParts({ root, entry, always, files, options }: T
   const part = async (file: string, text: string, plugin: Plugin): Promise<void> => {
     const stdin = { contents: text, resolveDir: root, sourcefile: `${path.basename(file)}.ts`, loader: 'ts' } as const
     await build({ ...options, stdin, outfile: file, plugins: [...options.plugins, plugin] })
+    requireAscii(file)
   }
 
   const whole = await build({
@@ -73,6 +75,12 @@ export function divided(
     }
   }
   return { start, later: lazy.difference(start) }
+}
+
+/** A start reads these files as ASCII (bin/compiled.cjs). esbuild escapes what is not, but for regular expressions and tagged templates. */
+function requireAscii(file: string): void {
+  const [found] = /.{0,30}[^\0-\x7f].{0,30}/u.exec(readFileSync(file, 'utf8')) ?? []
+  if (found !== undefined) throw new Error(`${file} is to be ASCII: write \\u escapes in "${found}"`)
 }
 
 /** A package may be in both parts: none has a state or a class that both know. */

@@ -47,8 +47,8 @@ const isOfMachine = (file: string): boolean => /\/(doctor|orphans)\.test\.ts$/.t
 /** Machines in machines, for minutes, each with all processors of its own. */
 const isNested = (file: string): boolean => file.startsWith('test/e2e/nested-')
 
-/** Each says itself how long it may take: an hour where whole suites are asked for. */
-const longestNestedMs = (areSuitesNested() ? 65 : 15) * 60_000
+/** Each says itself how long it may take, half an hour at most; an hour where whole suites are asked for. */
+const longestNestedMs = (areSuitesNested() ? 65 : 35) * 60_000
 
 const isRest = (file: string): boolean => !isPackages(file) && !isOfMachine(file) && !isNested(file)
 

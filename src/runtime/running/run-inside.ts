@@ -4,6 +4,7 @@ import { GloveboxError } from '../../errors.ts'
 import type { Inside } from '../../inside/client.ts'
 import { startProgram, type Program } from '../../inside/program.ts'
 import type { ExecEnded } from '../../protocol/inside/v1.ts'
+import { keepCompiled } from '../../system/keep-compiled.ts'
 import { takeTerminal, type RawTerminal } from '../../system/raw-terminal.ts'
 import { onEndingSignals } from '../signals.ts'
 import type { Left } from './entry.ts'
@@ -43,6 +44,7 @@ export async function runInside(inside: Inside, options: ProgramOptions): Promis
       // Nobody reads it any more: what would happen to a program here happens to it there.
       await program?.signal(constants.signals.SIGPIPE)
     })
+    keepCompiled()
     const started = program
     if (screen) {
       terminal = takeTerminal(screen.input, screen.output, (now) => void started.resize(now).catch(() => undefined))
