@@ -74,9 +74,10 @@ function partsOf(directory) {
  * Where options hide which of the two it is, a start takes what is kept for the other one, and some milliseconds longer.
  */
 function userOf(words) {
-  const [name, before] = [words.indexOf('--') - 1, words.indexOf('--') - 2]
-  const isInside = name > 0 && !words[name].startsWith('-') && !words[before].startsWith('-')
-  return words[0] === 'exec' && isInside ? 'exec-inside' : words[0]
+  const dashes = words.indexOf('--')
+  // Not of an option, nor the value of one.
+  const isName = dashes > 1 && words.slice(dashes - 2, dashes).every((word) => !word.startsWith('-'))
+  return words[0] === 'exec' && isName ? 'exec-inside' : words[0]
 }
 
 /**
