@@ -26,7 +26,7 @@ const { Script } = require('node:vm')
  * @returns its exports, and what keeps its compiled functions when there are none yet: to be called when a start has run,
  * and before V8's flags are changed
  */
-exports.load = function load(file, directory, { user, given = () => undefined }) {
+function load(file, directory, { user, given = () => undefined }) {
   const source = readWithIdentity(file)
   const kept = directory && path.join(directory, `${path.basename(file)}-${user}-${process.version}-${process.arch}`)
   const cachedData = kept && read(kept, source.identity)
@@ -39,6 +39,30 @@ exports.load = function load(file, directory, { user, given = () => undefined })
   return {
     exports: module.exports,
     keep: isKept || kept === undefined ? undefined : () => write(kept, source.identity, script),
+  }
+}
+
+exports.load = load
+
+/**
+ * The parts of a bundle, by name (tools/packaging/two-parts.ts): each is loaded when it is first asked for, by us or by another one,
+ * which asks for a module as "PART:MODULE".
+ * @returns what gives the exports of a part; `onLoaded` is told of each what keeps its compiled functions, or undefined
+ */
+exports.loadParts = function loadParts(files, directory, { user, onLoaded = () => undefined }) {
+  const loaded = {}
+  return part
+
+  function part(which) {
+    if (loaded[which] !== undefined) return loaded[which]
+    const { exports, keep } = load(files[which], directory, { user, given: moduleNamed })
+    onLoaded(keep)
+    return (loaded[which] = exports)
+  }
+
+  function moduleNamed(name) {
+    const [which, module] = name.split(':', 2)
+    return Object.hasOwn(files, which) ? part(which).modules[module]() : undefined
   }
 }
 

@@ -44,29 +44,13 @@ async function load() {
   const source = path.join(__dirname, '..', 'src', 'cli.ts')
   if (existsSync(source)) return import(pathToFileURL(source).href)
   if (!isStart) return require('../dist/cli.cjs')
+  // Clients wait for these two verbs: they are in files of their own, of which few starts need the second.
+  const dist = path.join(__dirname, '..', 'dist')
+  const files = { start: path.join(dist, 'run.cjs'), more: path.join(dist, 'run-more.cjs') }
   // Elsewhere when the user has a cache of their own for all of Node, which need not be private.
-  return partsOf(kept?.status === constants.compileCacheStatus.ENABLED ? kept.directory : undefined)('start')
-}
-
-/** Clients wait for these two verbs: they are in files of their own, of which few starts need the second (tools/packaging/two-parts.ts). */
-function partsOf(directory) {
-  const { load } = require('./compiled.cjs')
-  const files = { start: 'run.cjs', more: 'run-more.cjs' }
-  const loaded = {}
-  return part
-
-  function part(which) {
-    if (loaded[which] !== undefined) return loaded[which]
-    const file = path.join(__dirname, '..', 'dist', files[which])
-    const { exports, keep } = load(file, directory, { user: userOf(argv.slice(2)), given: moduleNamed })
-    if (keep !== undefined) subscribe('glovebox:started', keep)
-    return (loaded[which] = exports)
-  }
-
-  function moduleNamed(name) {
-    const [, which, module] = /^(start|more):(.*)$/.exec(name) ?? []
-    return which === undefined ? undefined : part(which).modules[module]()
-  }
+  const directory = kept?.status === constants.compileCacheStatus.ENABLED ? kept.directory : undefined
+  const onLoaded = (keep) => keep !== undefined && subscribe('glovebox:started', keep)
+  return require('./compiled.cjs').loadParts(files, directory, { user: userOf(argv.slice(2)), onLoaded })('start')
 }
 
 /**

@@ -21,6 +21,7 @@ test('A GLOVEBOX_HOME that is no full path is another one in each directory, and
   assert.throws(() => places({ GLOVEBOX_HOME: 'home' }), {
     code: 'USAGE',
     message: /GLOVEBOX_HOME is "home": a full path/,
+    fix: /^GLOVEBOX_HOME=\/.*\/home,/,
   })
 })
 

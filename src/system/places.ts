@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 
 /** Where Glovebox keeps things; none of them is made by asking. */
@@ -19,12 +19,11 @@ export interface Places {
  */
 export function places(env: NodeJS.ProcessEnv): Places {
   const home = env['GLOVEBOX_HOME']
-  if (home !== undefined && home !== '' && !home.startsWith('/')) {
-    throw new GloveboxError('USAGE', `GLOVEBOX_HOME is "${home}": a full path is meant`, {
-      fix: 'one that depends on where a command is typed would be another home each time',
-    })
+  if (home !== undefined && home !== '') {
+    // It would be another home in each directory.
+    if (!isAbsolute(home)) throw notFull(home)
+    return below((name) => join(home, name), join(home, 'runtime'))
   }
-  if (home !== undefined && home !== '') return below((name) => join(home, name), join(home, 'runtime'))
   const roots = {
     config: xdg(env['XDG_CONFIG_HOME']) ?? join(ownHome(), '.config'),
     state: xdg(env['XDG_STATE_HOME']) ?? join(ownHome(), '.local', 'state'),
@@ -41,6 +40,12 @@ export function places(env: NodeJS.ProcessEnv): Places {
 function below(of: (name: 'config' | 'state' | 'data' | 'cache') => string, runtime: string): Places {
   const state = of('state')
   return { config: of('config'), state, audit: join(state, 'audit'), data: of('data'), cache: of('cache'), runtime }
+}
+
+function notFull(home: string): GloveboxError {
+  return new GloveboxError('USAGE', `GLOVEBOX_HOME is "${home}": a full path is meant`, {
+    fix: `GLOVEBOX_HOME=${resolve(home)}, if that is the directory`,
+  })
 }
 
 /** An id without a passwd entry, and without HOME, has none: Node then throws what nobody understands. */

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { runners, type Runner } from '../support/as-user.ts'
+import { eventually } from '../support/eventually.ts'
 import { projectRoot } from '../support/readable-tree.ts'
 
 const initialize = {
@@ -143,6 +144,20 @@ test('A command and a configured server start without the part that few starts n
   assert.match(without.stderr, /run-more\.cjs/)
 })
 
+test('What a program in a running sandbox needed is kept as well, and by itself.', async (t) => {
+  const [runner] = runners()
+  assert.ok(runner)
+  const installed = install(runner, 'inside', [packed.main, packed.native])
+  const server = path.join(runner.home, 'inside-server.mjs')
+  copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
+  const [program = '', ...words] = installed.command(['run', '--name', 'box', '--', runner.node, server])
+  const running = runner.spawn(program, words, { stdio: ['pipe', 'ignore', 'inherit'] })
+  t.after(() => running.kill('SIGTERM'))
+  await eventually(() => (installed.run(['exec', 'box', '--', '/bin/true']).status === 0 ? true : undefined))
+  const kept = namesBelow(runner.home).filter((name) => /\/compiled\/.*-exec-inside-v/.test(name))
+  assert.equal(kept.length, 2, kept.join(' '))
+})
+
 /** What `npm run package` makes, in a directory that everybody can read. */
 function pack(): Tarballs {
   const run = spawnSync(process.execPath, ['tools/package.ts'], { cwd: projectRoot, encoding: 'utf8' })
@@ -166,6 +181,7 @@ function namesBelow(directory: string): string[] {
 
 interface Installed {
   readonly prefix: string
+  command(args: readonly string[]): string[]
   run(args: readonly string[], input?: string): ReturnType<Runner['spawnSync']>
 }
 
@@ -196,16 +212,17 @@ function install(runner: Runner, name: string, tarballs: readonly string[]): Ins
   delete env['GLOVEBOX_INSIDE']
   // It keeps what it compiles itself.
   delete env['NODE_COMPILE_CACHE']
+  const command = (words: readonly string[]): string[] => {
+    const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`)
+    return ['/usr/bin/env', '-i', ...variables, bin, ...words]
+  }
   return {
     prefix,
-    run: (words, input) =>
-      runner.spawnSync(
-        '/usr/bin/env',
-        ['-i', ...Object.entries(env).map(([key, value]) => `${key}=${value}`), bin, ...words],
-        {
-          input: input ?? '',
-        },
-      ),
+    command,
+    run(args, input = '') {
+      const [program = '', ...words] = command(args)
+      return runner.spawnSync(program, words, { input })
+    },
   }
 }
 

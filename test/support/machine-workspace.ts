@@ -18,7 +18,7 @@ export function machinePlace(t: TestContext, name: string): Place {
   return { ...box, copies: () => namesOf('workspaces'), backups: () => namesOf('backups') }
 }
 
-/** The copies and backups of this workspace, oldest first. */
+/** The directories of this workspace's copies and backups. */
 export function leftOf({ home, directory }: Place, kinds: readonly string[] = ['backups', 'workspaces']): string[] {
   return kinds
     .flatMap((kind) => {

@@ -18,7 +18,7 @@ export interface TwoParts {
  * A bundle in two files: what is in memory all the time, and read by each start, is in the first; what only some policies need,
  * a virtual machine or a network, in the second. A module of ours is in one of them, so that there is one of each class. Each asks
  * the other for a module as `require('start:NAME')` or `require('more:NAME')`, and exports its own as `modules`, by name,
- * evaluated when they are asked for (bin/start.cjs brings them together).
+ * evaluated when they are asked for (`loadParts` of bin/compiled.cjs brings them together).
  */
 export async function buildInTwoParts({ root, entry, always, files, options }: TwoParts): Promise<void> {
   const nameOf = (directory: string, wanted: string): string => path.relative(root, path.resolve(directory, wanted))
@@ -42,6 +42,8 @@ export async function buildInTwoParts({ root, entry, always, files, options }: T
     entryPoints: [path.join(root, entry)],
     outfile: files.start,
     plugins: [...options.plugins],
+    // Only who imports whom is wanted of it.
+    sourcemap: false,
     write: false,
     metafile: true,
   })
