@@ -33,6 +33,8 @@ interface Tarballs {
 }
 
 let packed: Tarballs
+const everyone = runners()
+const installations = new Map<Runner, Installed>()
 
 before(() => {
   packed = pack()
@@ -74,9 +76,9 @@ test('The tarballs hold what runs, and no test, no source and no tool of develop
 })
 
 // What README.md and docs/INSTALL.md show: the tarballs of `npm run package`, installed by npm.
-for (const runner of runners()) {
+for (const runner of everyone) {
   test(`As ${runner.name}, both tarballs install offline in an empty prefix, and a server runs from there.`, () => {
-    const installed = install(runner, 'both', [packed.main, packed.native])
+    const installed = both(runner)
     assert.equal(installed.run(['--version']).stdout, `${String(manifest(projectRoot)['version'])}\n`)
 
     const server = path.join(runner.home, 'tiny-server.mjs')
@@ -122,10 +124,25 @@ for (const runner of runners()) {
   })
 }
 
-test('A command and a configured server start without the part that few starts need.', () => {
-  const [runner] = runners()
+test('What a program in a running sandbox needed is kept as well, and by itself.', async (t) => {
+  const [runner] = everyone
   assert.ok(runner)
-  const installed = install(runner, 'part', [packed.main, packed.native])
+  const installed = both(runner)
+  const server = path.join(runner.home, 'inside-server.mjs')
+  copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
+  const [program = '', ...words] = installed.command(['run', '--name', 'box', '--', runner.node, server])
+  const running = runner.spawn(program, words, { stdio: ['pipe', 'ignore', 'inherit'] })
+  t.after(() => running.kill('SIGTERM'))
+  await eventually(() => (installed.run(['exec', 'box', '--', '/bin/true']).status === 0 ? true : undefined))
+  const kept = namesBelow(runner.home).filter((name) => /\/compiled\/.*-exec-inside-v/.test(name))
+  assert.equal(kept.length, 2, kept.join(' '))
+})
+
+// The last one: it takes a part of the installation away.
+test('A command and a configured server start without the part that few starts need.', () => {
+  const [runner] = everyone
+  assert.ok(runner)
+  const installed = both(runner)
   rmSync(path.join(installed.prefix, 'lib/node_modules/glovebox/dist/run-more.cjs'))
   const server = path.join(runner.home, 'part-server.mjs')
   copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
@@ -142,20 +159,6 @@ test('A command and a configured server start without the part that few starts n
   assert.equal(installed.run(['exec', '--', runner.node, '-p', '1 + 1']).stdout, '2\n')
   const without = installed.run(['exec', '--allow-net', 'example.com', '--', '/bin/true'])
   assert.match(without.stderr, /run-more\.cjs/)
-})
-
-test('What a program in a running sandbox needed is kept as well, and by itself.', async (t) => {
-  const [runner] = runners()
-  assert.ok(runner)
-  const installed = install(runner, 'inside', [packed.main, packed.native])
-  const server = path.join(runner.home, 'inside-server.mjs')
-  copyFileSync(path.join(projectRoot, 'test/fixtures/tiny-server.mjs'), server)
-  const [program = '', ...words] = installed.command(['run', '--name', 'box', '--', runner.node, server])
-  const running = runner.spawn(program, words, { stdio: ['pipe', 'ignore', 'inherit'] })
-  t.after(() => running.kill('SIGTERM'))
-  await eventually(() => (installed.run(['exec', 'box', '--', '/bin/true']).status === 0 ? true : undefined))
-  const kept = namesBelow(runner.home).filter((name) => /\/compiled\/.*-exec-inside-v/.test(name))
-  assert.equal(kept.length, 2, kept.join(' '))
 })
 
 /** What `npm run package` makes, in a directory that everybody can read. */
@@ -183,6 +186,13 @@ interface Installed {
   readonly prefix: string
   command(args: readonly string[]): string[]
   run(args: readonly string[], input?: string): ReturnType<Runner['spawnSync']>
+}
+
+/** Both tarballs in a prefix of this runner's, installed once: npm takes seconds for it. */
+function both(runner: Runner): Installed {
+  const installed = installations.get(runner) ?? install(runner, 'both', [packed.main, packed.native])
+  installations.set(runner, installed)
+  return installed
 }
 
 function install(runner: Runner, name: string, tarballs: readonly string[]): Installed {

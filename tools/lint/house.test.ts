@@ -232,6 +232,18 @@ const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a test file waits before its first test, and not between two',
+    rule: 'house(await-before-tests)',
+    bad: {
+      'src/ui/A.test.ts':
+        "import { test } from 'node:test'\ntest('One.', () => {})\nawait Promise.resolve()\ntest('Two.', () => {})\n",
+    },
+    good: {
+      'src/ui/A.test.ts':
+        "import { test } from 'node:test'\nawait Promise.resolve()\ntest('One.', async () => { await Promise.resolve() })\n",
+    },
+  },
+  {
     title: 'no file of more than 400 lines',
     rule: 'eslint(max-lines)',
     bad: { 'src/ui/A.ts': Array.from({ length: 401 }, (_, i) => `export const v${i}: number = ${i}\n`).join('') },

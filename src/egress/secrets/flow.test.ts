@@ -21,6 +21,12 @@ import { Secrets } from './secrets.ts'
 const value = 'v4lue/of+the=secret'
 const world = createAuthority(['example.org'], 'world')
 const roots = verifying([world.certificate])
+// Waited for before the first test: while a file waits between two tests, the runner may find that all it knows of have
+// ended, and run `after`, which removes the directory of those that come.
+const curl = await runTool({ file: 'curl', args: ['--version'], cwd: tmpdir(), env: process.env }).then(
+  () => undefined,
+  () => 'there is no curl',
+)
 const root = mkdtempSync(path.join(tmpdir(), 'glovebox-flow-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -195,11 +201,6 @@ async function intercepting(
   const directory = mkdtempSync(path.join(root, 'trust-'))
   return { port, seen, trust: trustInside(directory, authority.certificate, [world.certificate]) }
 }
-
-const curl = await runTool({ file: 'curl', args: ['--version'], cwd: root, env: process.env }).then(
-  () => undefined,
-  () => 'there is no curl',
-)
 
 test(
   'curl, told by the variables of the sandbox, speaks TLS with a host that gets the value',
