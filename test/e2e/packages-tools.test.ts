@@ -158,5 +158,6 @@ test('a server that says nothing, or has no network that it insists on, is told 
   const begun = performance.now()
   const shown = await fine(home, 'package', 'update')
   assert.match(shown, /could not be compared: the new version: it said nothing of its tools in 15 s\n/)
-  assert.ok(performance.now() - begun < 30_000)
+  // The fifteen seconds, and what an update does besides, on a machine with other work too.
+  assert.ok(performance.now() - begun < 60_000)
 })
