@@ -47,8 +47,13 @@ async function dialOne(
       resolve()
     })
   })
-  socket.setTimeout(idleMs, () => socket.destroy())
+  endWhenIdle(socket, { idleMs })
   return socket
+}
+
+/** Its 'timeout' says that this was why. */
+export function endWhenIdle(socket: Socket, { idleMs }: Pick<DialOptions, 'idleMs'>): void {
+  socket.setTimeout(idleMs, () => socket.destroy())
 }
 
 /**

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer as createHttp } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createServer as createTcp, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { eventually } from '../../../test/support/eventually.ts'
 import { createAuthority } from '../tls/authority.ts'
 import { upstreamOf, type HostProxy } from '../upstream.ts'
 import { dialThrough } from './through-proxy.ts'
@@ -58,3 +61,56 @@ test('one that shows a certificate of another name is not believed', async (t) =
   })
   assert.deepEqual(asked, [])
 })
+
+const ways = [
+  { how: 'in the clear', secure: false },
+  { how: 'over TLS', secure: true },
+]
+
+for (const { how, secure } of ways) {
+  test(`a proxy that is spoken with ${how} and says nothing is given up, and its connection with it`, async (t) => {
+    const taken = Promise.withResolvers<Socket>()
+    const silent = createTcp((socket) => taken.resolve(socket.on('error', () => socket.destroy()))).listen(
+      0,
+      '127.0.0.1',
+    )
+    t.after(() => silent.close())
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const proxy = { host: '127.0.0.1', port, secure, authorization: undefined }
+    await assert.rejects(dialThrough(proxy, 'a.example:443', { connectMs: 100, idleMs: 60_000 }), { code: 'ETIMEDOUT' })
+    const socket = await taken.promise
+    await eventually(() => socket.resume().destroyed || undefined)
+  })
+
+  test(`a connection through one that is spoken with ${how} may be idle for longer than it may take to be made`, async (t) => {
+    const before = getCACertificates('default')
+    setDefaultCACertificates([...before, authority.certificate])
+    t.after(() => setDefaultCACertificates(before))
+    const { proxy } = secure ? await secureProxy(t) : await plainProxy(t)
+    const made = await dialThrough(proxy, 'a.example:443', options)
+    const since = performance.now()
+    await eventually(() => performance.now() - since > options.connectMs + 500 || undefined)
+    made.write('still there')
+    assert.equal(String((await once(made, 'data'))[0]), 'still there')
+    assert.equal(made.timeout, options.idleMs)
+    made.setTimeout(50)
+    await once(made, 'close')
+  })
+}
+
+/** One in the clear, which answers by itself too. */
+async function plainProxy(t: TestContext) {
+  const server = createHttp()
+  server.on('connect', (_, socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n')
+    socket.pipe(socket)
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { proxy: { host: '127.0.0.1', port, secure: false, authorization: undefined } }
+}

@@ -1,10 +1,11 @@
-import { Agent, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex, Transform } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Refusal } from '../record/book.ts'
 import { codeOf } from '../route.ts'
 import type { Target } from '../rules.ts'
-import { hostHeader, hostOf } from './authority.ts'
+import type { Agents } from './agents.ts'
+import { hostHeader } from './authority.ts'
 import { checkHead, type RequestHead } from './head.ts'
 import { asTrailers, endToEnd, flat, pairsOf, type Header } from './headers.ts'
 import { refusalBody } from './refusal.ts'
@@ -55,55 +56,6 @@ export class NotDialed extends Error {
 
 /** What a body goes through has refused it. */
 export class BodyRefused extends NotDialed {}
-
-/** Connections to the outside of one connection of a program's. */
-export interface Agents {
-  /** Used again for the next request to the same target. */
-  readonly kept: Agent
-  /** For one request: one with a body cannot be sent a second time, and a connection that has waited may be closed by now. */
-  readonly fresh: Agent
-  destroy(): void
-}
-
-export function createAgents(flow: HttpFlow): Agents {
-  const [kept, fresh] = [true, false].map((keepAlive) => createAgent(flow, keepAlive)) as [Agent, Agent]
-  return {
-    kept,
-    fresh,
-    destroy() {
-      kept.destroy()
-      fresh.destroy()
-    },
-  }
-}
-
-function createAgent(flow: HttpFlow, keepAlive: boolean): Agent {
-  const agent = new Agent({ keepAlive, maxSockets: 8, maxTotalSockets: 16, maxFreeSockets: 4, timeout: 30_000 })
-  agent.createConnection = (options, done) => {
-    const { target } = options as { readonly target?: Target }
-    if (target === undefined) throw new Error('a request without a target')
-    void connectFor(flow, target, (error, stream) => done?.(error, stream as Duplex))
-    return undefined
-  }
-  // One connection for one target, whatever else Node would take for the same.
-  agent.getName = (options) => {
-    const { target } = (options ?? {}) as { readonly target?: Target }
-    return target === undefined ? '' : `${hostOf(target)} ${target.port}`
-  }
-  return agent
-}
-
-async function connectFor(
-  flow: HttpFlow,
-  target: Target,
-  done: (error: Error | null, stream?: Duplex) => void,
-): Promise<void> {
-  try {
-    done(null, await flow.dial(target))
-  } catch (error) {
-    done(error instanceof Error ? error : new Error(String(error)))
-  }
-}
 
 /** Forwards one request, and its answer. Never rejects: what goes wrong ends the exchange. */
 export async function forward(

@@ -387,6 +387,27 @@ test('one connection of a program’s does not get around the limit by asking fo
   await eventually(() => waiting[1])
 })
 
+test('nothing is connected to for the requests that waited when a program was cut off', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { open, port, bench } = await setUp(t, (_request, response) => void waiting.push(response))
+  const request = `GET / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`
+  const isAsked = async (times: number): Promise<true> => eventually(() => waiting.length === times || undefined)
+  const opened = (): number => bench.facts.filter(({ fact }) => fact === 'egress-open').length
+  const program = await open()
+  program.stream.write(request.repeat(8))
+  await isAsked(8)
+  const before = opened()
+  program.stream.on('error', () => undefined)
+  program.stream.write(request.repeat(100))
+  assert.equal(await program.over, 'reset')
+  await eventually(() => waiting.every(({ destroyed }) => destroyed) || undefined)
+  const next = await open()
+  next.stream.write(request)
+  await isAsked(9)
+  // Its own, as it was told, and as it was asked.
+  assert.equal(opened() - before, before - 8 + 1)
+})
+
 test('a program that asks without waiting for answers is cut off', async (t) => {
   const { open, port, bench } = await setUp(t, () => undefined)
   const program = await open()

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createAgents, forward, NotDialed, refuse, type Agents, type HttpFlow } from './forward.ts'
+import { createAgents, type Agents } from './agents.ts'
+import { forward, NotDialed, refuse, type HttpFlow } from './forward.ts'
 import { refusalBody, refusalMessage } from './refusal.ts'
 import { forwardUpgrade } from './upgrade.ts'
 
@@ -100,7 +101,7 @@ export function createHttpServer(): HttpServer {
           flow.onRefused(target, why)
         },
       }
-      const agents = createAgents(flow)
+      const agents = createAgents(watched.dial)
       const connection: Served = { flow: watched, agents, onConnect, outstanding: 0, closing: false }
       streams.add(stream)
       stream.once('close', () => {
