@@ -35,7 +35,7 @@ export function resolvePlan(
     command: {
       path: command.path,
       argv: command.argv,
-      cwd: workingDirectory(command.cwd, mounts),
+      cwd: workingDirectory(command.cwd, mounts, denied(policy, facts)),
       env: sandboxEnvironment(options.env, withoutSecrets(policy), {
         searchPath: command.searchPath,
         terminal: options.terminal,
@@ -78,10 +78,15 @@ function reachable(network: Network | null): (host: SecretHost) => boolean {
     network !== null && decide(network, { name: below ? `any.${name}` : name, port }).allowed
 }
 
-/** The working directory is kept where it is visible, else `/workspace`, else `/`. */
-function workingDirectory(cwd: string, mounts: readonly PlanMount[]): string {
+/**
+ * The working directory is kept where it is visible, else `/workspace`. One that something below is seen of is there too, with nothing else
+ * in it, and relative paths in arguments mean what they mean outside. Else `/`.
+ */
+function workingDirectory(cwd: string, mounts: readonly PlanMount[], denied: readonly string[]): string {
   if (isVisible(cwd, mounts)) return cwd
-  return mounts.some((mount) => mount.target === '/workspace') ? '/workspace' : '/'
+  if (mounts.some((mount) => mount.target === '/workspace')) return '/workspace'
+  const isAbove = mounts.some(({ owner, target }) => owner === 'user' && isWithin(target, cwd))
+  return isAbove && !denied.some((path) => isWithin(cwd, path)) ? cwd : '/'
 }
 
 function isVisible(path: string, mounts: readonly PlanMount[]): boolean {

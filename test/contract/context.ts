@@ -38,7 +38,8 @@ export interface Contract {
   readonly driver: Driver
   readonly differences: Differences
   /** The plan of a command under the default policy, or under one with these differences. */
-  readonly plan: (command: readonly string[], policy?: Partial<Policy>) => Plan
+  /** `cwd`: where the start was asked for; default: where this process is. */
+  readonly plan: (command: readonly string[], policy?: Partial<Policy>, cwd?: string) => Plan
   readonly start: (plan: Plan, signal?: AbortSignal) => Promise<Started>
   /** Starts it, closes its stdin and waits for its end. */
   readonly run: (plan: Plan, input?: Uint8Array) => Promise<Ran>
@@ -68,9 +69,9 @@ export function createContract(
 ): Contract {
   const walls = new Set<Wall>()
 
-  const plan = (command: readonly string[], policy: Partial<Policy> = {}): Plan => {
+  const plan = (command: readonly string[], policy: Partial<Policy> = {}, cwd: string = process.cwd()): Plan => {
     const whole = withDriverDefaults({ ...defaultPolicy, driver: driver.name, ...policy })
-    const facts = inspectHost(whole, command, process.env, process.cwd())
+    const facts = inspectHost(whole, command, process.env, cwd)
     return resolvePlan('contract', whole, facts, { env: process.env, terminal: false })
   }
 

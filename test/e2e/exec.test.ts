@@ -63,7 +63,7 @@ for (const runner of runners()) {
     assert.equal(stdout.trim().split('\n').at(-1), '4')
   })
 
-  test(`the working directory is kept where it is visible, else it is the root${as}`, async () => {
+  test(`the working directory is kept where it or something below it is visible, else it is the root${as}`, async () => {
     const directory = path.join(runner.home, 'here')
     mkdirSync(directory)
     chownSync(directory, runner.uid, runner.gid)
@@ -72,6 +72,9 @@ for (const runner of runners()) {
       runner.spawnSync(program[0], [program[1], 'exec', ...flags, '--', 'pwd'], { cwd: directory }).stdout.trim()
     assert.equal(pwd('--read', '.'), directory)
     assert.equal(pwd(), '/')
+    mkdirSync(path.join(directory, 'below'))
+    assert.equal(pwd('--read', './below'), directory)
+    assert.equal(pwd('--read', './below', '--deny', '.'), '/')
     assert.equal(pwd('--workspace', `${directory}:read`), directory)
   })
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import type { Contract } from '../context.ts'
 
@@ -26,6 +29,26 @@ export function commandCases({ plan, run }: Contract): void {
     for (const cwd of ['/', '/tmp', '/usr/bin']) {
       const { stdout } = await run({ ...planned, command: { ...planned.command, cwd } })
       assert.equal(stdout.toString(), `${cwd}\n`)
+    }
+  })
+
+  test('a working directory of which only something below is seen is there, and relative paths lead to that', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-contract-'))
+    mkdirSync(path.join(directory, 'seen'))
+    for (const name of ['hidden', 'seen/file']) writeFileSync(path.join(directory, name), 'content')
+    chmodSync(directory, 0o755)
+    try {
+      const planned = plan(
+        ['sh', '-c', 'pwd -P; ls; cat seen/file'],
+        {
+          filesystem: { read: [path.join(directory, 'seen')], write: [], deny: [] },
+        },
+        directory,
+      )
+      const { stdout, stderr } = await run(planned)
+      assert.equal(stdout.toString(), `${directory}\nseen\ncontent`, stderr.toString())
+    } finally {
+      rmSync(directory, { recursive: true })
     }
   })
 

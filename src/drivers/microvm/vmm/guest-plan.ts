@@ -112,7 +112,7 @@ export function toGuestPlan(
     command: {
       ...plan.command,
       path: programIn(plan, isThere),
-      cwd: isOfSystem(cwd, plan) && !isThere(cwd) ? '/' : cwd,
+      cwd: isThere(cwd) || leadsTo(cwd, [...given, ...copied]) || !leadsTo(cwd, plan.mounts) ? cwd : '/',
       terminal,
     },
     mounts: [...system.map(systemMount), ...given.map(givenMount), ...copied.map(copyMount)].toSorted(
@@ -211,6 +211,11 @@ function loaders(exec: readonly string[] | null): string[] {
 }
 
 /** The host's system is not the image's: a directory of it may be missing there, and then is none to begin in. */
+/** Whether it is there because of one of these: in it, or above it. */
+function leadsTo(path: string, mounts: readonly PlanMount[]): boolean {
+  return mounts.some(({ target }) => isWithin(path, target) || isWithin(target, path))
+}
+
 function isOfSystem(path: string, { mounts }: Plan): boolean {
   const innermost = mounts
     .filter(({ target }) => isWithin(path, target))
