@@ -77,9 +77,15 @@ async function add(name: string, words: string[], flags: AddFlags): Promise<void
 const collect = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
 
 async function surroundings({ data }: Places, cwd: string): Promise<AddSurroundings> {
-  const { storeIn } = await import('../packages/store/store.ts')
+  const [{ storeIn }, { recognise }, { isProgram }] = await Promise.all([
+    import('../packages/store/store.ts'),
+    import('../packages/recognise/recognise.ts'),
+    import('../runtime/inspect/program.ts'),
+  ])
+  const isCommand = (words: readonly string[]): boolean =>
+    words[0] !== undefined && (recognise(words) !== undefined || isProgram(words[0], cwd, process.env['PATH']))
   const ask = process.stdin.isTTY ? (await import('../ui/ask.ts')).askOnTerminal : undefined
-  return { store: storeIn(data), env: process.env, cwd, ask }
+  return { store: storeIn(data), env: process.env, cwd, isCommand, ask }
 }
 
 /** Clients give up on a server after 10 s: what its start needs is there before the first one. */

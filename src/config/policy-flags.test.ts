@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import { Command } from 'commander'
 import { GloveboxError } from '../errors.ts'
@@ -141,4 +144,20 @@ test('a workspace without a mode is a copy, in a start and in what `add` writes'
   }
   const { sandbox } = entryOf(['node'], { workspace: 'p', sync: 'yes' }, place) as { sandbox: { workspace: unknown } }
   assert.deepEqual(sandbox.workspace, { path: '/home/me/p', mode: 'copy', sync: 'yes' })
+})
+
+test('a file of variables may have a byte order mark, comments and the line ends of Windows; a wrong line is named', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-flags-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const file = path.join(directory, 'variables.env')
+  const read = (text: string): Policy['env'] => {
+    writeFileSync(file, text)
+    return policyFromFlags(flags('--env-file', file), {}).env
+  }
+  assert.deepEqual(read('\u{feff}A=1\r\n# no\r\n\r\nB=two = 2\r\n'), { A: '1', B: 'two = 2' })
+  assert.throws(() => read('A=1\nB\n'), { code: 'POLICY_INVALID', message: `${file}:2: no "=" in this line` })
+  assert.throws(() => read('A=1\n2=x\n'), {
+    code: 'POLICY_INVALID',
+    message: `${file}:2: "2" is not the name of a variable`,
+  })
 })

@@ -260,6 +260,7 @@ function parseEnv(item: string, env: NodeJS.ProcessEnv): [string, string][] {
 
 function readEnvFile(file: string): [string, string][] {
   return readText(file)
+    .replace(/^\uFEFF/, '')
     .split('\n')
     .flatMap((line, index): [string, string][] => {
       if (line.trim() === '' || line.trimStart().startsWith('#')) return []

@@ -193,9 +193,13 @@ async function reviewOf(
   return (plan) => requireConfined(plan, policy, confinement, options)
 }
 
-function commandOf(name: string, { file }: ConfigScope): string[] {
+function commandOf(name: string, { file, scope, directory }: ConfigScope): string[] {
   const { command, args = [] } = file.config.mcpServers?.[name] ?? {}
-  if (command !== undefined) return [command, ...args]
+  if (command !== undefined) {
+    // A named file's paths belong to its directory, and its servers start in the working directory.
+    const isPath = scope.kind === 'file' && command.includes('/')
+    return [isPath ? resolve(directory, command) : command, ...args]
+  }
   const { where } = originIn(file, ['mcpServers', name, 'url'], 'file')
   throw new GloveboxError(
     'HOST_CANNOT',

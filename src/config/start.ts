@@ -67,7 +67,7 @@ export async function startOf(
       }
     }
   }
-  if (flags.config !== undefined) throw await notInFile(only, flags.config, options)
+  if (flags.config !== undefined) throw await notInFile(words, flags.config, options)
   const { profile, manifest } = flags
   const known = options.servers && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
   const command = known?.command ?? commandOf(words, flags.command)
@@ -115,7 +115,7 @@ async function configured(name: string, flags: StartFlags, { cwd, env }: { cwd: 
 }
 
 async function notInFile(
-  name: string | undefined,
+  [name, ...more]: readonly string[],
   config: string,
   options: { cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<GloveboxError> {
@@ -126,6 +126,15 @@ async function notInFile(
   ])
   const { named } = await readScopes({ cwd: options.cwd, places: places(options.env) }, config)
   const names = Object.keys(named?.file.config.mcpServers ?? {})
+  if (name !== undefined && names.includes(name)) {
+    return new GloveboxError(
+      'USAGE',
+      `--config ${config}: behind the name of a server nothing stands, and there is "${more.join(' ')}"`,
+      {
+        fix: `its arguments are in the file; leave the rest out, or --config where you name a command`,
+      },
+    )
+  }
   const near = name === undefined ? undefined : nearest(name, names)
   return new GloveboxError(
     'USAGE',

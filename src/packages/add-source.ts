@@ -20,12 +20,15 @@ export interface AddSurroundings {
   readonly store: Store
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
+  /** Whether these words start something here. */
+  readonly isCommand: (words: readonly string[]) => boolean
   /** Asks a person; undefined without a terminal. */
   readonly ask: ((asked: Ask) => Promise<string | undefined>) | undefined
 }
 
 /**
- * The server that a source means; undefined when a command is to be added. `words` are the parameters of a catalogue entry.
+ * The server that a source means; undefined when a command is to be added. `words` are the parameters of a catalogue entry, which a name
+ * of the catalogue alone means too, before words that are no command.
  * @throws GloveboxError USAGE when two sources are named, or a value is missing
  */
 export async function proposalFrom(
@@ -35,7 +38,7 @@ export async function proposalFrom(
   surroundings: AddSurroundings,
 ): Promise<Proposal | undefined> {
   const { registry, bundle, url, sha256 } = source
-  const from = source.from ?? (words.length === 0 && findEntry(name) !== undefined ? name : undefined)
+  const from = source.from ?? (findEntry(name) !== undefined && !surroundings.isCommand(words) ? name : undefined)
   const named = Object.entries({ registry, bundle, url, from: source.from }).filter(([, value]) => value !== undefined)
   if (named.length > 1) {
     throw new GloveboxError('USAGE', `--${named.map(([key]) => key).join(' and --')} each say what to add`, {
@@ -112,7 +115,7 @@ function inCatalog(from: string, words: readonly string[], { cwd }: AddSurroundi
       fix: 'glovebox catalog list shows its names',
     })
   }
-  const { command, env, spelled } = fillEntry(entry, words, { cwd, has: () => true })
+  const { command, env, spelled } = fillEntry(entry, words, { cwd, has: () => true, verb: 'add' })
   const copied = Object.fromEntries(
     (entry.variables ?? []).map((variable) => [variable.name, `\${env:${variable.name}}`]),
   )

@@ -19,16 +19,16 @@ export interface LockedRequest {
 
 /** @throws GloveboxError USAGE when it is no lock file; undefined when it is not there */
 export function readLockFile(path: string): LockFile | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
   try {
+    const text = readIfThere(path)
+    if (text === undefined) return undefined
     const file = JSON.parse(text) as { schema?: unknown; packages?: unknown }
     if (file.schema === 'glovebox/lock/1' && Array.isArray(file.packages)) return file as LockFile
     throw new Error(`its schema is ${JSON.stringify(file.schema)}, and glovebox/lock/1 is known here`)
   } catch (error) {
     throw new GloveboxError('USAGE', `${path}: no lock file of Glovebox: ${messageOf(error)}`, {
       cause: error,
-      fix: 'take it from version control again, or write it anew: glovebox package lock -- COMMAND',
+      fix: 'take it from version control again, or remove it and write it anew: glovebox package lock -- COMMAND',
     })
   }
 }
@@ -51,7 +51,9 @@ export function lockedTo(lock: LockOptions | undefined, request: PackageRequest)
   if (found === undefined && lock.frozen) {
     throw new GloveboxError(
       'REFUSED',
-      `${request.packages.join(', ')} is not in ${lock.path}, and --frozen runs nothing else`,
+      file === undefined
+        ? `there is no lock file ${lock.path}, and --frozen runs nothing else than what it has`
+        : `${request.packages.join(', ')} is not in ${lock.path}, and --frozen runs nothing else`,
       {
         fix: 'glovebox package lock -- COMMAND adds it, where it may be resolved',
       },

@@ -62,7 +62,9 @@ function lockFor({ lock, frozen = false }: LockFlags, cwd: string): { path: stri
   if (!frozen) return undefined
   for (let directory = cwd; ; directory = dirname(directory)) {
     const path = join(directory, 'glovebox.lock')
-    if (existsSync(path) || directory === dirname(directory)) return { path, frozen }
+    if (existsSync(path)) return { path, frozen }
+    // The one that there would be.
+    if (directory === dirname(directory)) return { path: join(cwd, 'glovebox.lock'), frozen }
   }
 }
 

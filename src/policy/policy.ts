@@ -58,6 +58,9 @@ export interface PolicyLimits {
   readonly messageBytes?: number
 }
 
+/** The launcher and what serves `exec` hold some twenty, under the same limit. */
+export const fewestOpenFiles = 32
+
 /** Default deny (design.md, "What it never does", 3). */
 export const defaultLimits: Readonly<Required<Omit<PolicyLimits, 'timeMs'>>> = {
   memoryBytes: 512 * 1024 ** 2,

@@ -235,6 +235,11 @@ test('disk is memory: a default follows a small memory, and a wish for more than
   )
 })
 
+test('fewer open files than a start needs are refused, and the least starts', () => {
+  refuses(() => resolve({ limits: { openFiles: 31 } }), 'POLICY_INVALID', /limits\.openFiles \(31\) is less than/)
+  assert.equal(resolve({ limits: { openFiles: 32 } }).limits.openFiles.value, 32)
+})
+
 test('an exec list always has the command itself with its loader', () => {
   const plan = resolve({ exec: ['git'] }, hostFacts({ command: { allowed: ['/usr/bin/git'] } }))
   assert.deepEqual(plan.exec, ['/usr/bin/node', '/usr/lib/ld.so', '/usr/bin/git'])

@@ -9,7 +9,7 @@ import { decide } from './network/decide.ts'
 import { requireReachable, type SecretHost } from './secrets.ts'
 import { isWithin } from './paths.ts'
 import type { Plan, PlanMount, PlanWorkspace } from './plan.ts'
-import { defaultLimits, type Policy } from './policy.ts'
+import { defaultLimits, fewestOpenFiles, type Policy } from './policy.ts'
 import { formatBytes } from './sizes.ts'
 
 /**
@@ -128,6 +128,11 @@ function planLimits(policy: Policy): JailLimits {
         fix: 'in the jail, disk is kept in memory: raise --memory or lower --disk',
       },
     )
+  }
+  if (limits.openFiles !== undefined && limits.openFiles < fewestOpenFiles) {
+    throw new GloveboxError('POLICY_INVALID', `limits.openFiles (${limits.openFiles}) is less than a start needs`, {
+      fix: `${fewestOpenFiles} is the least: --open-files ${fewestOpenFiles}`,
+    })
   }
   return {
     memory,

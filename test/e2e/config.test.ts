@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, test } from 'node:test'
 import { usualRunners, type Runner } from '../support/as-user.ts'
@@ -158,6 +158,21 @@ for (const runner of usualRunners()) {
     const gone = put(runner, 'project/gone.json', JSON.stringify({ mcpServers: { here: { command: 'not-there' } } }))
     const missing = cli(runner, ['run', '--config', gone, 'here'])
     assert.deepEqual([missing.code, /not-there: no such program/.test(missing.stderr)], [127, true], missing.stderr)
+    const more = cli(runner, ['run', '--config', config, '--', 'every', '-e'])
+    assert.equal(more.code, 2)
+    assert.match(more.stderr, /behind the name of a server nothing stands, and there is "-e"/)
+  })
+
+  test(`the command of a file that --config names is found from the directory of that file${as}`, () => {
+    const script = put(runner, 'project/bin/here.sh', '#!/bin/sh\necho here >&2\n')
+    chmodSync(script, 0o755)
+    const config = put(
+      runner,
+      'project/own.json',
+      JSON.stringify({ mcpServers: { own: { command: './bin/here.sh' } } }),
+    )
+    const { stderr } = cli(runner, ['run', '--config', config, 'own'])
+    assert.match(stderr, /^here$/m)
   })
 
   test(`options behind the name of a server are told to come before it${as}`, () => {

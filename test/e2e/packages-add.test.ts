@@ -53,7 +53,16 @@ test('the name alone is enough when the catalogue has it; secrets are copied, ne
   assert.match(stderr, /set GITHUB_PERSONAL_ACCESS_TOKEN before a start/)
   const missing = await add('filesystem')
   assert.equal(missing.code, 2)
-  assert.match(missing.stderr, /glovebox run filesystem DIRECTORIES\.\.\./)
+  assert.match(missing.stderr, /glovebox add filesystem DIRECTORIES\.\.\./)
+})
+
+test('a name of the catalogue takes its parameters like run does; a command behind it is a command', async () => {
+  const { code, stderr } = await add('filesystem', cwd)
+  assert.equal(code, 0, stderr)
+  assert.match((written('filesystem')['args'] as string[])[1] ?? '', /server-filesystem@\d/)
+  const own = await add('time', '--', process.execPath, 'server.mjs')
+  assert.equal(own.code, 0, own.stderr)
+  assert.equal(written('time')['command'], process.execPath)
 })
 
 const server = {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { resolveCommand } from '../../src/packages/start.ts'
@@ -133,4 +133,11 @@ test('--frozen starts the versions of the lock file and nothing else', async () 
   const { code, stderr } = await runApart(['run', '--frozen', '--', 'npx', 'dependency'], there)
   assert.equal(code, 4)
   assert.match(stderr, /is not in .*glovebox\.lock, and --frozen runs nothing else/)
+  rmSync(path.join(there.cwd, 'glovebox.lock'))
+  const none = await runApart(['run', '--frozen', '--', 'npx', 'tiny-mcp'], there)
+  assert.deepEqual([none.code, none.stderr.includes(`no lock file ${there.cwd}/glovebox.lock`)], [4, true], none.stderr)
+  mkdirSync(path.join(there.cwd, 'glovebox.lock'))
+  const directory = await runApart(['run', '--frozen', '--', 'npx', 'tiny-mcp'], there)
+  assert.equal(directory.code, 2)
+  assert.match(directory.stderr, /no lock file of Glovebox: EISDIR[^]*fix: .*remove it and write it anew/)
 })

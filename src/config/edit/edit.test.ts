@@ -148,11 +148,15 @@ test('TOML: what cannot be edited alone is refused with what to write', async ()
     assert.equal(error.code, 'FAILED')
     assert.match(
       error.fix ?? '',
-      /write by hand: "mcpServers" = \{ "notes" = \{ "command" = "npx", "args" = \["-y", "notes"\]/,
+      /write by hand, into mcpServers: notes = \{ command = "npx", args = \["-y", "notes"\]/,
     )
     return true
   })
-  await assert.rejects(disable('toml', 'mcpServers.a.command = "x"\n', 'a'), /cannot be edited without touching/)
+  // What it says is TOML, and means what was wanted.
+  await assert.rejects(disable('toml', 'mcpServers.a.command = "x"\n', 'a'), {
+    message: /cannot be edited without touching/,
+    fix: 'write as the first line: mcpServers.a.enabled = false',
+  })
 })
 
 const yaml = `# every server of the team

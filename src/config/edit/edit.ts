@@ -20,19 +20,33 @@ export async function editText(spelling: Spelling, text: string, edit: Edit): Pr
   if (edited !== undefined && (await says(spelling, edited, wanted))) return edited
   const key = spellPath(edit.path)
   throw new GloveboxError('FAILED', `${key} cannot be edited without touching what is around it`, {
-    fix: edit.kind === 'remove' ? `remove ${key} by hand` : `write by hand: ${byHand(spelling, edit.path, edit.value)}`,
+    fix: edit.kind === 'remove' ? `remove ${key} by hand` : await byHand(spelling, text, edit, wanted),
   })
 }
 
-function byHand(spelling: Spelling, path: readonly string[], value: Plain): string {
+/** What to type, and where: TOML has no second place for a table that stands in one piece, or has keys with dots. */
+async function byHand(
+  spelling: Spelling,
+  text: string,
+  { path, value }: Extract<Edit, { kind: 'set' }>,
+  wanted: Plain,
+): Promise<string> {
   const nested = path.reduceRight<Plain>((inner, key) => ({ [key]: inner }), value)
-  return spelling === 'toml' ? inlineToml(nested).slice(2, -2) : JSON.stringify(nested)
+  if (spelling !== 'toml') return `write by hand: ${JSON.stringify(nested)}`
+  const line = `${path.map(tomlKey).join('.')} = ${inlineToml(value)}`
+  if (await says(spelling, `${line}\n${text}`, wanted)) return `write as the first line: ${line}`
+  const last = path.at(-1) ?? ''
+  return `write by hand, into ${spellPath(path.slice(0, -1)) || 'the file'}: ${tomlKey(last)} = ${inlineToml(value)}`
+}
+
+function tomlKey(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key)
 }
 
 function inlineToml(value: Plain): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (isList(value)) return `[${value.map(inlineToml).join(', ')}]`
-  const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${inlineToml(item ?? null)}`)
+  const pairs = Object.entries(value).map(([key, item]) => `${tomlKey(key)} = ${inlineToml(item ?? null)}`)
   return `{ ${pairs.join(', ')} }`
 }
 

@@ -1,4 +1,4 @@
-import { defaultLimits } from '../../policy/policy.ts'
+import { defaultLimits, fewestOpenFiles } from '../../policy/policy.ts'
 import { formatBytes } from '../../policy/sizes.ts'
 import { field, table } from './collections.ts'
 import type { Shape } from './shape.ts'
@@ -33,7 +33,7 @@ export const limitsShape: Shape<LimitsConfig> = table<LimitsConfig>({
     short(defaultLimits.diskBytes),
   ),
   openFiles: field(
-    number({ min: 16, max: 1024 ** 2, whole: true }),
+    number({ min: fewestOpenFiles, max: 1024 ** 2, whole: true }),
     'Open files of one process.',
     defaultLimits.openFiles,
   ),

@@ -23,6 +23,6 @@ export function wrongServerName(name: string): Wrong {
   if (new RegExp(serverNamePattern).test(name)) return undefined
   return [
     `${quoted(name)} cannot be the name of a server`,
-    'at most 64 letters, digits, ".", "_" and "-", starting with a letter or digit',
+    'at most 64 letters, digits, ".", "_" and "-", starting with a letter, a digit or "_"',
   ]
 }

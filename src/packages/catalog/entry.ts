@@ -71,9 +71,9 @@ export interface CatalogServer {
 export function fillEntry(
   entry: CatalogEntry,
   words: readonly string[],
-  { cwd, has }: { cwd: string; has: (variable: string) => boolean },
+  { cwd, has, verb = 'run' }: { cwd: string; has: (variable: string) => boolean; verb?: 'run' | 'add' },
 ): CatalogServer {
-  const values = takeParameters(entry, words, cwd)
+  const values = takeParameters(entry, words, { cwd, fix: usageOf(entry, verb) })
   const paths = (entry.parameters ?? []).filter(({ kind }) => kind !== 'text')
   const shown = (access: 'read' | 'write'): string[] =>
     paths
@@ -103,30 +103,34 @@ export function fillEntry(
   }
 }
 
-function takeParameters(entry: CatalogEntry, words: readonly string[], cwd: string): Map<string, string[]> {
+function takeParameters(
+  entry: CatalogEntry,
+  words: readonly string[],
+  { cwd, fix }: { cwd: string; fix: string },
+): Map<string, string[]> {
   const values = new Map<string, string[]>()
   const left = [...words]
   for (const { name, kind, repeat, about, default: otherwise } of entry.parameters ?? []) {
     const taken = left.splice(0, repeat === true ? left.length : 1)
     const texts = taken.length > 0 ? taken : otherwise === undefined ? [] : [otherwise]
     if (texts.length === 0) {
-      throw new GloveboxError('USAGE', `${entry.name}: ${name} is missing: ${about}`, { fix: usageOf(entry) })
+      throw new GloveboxError('USAGE', `${entry.name}: ${name} is missing: ${about}`, { fix })
     }
     values.set(name, kind === 'text' ? texts : texts.map((path) => resolve(cwd, path)))
   }
   if (left.length > 0) {
-    throw new GloveboxError('USAGE', `${entry.name}: "${left[0]}" is more than it takes`, { fix: usageOf(entry) })
+    throw new GloveboxError('USAGE', `${entry.name}: "${left[0]}" is more than it takes`, { fix })
   }
   return values
 }
 
 /** `glovebox run filesystem DIRECTORIES...` */
-export function usageOf({ name, parameters = [] }: CatalogEntry): string {
+export function usageOf({ name, parameters = [] }: CatalogEntry, verb: 'run' | 'add' = 'run'): string {
   const words = parameters.map((parameter) => {
     const word = `${parameter.name.toUpperCase()}${parameter.repeat === true ? '...' : ''}`
     return parameter.default === undefined ? word : `[${word}]`
   })
-  return ['glovebox run', name, ...words].join(' ')
+  return ['glovebox', verb, name, ...words].join(' ')
 }
 
 /** `{name...}` becomes as many words as there are; `{name}` stands anywhere in a word. */

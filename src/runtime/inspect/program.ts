@@ -23,6 +23,17 @@ export function findProgram(name: string, cwd: string, path: string | undefined)
   })
 }
 
+/** Whether `findProgram` finds one. */
+export function isProgram(name: string, cwd: string, path: string | undefined): boolean {
+  try {
+    findProgram(name, cwd, path)
+    return true
+  } catch (error) {
+    if (error instanceof GloveboxError) return false
+    throw error
+  }
+}
+
 function requireProgram(path: string, name: string): string {
   const kind = kindOf(path)
   if (kind === 'program') return path
