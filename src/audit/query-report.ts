@@ -1,6 +1,7 @@
 import { GloveboxError } from '../errors.ts'
 import { makeDirectory } from '../system/make-directory.ts'
 import type { Style } from '../ui/style.ts'
+import { kinds } from './kinds.ts'
 import { followDirectory } from './follow.ts'
 import { isAsked, queryRecord, type Question } from './query.ts'
 import { createReader, type Entry } from './reader.ts'
@@ -77,36 +78,7 @@ function verdictOf({ verdict, denied }: QueryFlags): string | undefined {
 
 /** Fields with few values: one that does not exist would find nothing, for ever. */
 const known: Readonly<Partial<Record<Field, readonly string[]>>> = {
-  kind: [
-    'start',
-    'receipt',
-    'start-failed',
-    'stop',
-    'connect',
-    'send',
-    'bind',
-    'exec',
-    'open',
-    'limit',
-    'message',
-    'refusal',
-    'server-log',
-    'entry',
-    'entry-end',
-    'workspace-in',
-    'workspace-out',
-    'ask',
-    'ask-answer',
-    'egress-open',
-    'egress-refuse',
-    'egress-fail',
-    'egress-close',
-    'lookup',
-    'publish-open',
-    'publish-refuse',
-    'publish-fail',
-    'publish-close',
-  ],
+  kind: kinds,
   verdict: ['allowed', 'denied', 'recorded', 'failed'],
 }
 

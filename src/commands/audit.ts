@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { kinds } from '../audit/kinds.ts'
 import type { QueryFlags } from '../audit/query-report.ts'
 import { GloveboxError } from '../errors.ts'
 
@@ -37,10 +38,7 @@ export function register(program: Command): void {
     .option('--until <time>', 'as --since')
     .option('--server <name>', 'the server as it is configured')
     .option('--sandbox <id>', 'one sandbox')
-    .option(
-      '--kind <kind>',
-      'start, receipt, start-failed, stop, connect, send, bind, exec, open, limit, message, refusal, server-log, entry, entry-end, egress-open, egress-refuse, egress-fail, egress-close, lookup, publish-open, publish-refuse, publish-fail, publish-close, ask or ask-answer',
-    )
+    .option('--kind <kind>', `${kinds.slice(0, -1).join(', ')} or ${kinds.at(-1)}`)
     .option('--verdict <verdict>', 'allowed, denied, recorded or failed')
     .option('--denied', 'the same as --verdict denied')
     .option('--program <name>', 'the program that acted, or that was executed')
