@@ -53,13 +53,25 @@ function parseProxy(variable: string, text: string): HostProxy {
     })
   }
   const secure = url.protocol === 'https:'
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const user = `${decoded(url.username)}:${decoded(url.password)}`
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     secure,
     authorization: user === ':' ? undefined : `Basic ${Buffer.from(user).toString('base64')}`,
   }
+}
+
+/** As curl has it: a `%` that begins no encoding stands for itself. */
+function decoded(text: string): string {
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded)
+    } catch (error) {
+      if (error instanceof URIError) return encoded
+      throw error
+    }
+  })
 }
 
 /** `example.org`, `.example.org`, `10.0.0.0/8`, `host:8080`, `*`, by comma or space. */

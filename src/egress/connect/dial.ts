@@ -47,6 +47,8 @@ async function dialOne(
       resolve()
     })
   })
+  // Whoever asked for it may still wait for the program's end of it, and 'close' tells them the rest: unheard, an error would end us.
+  socket.on('error', () => socket.destroy())
   endWhenIdle(socket, { idleMs })
   return socket
 }

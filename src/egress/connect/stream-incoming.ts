@@ -39,6 +39,10 @@ export function createStreamIncoming(stream: Duplex, options: StreamIncomingOpti
       const dialing = to.dial?.() ?? dial(to.addresses, to.port, options.dial)
       const outside = await dialing.catch((error: unknown) => errnoOf(error))
       if (typeof outside === 'number') return { how: 'failed', errno: outside }
+      if (stream.destroyed) {
+        resetConnection(outside)
+        return { how: 'closed', sent: 0, received: 0, reason: 'reset' }
+      }
       to.onConnected(outside.remoteAddress ?? '')
       ready()
       return carry(stream, outside, to)
@@ -69,7 +73,6 @@ async function carry(inside: Duplex, outside: Socket, { judge }: Connect): Promi
       outside.unpipe(inside)
       if (judgement === 'more') resetConnection(outside)
       else outside.destroy()
-      if (first.length > 0 && !inside.destroyed) inside.unshift(first)
       if (judgement === 'hand') return { how: 'handed', stream: inside }
       if (judgement === 'refuse') return { how: 'refused' }
       inside.destroy()
@@ -81,7 +84,7 @@ async function carry(inside: Duplex, outside: Socket, { judge }: Connect): Promi
   return { how: 'closed', sent: outside.bytesWritten, received: outside.bytesRead, reason: idle ? 'idle' : how }
 }
 
-/** Reads the program's first bytes until they are judged. `more`: the connection was cut before. */
+/** Reads the program's first bytes until they are judged. `more`: the connection was cut before; `hand`: they are in the stream again. */
 async function peek(
   inside: Duplex,
   judge: Judge,
@@ -92,6 +95,8 @@ async function peek(
     const settle = (judgement: Judgement): void => {
       inside.off('readable', onReadable).off('end', onEnd).off('close', onClose)
       outside.off('close', onClose)
+      // At once: an end that has come too is told in this turn of the loop, and nothing can be put in front of it then.
+      if (judgement === 'hand' && first.length > 0 && !inside.destroyed) inside.unshift(first)
       resolve({ judgement, first })
     }
     const ask = (end: boolean): void => {
@@ -108,6 +113,9 @@ async function peek(
     const onClose = (): void => settle('more')
     inside.on('readable', onReadable).on('end', onEnd).on('close', onClose)
     outside.on('close', onClose)
+    // What happened while it was connected is not told again.
+    if (inside.destroyed || outside.destroyed) onClose()
+    else if (inside.readableEnded) onEnd()
   })
 }
 

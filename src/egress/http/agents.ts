@@ -18,11 +18,22 @@ export interface Agents {
  * @param keptMs how long one waits for a next request
  */
 export function createAgents(dial: (target: Target) => Promise<Duplex>, keptMs = 30_000): Agents {
-  const [kept, fresh] = [true, false].map((keepAlive) => createAgent(dial, keepAlive, keptMs)) as [Agent, Agent]
+  let isOver = false
+  // Node would keep one that is there too late for the next request, which never comes.
+  const dialUntilOver = async (target: Target): Promise<Duplex> => {
+    const stream = await dial(target)
+    if (isOver) stream.destroy()
+    return stream
+  }
+  const [kept, fresh] = [true, false].map((keepAlive) => createAgent(dialUntilOver, keepAlive, keptMs)) as [
+    Agent,
+    Agent,
+  ]
   return {
     kept,
     fresh,
     destroy() {
+      isOver = true
       kept.destroy()
       fresh.destroy()
     },
@@ -30,10 +41,11 @@ export function createAgents(dial: (target: Target) => Promise<Duplex>, keptMs =
 }
 
 function createAgent(dial: (target: Target) => Promise<Duplex>, keepAlive: boolean, keptMs: number): Agent {
-  const agent = new Agent({ keepAlive, maxSockets: 8, maxTotalSockets: 16, maxFreeSockets: 4, timeout: keptMs })
+  const agent = new Agent({ keepAlive, maxSockets: 8, maxFreeSockets: 4, timeout: keptMs })
   const idleMs = new WeakMap<Duplex, number | undefined>()
   const connectFor = async (target: Target, done: (error: Error | null, stream?: Duplex) => void): Promise<void> => {
     try {
+      makeRoom(agent)
       const stream = await dial(target)
       idleMs.set(stream, (stream as Partial<Socket>).timeout)
       done(null, stream)
@@ -58,4 +70,12 @@ function createAgent(dial: (target: Target) => Promise<Duplex>, keepAlive: boole
     return target === undefined ? '' : `${hostOf(target)} ${target.port}`
   }
   return agent
+}
+
+/** As many may wait for a next request, whatever they lead to; Node's own bound has the next target wait until one of them is given up. */
+const mostFree = 12
+
+function makeRoom({ freeSockets }: Agent): void {
+  const free = Object.values(freeSockets).flatMap((sockets) => sockets ?? [])
+  for (const socket of free.slice(0, Math.max(0, free.length - mostFree + 1))) socket.destroy()
 }

@@ -191,12 +191,14 @@ export function startRequest(
   if (framing === 'none' && !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(method))
     lines.push(['Content-Length', '0'])
   if (proxy?.authorization !== undefined) lines.push(['Proxy-Authorization', proxy.authorization])
+  // Others may be done twice when a connection that was kept ends while they are under way (RFC 9110, 9.2.2).
+  const safe = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
   return request({
     method,
     path: proxy === undefined ? path : `http://${host}${path === '*' ? '' : path}`,
     headers: flat(lines),
     setHost: false,
-    agent: framing === 'none' ? kept : fresh,
+    agent: framing === 'none' && safe.includes(method) ? kept : fresh,
     // Node's own type does not know that an agent gets what it is given.
     ...({ target: to } as object),
   })

@@ -417,3 +417,20 @@ test('a program that asks without waiting for answers is cut off', async (t) => 
   assert.ok(bench.facts.filter(({ fact }) => fact === 'egress-open').length <= 33)
   assert.equal(bench.facts.filter(({ fact }) => fact === 'egress-refuse').length, 1)
 })
+
+test('what may change something is sent once, whatever becomes of the connection', async (t) => {
+  const { open, port, seen } = await setUp(t, ({ method, socket }, response) => {
+    if (method === 'GET') return void response.end('hello')
+    response.writeProcessing()
+    return void setImmediate(() => socket.destroy())
+  })
+  const ask = (method: string): string => `${method} / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`
+  for (const method of ['POST', 'DELETE', 'PATCH']) {
+    const program = await open()
+    program.stream.write(ask('GET'))
+    await readUntil(program, (text) => text.includes('hello'))
+    program.stream.end(ask(method))
+    assert.match(await all(program.stream), /^HTTP\/1\.1 502 /)
+    assert.equal(seen.filter((line) => line.startsWith(`${method} `)).length, 1)
+  }
+})

@@ -1,4 +1,16 @@
 import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** How long a program may go on after its last answer. */
+const lingerMs = 5000
+
+/** Says the last thing on a stream. What comes behind it is read and thrown away: one with unread bytes would never be told of its end. */
+export function endWith(stream: Duplex, last: string | Buffer): void {
+  stream.end(last)
+  stream.resume()
+  const timer = setTimeout(() => stream.destroy(), lingerMs)
+  stream.once('close', () => clearTimeout(timer))
+}
 
 /** What a program is told in place of an answer: in the words of the record, for whoever reads its log. */
 export function refusalBody(why: { readonly kind: string; readonly rule: string; readonly reason: string }): string {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream'
 import { createAgents, type Agents } from './agents.ts'
 import { forward, NotDialed, refuse, type HttpFlow } from './forward.ts'
-import { refusalBody, refusalMessage } from './refusal.ts'
+import { endWith, refusalBody, refusalMessage } from './refusal.ts'
 import { forwardUpgrade } from './upgrade.ts'
 
 /** Serves programs that speak HTTP/1, over whatever carries their bytes. */
@@ -35,7 +35,6 @@ export function createHttpServer(): HttpServer {
     // checkHead says it in its own words.
     requireHostHeader: false,
     maxHeaderSize: 64 * 1024,
-    headersTimeout: 60_000,
     // A body may take as long as it takes: the limit on idle connections is for those that stand still.
     requestTimeout: 0,
     keepAliveTimeout: 60_000,
@@ -77,7 +76,7 @@ export function createHttpServer(): HttpServer {
     if (closing) return void stream.destroy()
     if (onConnect !== undefined) return onConnect(request, stream, head)
     flow?.onRefused(flow.origin, noProxy)
-    return void stream.end(refusalMessage(405, refusalBody(noProxy)))
+    return endWith(stream, refusalMessage(405, refusalBody(noProxy)))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
     const flow = served.get(stream)?.flow
@@ -85,9 +84,10 @@ export function createHttpServer(): HttpServer {
     const read = error.code?.startsWith('HPE_') === true && error.code !== 'HPE_INVALID_EOF_STATE'
     if (!read || !stream.writable || flow === undefined) return void stream.destroy()
     flow.onRefused(flow.origin, malformed)
-    stream.end(refusalMessage(400, 'glovebox refused this: an HTTP request that cannot be read (network.protocol)\n'))
-    // Nothing that follows is looked at.
-    stream.resume()
+    endWith(
+      stream,
+      refusalMessage(400, 'glovebox refused this: an HTTP request that cannot be read (network.protocol)\n'),
+    )
   })
   return {
     serve(stream, flow, onConnect) {

@@ -5,7 +5,7 @@ import { join } from '../connect/dial.ts'
 import type { Agents } from './agents.ts'
 import { NotDialed, prepare, startRequest, type HttpFlow, type Through } from './forward.ts'
 import { endToEnd, pairsOf, type Header } from './headers.ts'
-import { refusalBody, refusalMessage } from './refusal.ts'
+import { endWith, refusalBody, refusalMessage } from './refusal.ts'
 
 /**
  * A request that asks for another protocol on its connection. A WebSocket (RFC 6455) is a request as any other, and once the
@@ -106,5 +106,5 @@ function headOf({ statusCode = 502, statusMessage }: IncomingMessage, seen: Seen
 
 function end(inside: Duplex, status: number, body: string): void {
   if (inside.destroyed) return
-  inside.end(refusalMessage(status, body))
+  endWith(inside, refusalMessage(status, body))
 }

@@ -185,3 +185,12 @@ test('a relay that never brings the bytes that it was asked for loses the connec
   await eventually(() => bench.relay.heard.find((line) => 'refuse' in line && line.id === 1000))
   assert.equal((await closeOf(bench)).reason, 'reset')
 })
+
+test('a server that resets before the relay has brought the bytes ends that connection alone', async (t) => {
+  const { relay, address, port } = await benchWith(t, (socket) => void setImmediate(() => socket.resetAndDestroy()))
+  relay.say(JSON.stringify({ id: 1000, opened: { address, port } }))
+  await eventually(() => relay.heard.find((line) => 'hand' in line))
+  // Had nobody listened, the error of this socket would have ended the process, and the test with it.
+  const program = relay.open(address, port)
+  assert.equal(await program.over, 'reset')
+})

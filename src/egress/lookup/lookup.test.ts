@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
 import { eventually } from '../../../test/support/eventually.ts'
+import { within } from '../../../test/support/timed.ts'
 import { encodeAnswer, encodeName, parseQuery, recordType, responseCode, type Answer } from '../dns/message.ts'
 import { hostLookup } from './host-lookup.ts'
-import { rememberLookups, type Lookup } from './lookup.ts'
+import { lookupTimeoutMs, rememberLookups, type Lookup } from './lookup.ts'
 import { resolverLookup } from './resolver-lookup.ts'
 
 test('names of this host’s own are found, as every program of it finds them', async () => {
@@ -80,4 +81,20 @@ test('the resolvers of a policy are asked, aliases are followed, and a ring of t
   assert.deepEqual((await lookup('alias.example')).addresses, ['192.0.2.1', '10.0.0.1'])
   await assert.rejects(lookup('ring.example'), { code: 'ELOOP' })
   await assert.rejects(lookup('gone.example'), { code: 'ENOTFOUND' })
+})
+
+test('a resolver that never answers for one version of addresses does not hold up the other', async (t) => {
+  const socket = createSocket('udp4')
+  socket.on('message', (bytes, from) => {
+    const parsed = parseQuery(bytes)
+    assert.ok(parsed !== undefined && 'query' in parsed)
+    if (parsed.query.question.type !== recordType.A) return
+    const answer: Answer = { type: 'A', ttl: 7, data: Buffer.from([192, 0, 2, 1]) }
+    socket.send(encodeAnswer(parsed.query, responseCode.noError, [answer]), from.port, from.address)
+  })
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  t.after(() => socket.close())
+  const lookup = resolverLookup([{ address: '127.0.0.1', port: socket.address().port }])
+  const { addresses } = await within(lookupTimeoutMs - 1000, async () => lookup('a.example'))
+  assert.deepEqual(addresses, ['192.0.2.1'])
 })

@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResolverAddress } from '../../policy/network.ts'
 import { canonicalAddress, withPort } from '../address.ts'
 import { normalName } from '../host-name.ts'
@@ -25,21 +26,35 @@ export function resolverLookup(servers: readonly ResolverAddress[]): Lookup {
 
 /** Version 6 first, as RFC 6724 would have it where both can be reached. Undefined: there is none. */
 async function addressesOf(resolver: Resolver, name: string): Promise<Found | undefined> {
-  const [v6, v4] = await Promise.allSettled([
-    resolver.resolve6(name, { ttl: true }),
-    resolver.resolve4(name, { ttl: true }),
-  ])
-  const records = [v6, v4].flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  const results = await settledSoon([resolver.resolve6(name, { ttl: true }), resolver.resolve4(name, { ttl: true })])
+  const records = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   if (records.length > 0) {
     return {
       addresses: records.flatMap(({ address }) => canonicalAddress(address) ?? []),
       holdsMs: Math.min(...records.map(({ ttl }) => ttl)) * 1000,
     }
   }
-  const failures = [v6, v4].flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
   const real = failures.find((error) => !('code' in error) || error.code !== 'ENODATA')
   if (real !== undefined) throw real
   return undefined
+}
+
+/** How long one question is waited for when the other one has its answer: there are servers that never answer for version 6 (RFC 8305, 3). */
+const othersMs = 500
+
+/** What has been settled when all are, or a little after the first that was answered. */
+async function settledSoon<T>(asked: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
+  const settled: PromiseSettledResult<T>[] = []
+  const all = Promise.allSettled(
+    asked.map(async (each, at) => {
+      const [result] = await Promise.allSettled([each])
+      settled[at] = result
+    }),
+  )
+  const first = Promise.any(asked).then(async () => sleep(othersMs, undefined, { ref: false }))
+  await Promise.race([all, first.catch(() => all)])
+  return settled.filter((result) => result !== undefined)
 }
 
 async function aliasOf(resolver: Resolver, name: string): Promise<string> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { createServer as createHttpServer, request } from 'node:http'
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { clientHello } from '../../../test/support/client-hello.ts'
 import { egressBench, type BenchOptions, type EgressBench } from '../../../test/support/egress.ts'
@@ -256,13 +258,13 @@ test('a proxy of the host’s is asked for the name, with its password, and noth
   })
   const proxyPort = await listen(t, upstream)
   const env = {
-    HTTPS_PROXY: `http://me:pass%21@127.0.0.1:${proxyPort}`,
+    HTTPS_PROXY: `http://me:pass%21%@127.0.0.1:${proxyPort}`,
     http_proxy: `127.0.0.1:${proxyPort}`,
     NO_PROXY: 'direct.example',
   }
   const names = { 'a.example': [], 'no.example': [], 'direct.example': ['127.0.0.1'] }
   const { bench, open } = await setUp(t, { env, names })
-  const basic = `Basic ${Buffer.from('me:pass!').toString('base64')}`
+  const basic = `Basic ${Buffer.from('me:pass!%').toString('base64')}`
 
   const plain = bench.relay.open(await bench.addressOf('a.example'), inner)
   plain.stream.end('hello')
@@ -313,4 +315,71 @@ test('a Node program that knows a proxy gets its page through it', async (t) => 
       .end()
   })
   assert.equal(text, 'hello')
+})
+
+/** SOCKS5 without a password, and what it asks for, in one piece. */
+function socksFor(host: string, port: number): Buffer {
+  const name = Buffer.from(host)
+  return Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, 3, name.length]), name, Buffer.from([port >> 8, port & 255])])
+}
+
+test('what a program has said, and that it has ended, gets to the server also when both came before the connection', async (t) => {
+  const server = createHttpServer((_, response) => void response.end('hello'))
+  const port = await listen(t, server)
+  const bench = await egressBench(t, { names: { 'a.example': ['127.0.0.1'] } })
+  const program = bench.relay.open('198.18.0.2', 3128)
+  const request = `GET / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`
+  program.stream.end(Buffer.concat([socksFor('a.example', port), Buffer.from(request)]))
+  assert.match((await all(program)).toString('latin1'), /HTTP\/1\.1 200 OK[^]*hello$/)
+
+  const tunnels = await setUp(t)
+  const silent = tunnels.open()
+  silent.stream.end(socksFor('a.example', tunnels.port))
+  assert.equal((await all(silent)).length, 12, 'granted, and ended by a server that was told of the end')
+})
+
+test('a program that goes while its tunnel is connected leaves no connection behind', async (t) => {
+  const until = Promise.withResolvers<void>()
+  let open = 0
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open += 1
+    socket
+      .on('error', () => socket.destroy())
+      .on('close', () => (open -= 1))
+      .resume()
+  })
+  const port = await listen(t, server)
+  const bench = await egressBench(t, { names: { 'a.example': ['127.0.0.1'] }, until: until.promise })
+  bench.relay.say(JSON.stringify({ id: 1000, opened: { address: '198.18.0.2', port: 3128 } }))
+  await eventually(() => bench.relay.heard.find((line) => 'hand' in line))
+  const program = connect({ path: bench.socket, allowHalfOpen: true })
+  program.write('{"carry":1000}\n')
+  program.write(socksFor('a.example', port))
+  assert.deepEqual((await once(program, 'data'))[0], Buffer.from([5, 0]))
+  program.destroy()
+  bench.relay.say(JSON.stringify({ id: 1000, closed: { sent: 0, received: 0, reason: 'reset' } }))
+  await once(program, 'close')
+  until.resolve()
+  await eventually(() => bench.facts.find(({ fact }) => fact === 'egress-close'))
+  await eventually(() => open === 0 || undefined)
+})
+
+test('what is refused is closed, though more came behind it', async (t) => {
+  const { open } = await setUp(t)
+  const descriptors = (): number => readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  for (const text of [
+    'CONNECT no.example:443 HTTP/1.1\r\nHost: no.example:443\r\n\r\nmore',
+    'CONNECT nothing HTTP/1.1\r\nHost: nothing\r\n\r\nmore',
+    '\x04\x01\x00\x50\x00\x00\x00\x01\x00more',
+    `${socksFor('no.example', 443).toString('latin1')}more`,
+  ]) {
+    for (let times = 0; times < 5; times++) {
+      const program = open()
+      program.stream.end(Buffer.from(text, 'latin1'))
+      await all(program)
+      await program.over
+    }
+  }
+  await eventually(() => descriptors() <= before + 1 || undefined)
 })

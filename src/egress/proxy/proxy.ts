@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { synthetic } from '../../policy/network.ts'
 import { parseAuthority } from '../http/authority.ts'
 import type { HttpFlow } from '../http/forward.ts'
-import { refusalBody, refusalMessage } from '../http/refusal.ts'
+import { endWith, refusalBody, refusalMessage } from '../http/refusal.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { Refusal } from '../record/book.ts'
 import type { Reply } from '../connect/stream-incoming.ts'
@@ -37,7 +37,7 @@ export function serveProxy(stream: Duplex, options: ProxyOptions): void {
         rule: 'network.protocol',
         reason: 'SOCKS4, where SOCKS5 is spoken',
       })
-      return void stream.end(socks4Rejection)
+      return endWith(stream, socks4Rejection)
     }
     return options.http.serve(stream, options.flow, (request, opened, head) =>
       serveConnect(request, opened, head, options),
@@ -55,12 +55,12 @@ function serveConnect({ url = '' }: IncomingMessage, stream: Duplex, head: Buffe
   if (target === undefined) {
     const why = { kind: 'refused', rule: 'network.protocol', reason: 'CONNECT to what is no host with a port' } as const
     options.onRefused(nowhere, why)
-    return void stream.end(refusalMessage(400, refusalBody(why)))
+    return endWith(stream, refusalMessage(400, refusalBody(why)))
   }
   if (head.length > 0) stream.unshift(head)
   options.tunnel(stream, target, {
     ready: () => void stream.write('HTTP/1.1 200 Connection established\r\n\r\n'),
-    refused: (why) => void stream.end(refusalMessage(why.kind === 'refused' ? 403 : 502, refusalBody(why))),
+    refused: (why) => endWith(stream, refusalMessage(why.kind === 'refused' ? 403 : 502, refusalBody(why))),
   })
 }
 
@@ -71,12 +71,12 @@ async function serveSocks(stream: Duplex, options: ProxyOptions): Promise<void> 
   if (request?.kind === 'connect') {
     return options.tunnel(stream, request.target, {
       ready: () => void stream.write(encodeReply('granted')),
-      refused: ({ kind }) => void stream.end(encodeReply(kind === 'refused' ? 'denied' : 'unreachable')),
+      refused: ({ kind }) => endWith(stream, encodeReply(kind === 'refused' ? 'denied' : 'unreachable')),
     })
   }
   if (request?.kind !== 'refuse') return void stream.destroy()
   options.onRefused(nowhere, { kind: 'refused', rule: 'network.protocol', reason: request.reason })
-  stream.end(request.reply)
+  endWith(stream, request.reply)
 }
 
 /** Reads one message; what came behind it stays in the stream. Undefined: the stream ended before. */
