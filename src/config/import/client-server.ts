@@ -1,5 +1,6 @@
 import type { Entry, KeyPath, Tree } from '../tree.ts'
 import type { ImportedSandbox, ImportedServer, Notebook } from './imported.ts'
+import { untilWritten } from './unwritten.ts'
 import { expand, isTrue, numberOf, textOf, textsOf, type Variables } from './values.ts'
 
 /** Keys of clients that say nothing about what a server is or may do. */
@@ -10,6 +11,15 @@ const presentational: ReadonlySet<string> = new Set(
 )
 
 type Draft = { -readonly [K in keyof ImportedServer]: ImportedServer[K] }
+
+/** What a server's keys are read into. */
+interface Reading {
+  readonly server: Draft
+  readonly tools: { allow?: string[]; deny?: string[] }
+  readonly limits: Record<string, string>
+  /** A text with what is known put in; what is not known is remembered. */
+  readonly expanded: (text: string, at: number, path: KeyPath, isVariable?: boolean) => string
+}
 
 /**
  * One server of a client's file. The clients differ in a few names for the same (`url`, `serverUrl`, `httpUrl`): all of them
@@ -25,10 +35,19 @@ export function readClientServer(
     book.note(tree.at, path, 'look', 'a server is a table: left out')
     return undefined
   }
-  const server: Draft = {}
-  const tools: { allow?: string[]; deny?: string[] } = {}
-  const limits: Record<string, string> = {}
-  for (const entry of tree.entries) readKey(entry, [...path, entry.key], { server, tools, limits }, variables, book)
+  const missing: string[] = []
+  const reading: Reading = {
+    server: {},
+    tools: {},
+    limits: {},
+    expanded(text, at, path, isVariable = false) {
+      const found = expand(text, { at, path, isVariable }, variables, book)
+      if (found.missing !== undefined) missing.push(found.missing)
+      return found.text
+    },
+  }
+  for (const entry of tree.entries) readKey(entry, [...path, entry.key], reading, book)
+  const { server, tools, limits } = reading
   if (server.command === undefined && server.url === undefined) {
     book.note(tree.at, path, 'look', 'it has neither a command nor an address: left out')
     return undefined
@@ -38,29 +57,21 @@ export function readClientServer(
     ...(Object.keys(tools).length > 0 && { tools }),
     ...(Object.keys(limits).length > 0 && { limits }),
   }
-  return { ...server, ...(Object.keys(sandbox).length > 0 && { sandbox }) }
+  const whole = { ...server, ...(Object.keys(sandbox).length > 0 && { sandbox }) }
+  return untilWritten(whole, missing, { at: tree.at, path }, book)
 }
 
-function readKey(
-  { key, keyAt, value }: Entry,
-  path: KeyPath,
-  {
-    server,
-    tools,
-    limits,
-  }: { server: Draft; tools: { allow?: string[]; deny?: string[] }; limits: Record<string, string> },
-  variables: Variables,
-  book: Notebook,
-): void {
-  const put = (text: string | undefined, isVariable: boolean = false): string | undefined =>
-    text === undefined ? undefined : expand(text, { at: value.at, path, isVariable }, variables, book)
+function readKey({ key, keyAt, value }: Entry, path: KeyPath, reading: Reading, book: Notebook): void {
+  const { server, tools, limits, expanded } = reading
+  const put = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : expanded(text, value.at, path)
   switch (key) {
     case 'command': {
       // Zed once wrote {"path": …, "args": […]} here.
       if (value.kind === 'table') {
         for (const entry of value.entries) {
           const name = entry.key === 'path' ? 'command' : entry.key
-          readKey({ ...entry, key: name }, [...path, entry.key], { server, tools, limits }, variables, book)
+          readKey({ ...entry, key: name }, [...path, entry.key], reading, book)
         }
         return
       }
@@ -71,16 +82,13 @@ function readKey(
     case 'args': {
       const args = textsOf(value, path, book)
       if (args !== undefined && value.kind === 'list')
-        server.args = args.map((text, index) => {
-          const at = value.items[index]?.at ?? value.at
-          return expand(text, { at, path: [...path, index], isVariable: false }, variables, book)
-        })
+        server.args = args.map((text, index) => expanded(text, value.items[index]?.at ?? value.at, [...path, index]))
       return
     }
     case 'env':
     case 'headers':
     case 'http_headers':
-      return readRecord(value, path, key === 'env' ? 'env' : 'headers', { server, variables, book })
+      return readRecord(value, path, key === 'env' ? 'env' : 'headers', reading, book)
     case 'url':
     case 'serverUrl':
     case 'httpUrl':
@@ -147,7 +155,8 @@ function readRecord(
   value: Tree,
   path: KeyPath,
   key: 'env' | 'headers',
-  { server, variables, book }: { server: Draft; variables: Variables; book: Notebook },
+  { server, expanded }: Reading,
+  book: Notebook,
 ): void {
   if (value.kind !== 'table') return book.note(value.at, path, 'look', 'a table is meant here: left out')
   const record: Record<string, string> = {}
@@ -157,14 +166,10 @@ function readRecord(
     const text = item.kind === 'leaf' && item.value !== null ? String(item.value) : textOf(item, at, book)
     if (text === undefined) continue
     Object.defineProperty(record, entry.key, {
-      value: expand(text, { at: item.at, path: at, isVariable: key === 'env' }, variables, book),
+      value: expanded(text, item.at, at, key === 'env'),
       enumerable: true,
     })
-    if (
-      key === 'env' &&
-      /(key|token|secret|password)/i.test(entry.key) &&
-      !(record[entry.key] ?? '').startsWith('${env:')
-    )
+    if (key === 'env' && /(key|token|secret|password)/i.test(entry.key) && !/\$ ?\{/.test(record[entry.key] ?? ''))
       book.note(
         item.at,
         at,

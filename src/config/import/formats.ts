@@ -1,10 +1,13 @@
 import { entryOf, type Entry, type KeyPath, type Tree } from '../tree.ts'
 import { readClientServer } from './client-server.ts'
+import { isGemini } from './gemini.ts'
 import { notebook, type Imported, type ImportedServer, type Notebook } from './imported.ts'
 import { isIsolationConfig, readIsolationConfig } from './isolation-config.ts'
 import { isManifest, readManifestFile } from './manifest-file.ts'
 import { isRuntimeSettings, readRuntimeSettings } from './runtime-settings.ts'
-import { isTrue, type Variables } from './values.ts'
+import { namesFor, type Found } from './names.ts'
+import { listsOf, switchedOff } from './switched-off.ts'
+import type { Variables } from './values.ts'
 
 /**
  * A foreign file, understood by what it has in it; undefined when it is none that is known.
@@ -16,21 +19,24 @@ export function readForeign(tree: Tree, variables: Variables): Imported | undefi
   const sections = serverSections(tree)
   if (sections.length === 0) return isRuntimeSettings(tree) ? readRuntimeSettings(tree) : undefined
   const book = notebook()
-  const servers: Record<string, ImportedServer> = {}
-  for (const { path, entries } of sections) {
-    for (const entry of entries) {
-      const at = [...path, entry.key]
-      const server = readClientServer(entry.value, at, variables, book)
-      const name = server === undefined ? undefined : nameFor(entry, at, servers, book)
-      if (server !== undefined && name !== undefined)
-        Object.defineProperty(servers, name, { value: server, enumerable: true, configurable: true })
-    }
-  }
-  noteDisabled(tree, servers, book)
-  const known = new Set(sections.map(({ path }) => String(path[0])))
-  if (tree.kind === 'table')
-    for (const { key, keyAt } of tree.entries)
-      if (!known.has(key)) book.note(keyAt, [key], 'left out', 'no servers are in it')
+  const bareNames =
+    variables.bareNames === true ||
+    isGemini(
+      tree,
+      sections.flatMap(({ entries }) => entries),
+    )
+  const found = sections.flatMap((section) => readSection(section, { ...variables, bareNames }, book))
+  const lists = listsOf(tree)
+  const off = switchedOff(tree, lists, found, book)
+  const names = namesFor(found, book)
+  const servers = Object.fromEntries(
+    found.flatMap((each) => {
+      const name = names.get(each)
+      const server: ImportedServer = off.has(each) ? { ...each.server, enabled: false } : each.server
+      return name === undefined ? [] : [[name, server] as const]
+    }),
+  )
+  noteOthers(tree, [...sections, ...lists], book)
   const format = formats[String(sections[0]?.path.at(-1))] ?? 'a client file'
   return { format, servers, defaults: undefined, microvm: undefined, notes: book.notes }
 }
@@ -70,39 +76,23 @@ function named(item: Tree): Entry[] {
     : []
 }
 
-/** A name that is one here too, and that no other server of the file has. */
-function nameFor(
-  { key, keyAt }: Entry,
-  path: KeyPath,
-  taken: Readonly<Record<string, ImportedServer>>,
-  book: Notebook,
-): string | undefined {
-  const plain = key
-    .trim()
-    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 64)
-  if (plain === '') {
-    book.note(keyAt, path, 'look', 'no part of this name can be a name here: left out')
-    return undefined
-  }
-  let name = plain
-  for (let more = 2; Object.hasOwn(taken, name); more++) name = `${plain}-${more}`
-  if (name !== key) book.note(keyAt, path, 'changed', `its name is ${name} here`)
-  return name
+function readSection({ path, entries }: Section, variables: Variables, book: Notebook): Found[] {
+  // Claude Code keeps a server of one project below that project's path.
+  const project = path[0] === 'projects' ? String(path[1]) : variables.project
+  return entries.flatMap(({ key, keyAt, value }) => {
+    const server = readClientServer(value, [...path, key], { ...variables, project }, book)
+    return server === undefined ? [] : [{ section: path, key, keyAt, server }]
+  })
 }
 
-/** Gemini and Claude list the servers that are switched off beside them. */
-function noteDisabled(tree: Tree, servers: Record<string, ImportedServer>, book: Notebook): void {
-  for (const key of ['disabledMcpServers', 'disabledMcpjsonServers']) {
-    const list = entryOf(tree, key)
-    if (list?.value.kind !== 'list') continue
-    for (const item of list.value.items) {
-      const name = item.kind === 'leaf' ? String(item.value) : ''
-      const server = Object.hasOwn(servers, name) ? servers[name] : undefined
-      if (server !== undefined) servers[name] = { ...server, enabled: false }
-    }
-    book.note(list.keyAt, [key], 'taken', 'these stay off')
+/** What was not looked into: keys of the file, and beside Gemini's lists. */
+function noteOthers(tree: Tree, read: readonly { readonly path: KeyPath }[], book: Notebook): void {
+  const known = new Set(read.map(({ path }) => path[0]))
+  const inMcp = new Set(read.flatMap(({ path }) => (path[0] === 'mcp' ? [path[1]] : [])))
+  for (const { key, keyAt, value } of tree.kind === 'table' ? tree.entries : []) {
+    if (!known.has(key)) book.note(keyAt, [key], 'left out', 'no servers are in it')
+    if (key === 'mcp' && known.has(key) && value.kind === 'table')
+      for (const entry of value.entries)
+        if (!inMcp.has(entry.key)) book.note(entry.keyAt, [key, entry.key], 'left out', 'no servers are in it')
   }
-  if (isTrue(entryOf(tree, 'disableMcp')?.value)) book.note(0, ['disableMcp'], 'left out', 'it is for the client')
 }

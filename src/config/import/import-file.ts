@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { problemAt, problemsError, SyntaxProblem } from '../problem.ts'
 import { configShape, type Config } from '../schema/config.ts'
@@ -32,7 +32,7 @@ export async function importFile(path: string): Promise<ImportedFile> {
     if (!(error instanceof SyntaxProblem)) throw error
     throw problemsError([problemAt(source, error.offset, { path: [], why: error.why, fix: error.fix })])
   })
-  const found = readForeign(tree, { project: projectOf(path), home: homedir() })
+  const found = readForeign(tree, { project: projectOf(path), home: homedir(), bareNames: isOfGemini(path) })
   if (found === undefined) {
     throw new GloveboxError('POLICY_INVALID', `${path}: no servers and no settings of another program are in it`, {
       fix: 'files of Claude, Cursor, VS Code, Windsurf, Zed, Codex, Gemini, Continue, servers.json, isolation_config, manifests and srt settings are known',
@@ -54,6 +54,12 @@ export async function importFile(path: string): Promise<ImportedFile> {
 function projectOf(path: string): string {
   const directory = dirname(resolve(path))
   return /\/\.(vscode|cursor|gemini|codex|continue)$/.test(directory) ? dirname(directory) : directory
+}
+
+/** Gemini's files by their place or name; `isGemini` knows others by what is in them. */
+function isOfGemini(path: string): boolean {
+  const file = resolve(path)
+  return basename(dirname(file)) === '.gemini' || basename(file).startsWith('gemini')
 }
 
 /** What our own schema would refuse is left out, and told. */

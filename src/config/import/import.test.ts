@@ -41,7 +41,12 @@ test('a file of VS Code: the workspace folder is put in, inputs become variables
   const found = await read('vscode.json')
   assert.deepEqual(servers(found), {
     git: { command: 'uvx', args: ['mcp-server-git', '--repository', fixtures], env: { TOKEN: '${env:API_KEY}' } },
-    'two-words': { command: 'node', args: ['$ {command:pick}'] },
+    'two-words': {
+      command: 'node',
+      args: ['$ {command:pick}'],
+      env: { GLOVEBOX_IMPORT_UNFINISHED: '${env:GLOVEBOX_IMPORT_UNFINISHED}' },
+      enabled: false,
+    },
   })
   const lines = told(found)
   assert.ok(
