@@ -41,7 +41,9 @@ export function createAgents(dial: (target: Target) => Promise<Duplex>, keptMs =
 }
 
 function createAgent(dial: (target: Target) => Promise<Duplex>, keepAlive: boolean, keptMs: number): Agent {
-  const agent = new Agent({ keepAlive, maxSockets: 8, maxFreeSockets: 4, timeout: keptMs })
+  // With a bound Node would use those again for requests that waited, whatever `keepAlive` says.
+  const bound = keepAlive ? { maxSockets: 8, maxFreeSockets: 4 } : {}
+  const agent = new Agent({ keepAlive, ...bound, timeout: keptMs })
   const idleMs = new WeakMap<Duplex, number | undefined>()
   const connectFor = async (target: Target, done: (error: Error | null, stream?: Duplex) => void): Promise<void> => {
     try {

@@ -434,3 +434,36 @@ test('what may change something is sent once, whatever becomes of the connection
     assert.equal(seen.filter((line) => line.startsWith(`${method} `)).length, 1)
   }
 })
+
+test('a request whose connection was refused is not sent over one that is there later', async (t) => {
+  const waiting: ServerResponse[] = []
+  let refuses = false
+  const { open, port, seen, bench } = await setUp(t, (_request, response) => void waiting.push(response), {
+    mayConnect: () => (refuses ? 'not now' : undefined),
+  })
+  const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`
+  const program = await open()
+  program.stream.write(ask('/').repeat(8))
+  await eventually(() => waiting.length === 8 || undefined)
+  program.stream.end(ask('/last'))
+  refuses = true
+  waiting[0]?.setHeader('connection', 'close').end('done')
+  await eventually(() => bench.facts.find(({ fact }) => fact === 'egress-refuse'))
+  refuses = false
+  for (const response of waiting.slice(1)) response.setHeader('connection', 'close').end('done')
+  assert.match(await all(program.stream), /( 200 OK[^]*){8} 403 /)
+  assert.ok(!seen.some((line) => line.startsWith('GET /last ')))
+})
+
+test('requests that may change something have connections of their own, however many there are at once', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { open, port, bench } = await setUp(t, (_request, response) => void waiting.push(response))
+  const opened = (): number => bench.facts.filter(({ fact }) => fact === 'egress-open').length
+  const program = await open()
+  program.stream.end(`POST / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`.repeat(12))
+  await eventually(() => waiting.length === 12 || undefined)
+  const before = opened()
+  for (const response of waiting) response.end('done')
+  assert.match(await all(program.stream), /( 200 OK[^]*){12}/)
+  assert.deepEqual([before, opened()], [13, 13])
+})
