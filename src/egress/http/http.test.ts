@@ -460,7 +460,10 @@ test('requests that may change something have connections of their own, however 
   const { open, port, bench } = await setUp(t, (_request, response) => void waiting.push(response))
   const opened = (): number => bench.facts.filter(({ fact }) => fact === 'egress-open').length
   const program = await open()
-  program.stream.end(`POST / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`.repeat(12))
+  const request = `POST / HTTP/1.1\r\nHost: a.example:${port}\r\n\r\n`
+  program.stream.write(request.repeat(8))
+  await eventually(() => waiting.length === 8 || undefined)
+  program.stream.end(request.repeat(4))
   await eventually(() => waiting.length === 12 || undefined)
   const before = opened()
   for (const response of waiting) response.end('done')
