@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { GloveboxError } from '../errors.ts'
+import { GloveboxError, messageOf } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
 import {
   wrongLaunchName,
@@ -77,6 +77,14 @@ export function createFleet({
   async function begin(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
     const { name } = request
     const say = (line: string): void => tell(`${name}: ${line}`)
+    // What `status` says of servers that have ended is worth no server that runs: the disk may be full.
+    const noted = (note: () => void): void => {
+      try {
+        note()
+      } catch (error) {
+        say(`it could not be noted for glovebox status: ${messageOf(error)}`)
+      }
+    }
     const log = createServerLog(join(places.state, 'logs', `${name}.log`), say)
     try {
       const sibling = isOneOfMany ? poolFor(request) : undefined
@@ -88,8 +96,9 @@ export function createFleet({
         signal,
         start: async (apart, wanted, spare) => startServed({ request, apart, log, signal: wanted, spare }),
         events: {
-          onStarted: ({ id, startedMs }) => state.launched({ id, name, driver: request.plan.driver, startedMs }),
-          onEnded: ({ id }, how) => state.ended(id, how),
+          onStarted: ({ id, startedMs }) =>
+            noted(() => state.launched({ id, name, driver: request.plan.driver, startedMs })),
+          onEnded: ({ id }, how) => noted(() => state.ended(id, how)),
           onOver: () => {
             all.delete(launched)
             onChange()

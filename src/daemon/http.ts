@@ -37,10 +37,12 @@ export function listener(token: string, answer: Answerer, tell: (line: string) =
   async function respond(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
     try {
       if (!isKnown(request.headers.authorization, token)) return send(response, 401, failureOf(unknownClient()))
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://daemon')
+      const { url = '/' } = request
+      const { searchParams } = new URL(url, 'http://daemon')
       const exchange = {
         method: request.method ?? '',
-        path: pathname,
+        // As it was sent: where a URL is tidied up, a server that is called "." is the path above, and another request.
+        path: url.replace(/\?.*$/s, ''),
         query: searchParams,
         signal,
         body: async () => bodyOf(request),

@@ -47,6 +47,19 @@ export interface Launched {
  * Starts a server and returns when it has shaken hands.
  * @throws GloveboxError; nothing is left then
  */
+/** What a list of tools may take, each page of it, and what is waited for before. */
+const toolsMs = 60_000
+
+function tooLate(name: string, timeMs: number): GloveboxError {
+  return new GloveboxError(
+    'TIMED_OUT',
+    `the server "${name}" is being started again, and was not there within ${timeMs / 1000} s`,
+    {
+      fix: `wait for longer: --timeout; glovebox status shows how it stands with ${name}`,
+    },
+  )
+}
+
 export async function launch(
   request: Request,
   options: {
@@ -121,10 +134,10 @@ export async function launch(
     },
     tools: async (signal) =>
       working(async () => {
-        if (!isEachCall) return (await live(signal, 60_000)).tools({ signal })
+        if (!isEachCall) return (await live(signal, toolsMs)).tools({ signal, timeMs: toolsMs })
         const served = await another(undefined, signal)
         try {
-          return await served.tools({ signal })
+          return await served.tools({ signal, timeMs: toolsMs })
         } finally {
           fresh.delete(served)
           await served.discard()
@@ -176,8 +189,12 @@ export async function launch(
   async function live(signal: AbortSignal, timeMs: number): Promise<Served> {
     if (current !== undefined) return current
     if (state === 'restarting') {
-      const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(timeMs)])
-      await Promise.race([restarted.promise, aborted(limit)])
+      const late = AbortSignal.timeout(timeMs)
+      await Promise.race([restarted.promise, aborted(AbortSignal.any([signal, over.signal, late]))]).catch(
+        (error: unknown) => {
+          throw late.aborted ? tooLate(request.name, timeMs) : error
+        },
+      )
     }
     if (current !== undefined) return current
     throw new GloveboxError('FAILED', `the server "${request.name}" is not running: ${why ?? state}`, {

@@ -42,13 +42,16 @@ const schema = `
     how TEXT
   ) STRICT, WITHOUT ROWID`
 
+/** `status` may look into it while a daemon begins. */
+const busyMs = 5000
+
 export const killed = 'the daemon was killed, and its sandboxes with it'
 
 /** Written by who holds the daemon's lock, and by nobody else. */
 export function openState(path: string, now: () => number = Date.now): State {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   makeDirectory(dirname(path))
-  const database = new DatabaseSync(path)
+  const database = new DatabaseSync(path, { timeout: busyMs })
   chmodSync(path, 0o600)
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
   database.exec(schema)

@@ -1,5 +1,5 @@
 import { GloveboxError } from '../errors.ts'
-import type { StopReply } from '../protocol/daemon.ts'
+import { wrongLaunchName, type StopReply } from '../protocol/daemon.ts'
 import { listRunning } from '../runtime/running/list.ts'
 import type { Places } from '../system/places.ts'
 import { findOwnDaemon } from './contact.ts'
@@ -13,7 +13,7 @@ export async function stopServers(names: readonly string[] | 'all', places: Plac
   if (names === 'all') return daemon === undefined ? [] : (await daemon.stopAll()).stopped
   const stopped: StopReply['stopped'][number][] = []
   for (const name of names) {
-    if (daemon === undefined) throw notLaunched(name, places)
+    if (daemon === undefined || wrongLaunchName(name) !== undefined) throw notLaunched(name, places)
     stopped.push(
       ...(
         await daemon.stop(name).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { Readable, Writable } from 'node:stream'
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
@@ -124,7 +125,9 @@ async function start(
       client: client.streams,
       onStderr,
     })
-    const ended = watch(sandbox, guarded, { stop, gone: (why) => client.onGone?.(why) }).finally(() => audit.close())
+    const ended = watch(sandbox, guarded, { stop, gone: (why) => client.onGone?.(why) }).then((end) =>
+      closed(audit, end),
+    )
     return {
       sandbox,
       record,
@@ -149,6 +152,16 @@ async function start(
     await sandbox.exit.catch(() => undefined) // as above
     audit.close()
     throw error
+  }
+}
+
+/** A record that cannot be ended, as on a full disk, is told with the end of its server. */
+function closed(audit: { readonly close: () => void }, end: ServedEnd): ServedEnd {
+  try {
+    audit.close()
+    return end
+  } catch (error) {
+    return { ...end, why: `${end.why}; its record could not be ended: ${messageOf(error)}` }
   }
 }
 

@@ -41,14 +41,26 @@ export async function attachClient(sandbox: Sandbox, options: GuardedOptions): P
   const log = createLogLines({ record, stream: 'stderr' })
   // Before anybody sees it: a value that is cut in two would pass every later look.
   const stderr = secrets === undefined ? stdio.stderr : stdio.stderr.pipe(secrets.redactStream())
-  stderr.on('data', (chunk: Buffer) => log.write(chunk))
+  const broken = Promise.withResolvers<never>()
+  broken.promise.catch(() => undefined) // told by the end of the messages
+  const recorded = (work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      broken.reject(error)
+    }
+  }
+  stderr.on('data', (chunk: Buffer) => recorded(() => log.write(chunk)))
   const heard = passOn(stderr, onStderr)
-  stderr.once('end', () => log.end())
+  stderr.once('end', () => recorded(() => log.end()))
   const { tools, messageBytes } = sandbox.plan
   const guard = createGuard({ record, tools, limits: { messageBytes }, requestTimeMs })
   const pipe = attachGuard(guard, { ...client, serverIn: stdio.stdin, serverOut: stdio.stdout })
   desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
-  return { pipe, heard, spoke: () => guard.serverSpoke() }
+  // What cannot be recorded does not happen: a server whose words on stderr cannot be is ended like one whose messages cannot.
+  const ended = Promise.race([pipe.ended, broken.promise])
+  ended.catch(() => undefined) // whoever asks for it is told
+  return { pipe: { ...pipe, ended }, heard, spoke: () => guard.serverSpoke() }
 }
 
 /** Why there will be no more answers, in words for the client and its user. */

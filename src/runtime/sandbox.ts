@@ -75,6 +75,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Behind the start, which is measured: what killed processes left is no hurry.
   setImmediate(() => void import('./running/list.ts').then(({ reapRunning }) => reapRunning(places(process.env))))
   const exit = untilEnded(wall, around)
+  exit.catch(() => undefined) // whoever waits for it is told; who has failed before need not
   const announce = (): void => announceAs(registered, told.start(), { ...options, ports: around.ports, spare: false })
   return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
 

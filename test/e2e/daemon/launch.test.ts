@@ -24,6 +24,7 @@ for (const runner of usualRunners()) {
     assert.ok((servers[0]?.memoryBytes ?? 0) > 10 * 1024 ** 2, 'the memory of a Node is known')
     assert.match(house.ok('exec', 'ev', '--', 'id', '-un'), /\w/)
     assert.match(house.ok('stats', 'ev'), /ev/)
+    for (const name of ['.', '..', '', './ev']) assert.equal(house.verb('stop', name).status, 2, `stop "${name}"`)
     assert.match(house.ok('stop', 'ev'), /ended/)
     assert.deepEqual(house.status().sandboxes, [])
     assert.equal(house.verb('stop', 'ev').status, 2)
