@@ -25,13 +25,14 @@ export async function packages({ runs, glovebox, env }: Options): Promise<Figure
   const walled = [...glovebox, 'run', '--read', directory, '--', ...npx]
   const found = await resolveCommand(npx, { places: places(own), env: own, cwd: directory, progress: () => undefined })
   const bare = [...(found?.command ?? [])]
-  const ways = { bare, npx, walled }
-  const times = { bare: [] as number[], npx: [] as number[], walled: [] as number[] }
-  const memory = { bare: [] as number[], npx: [] as number[], walled: [] as number[] }
+  const relayed = [process.execPath, path.resolve(import.meta.dirname, '../relay.mjs'), ...bare]
+  const ways = { bare, relayed, npx, walled }
+  const times = { bare: [] as number[], relayed: [] as number[], npx: [] as number[], walled: [] as number[] }
+  const memory = { bare: [] as number[], relayed: [] as number[], npx: [] as number[], walled: [] as number[] }
   for (const words of Object.values(ways)) await startOnce(words, own)
   // npx takes half a second: fewer rounds say the same.
   for (let round = 0; round < Math.max(1, Math.round(runs / 4)); round++) {
-    for (const way of ['bare', 'npx', 'walled'] as const) {
+    for (const way of ['bare', 'relayed', 'npx', 'walled'] as const) {
       const { ms, megabytes } = await startOnce(ways[way], own)
       times[way].push(ms)
       memory[way].push(megabytes)
@@ -46,7 +47,7 @@ export async function packages({ runs, glovebox, env }: Options): Promise<Figure
 function figure(
   title: string,
   unit: 'ms' | 'MB',
-  values: Readonly<Record<'bare' | 'npx' | 'walled', readonly number[]>>,
+  values: Readonly<Record<'bare' | 'relayed' | 'npx' | 'walled', readonly number[]>>,
   limit: number | undefined,
 ): Figure {
   const [npx, walled] = [summarize(values.npx), summarize(values.walled)]
@@ -57,6 +58,7 @@ function figure(
       { name: 'warm npx', summary: npx },
       { name: 'glovebox run -- npx', summary: walled },
       { name: 'node entry', summary: summarize(values.bare) },
+      { name: 'node entry behind a relay in Node', summary: summarize(values.relayed) },
     ],
     target:
       limit === undefined

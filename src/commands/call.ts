@@ -19,7 +19,10 @@ afterwards.`,
     .argument('<name>', 'a launched server by name or id, or a configured one')
     .argument('<tool>', 'the tool')
     .argument('[arguments]', 'its arguments, a JSON object; @FILE reads them from a file, - from stdin', '{}')
-    .option('--timeout <duration>', `give up after so long (default ${defaultTimeout})`)
+    .option(
+      '--timeout <duration>',
+      `give up when it has not started and answered within so long (default ${defaultTimeout})`,
+    )
     .option('--config <file>', 'the configuration to take the server from; always a fresh sandbox')
     .option('--json', 'the whole result, as one JSON document')
     .addHelpText(

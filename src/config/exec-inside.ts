@@ -36,12 +36,19 @@ export function refusePolicyFlags(flags: object): void {
   })
 }
 
+/** What it is that a new sandbox has without being told. */
+const instead: Readonly<Record<(typeof insideOnly)[number], string>> = {
+  tty: 'leave it out: on a terminal a program has one of its own; ',
+  interactive: 'leave it out: a program has your stdin; ',
+  workdir: 'start it from there: the working directory is kept where it is shown (--read, --write); ',
+}
+
 /** @throws GloveboxError USAGE for what only means something with `NAME --` */
 export function refuseInsideFlags(flags: InsideFlags): void {
   const wrong = insideOnly.find((name) => flags[name] !== undefined)
   if (wrong === undefined) return
   throw new GloveboxError('USAGE', `${optionOf(wrong)} is for a program in a running sandbox`, {
-    fix: 'name the sandbox and write two dashes: glovebox exec NAME -- COMMAND',
+    fix: `${instead[wrong]}for a running one: glovebox exec NAME -- COMMAND`,
   })
 }
 

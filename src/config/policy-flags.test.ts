@@ -19,6 +19,20 @@ function network(...words: string[]): Policy['network'] {
   return policyFromFlags(flags(...words), {}).network
 }
 
+test('a path may have a comma in it, where it is there and its pieces are not', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-comma-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const [whole, a, b] = ['a,b', 'a', 'b'].map((name) => path.join(directory, name))
+  assert.ok(whole !== undefined && a !== undefined && b !== undefined)
+  const read = (word: string): readonly string[] => policyFromFlags(flags('--read', word), {}).filesystem.read
+  assert.deepEqual(read(whole), [a, 'b'])
+  writeFileSync(whole, '')
+  assert.deepEqual(read(whole), [whole])
+  writeFileSync(a, '')
+  writeFileSync(b, '')
+  assert.deepEqual(read(`${a},${b}`), [a, b])
+})
+
 test('rules are repeated or separated by commas, and ports stay with their name', () => {
   const { allow, deny } = network(
     '--allow-net',

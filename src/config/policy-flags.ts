@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
@@ -8,6 +8,7 @@ import type { AccelName, VmmName } from '../policy/plan.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
+import { shellWord } from '../ui/shell-word.ts'
 import { quoted } from './schema/words.ts'
 import { secretsFromFlags } from './secret-flags.ts'
 
@@ -53,10 +54,16 @@ export function addPolicyFlags(command: Command): Command {
     ...value.split(',').filter((item) => item !== ''),
   ]
   const each = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
+  /** Commas separate, but where only the whole is a path that is there. */
+  const paths = (value: string, before: readonly string[] | undefined): string[] => {
+    const items = list(value, undefined)
+    const isOne = items.length > 1 && !items.every((item) => existsSync(item)) && existsSync(value)
+    return [...(before ?? []), ...(isOne ? [value] : items)]
+  }
   return command
     .optionsGroup('Files:')
-    .option('--read <path>', 'show a file or directory, read-only; may run programs (repeat, or commas)', list)
-    .option('--write <path>', 'show a file or directory that may be changed; nothing in it runs', list)
+    .option('--read <path>', 'show a file or directory, read-only; may run programs (repeat, or commas)', paths)
+    .option('--write <path>', 'show a file or directory that may be changed; nothing in it runs', paths)
     .option('-v, --volume <host[:ro]>', 'as --write, or as --read with :ro', each)
     .option('--deny <path>', 'hide a path inside what is shown', list)
     .option(
@@ -86,7 +93,7 @@ export function addPolicyFlags(command: Command): Command {
     )
     .option('--ask', 'run: ask in the client about names that no rule has, where the client can')
     .optionsGroup('Programs and environment:')
-    .option('--exec <program>', 'the only programs that may be executed, besides the command itself', list)
+    .option('--exec <program>', 'the only programs that may be executed, besides the command itself', paths)
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
     .option('--env-file <file>', 'variables, one NAME=VALUE a line', each)
     .option(
@@ -239,7 +246,7 @@ function parseVolume(text: string): { path: string; readOnly: boolean } {
       'POLICY_INVALID',
       `--volume ${text}: a host path is shown at its own path, so only HOST, HOST:ro and HOST:rw mean something`,
       {
-        fix: `--volume ${path === '' ? '/some/path' : path}:ro`,
+        fix: `--volume ${shellWord(path === '' ? '/some/path' : path)}:ro`,
       },
     )
   }

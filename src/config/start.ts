@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { GloveboxError } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
+import { shellWord } from '../ui/shell-word.ts'
 import { commandOf } from './command-words.ts'
 import { policyForCommand } from './command-policy.ts'
 import type { Layer } from './layers/layer.ts'
@@ -171,7 +172,7 @@ export async function explainMissing(
   if (names.includes(name) && more.length === 0) return missing
   if (names.includes(name)) {
     return new GloveboxError('USAGE', `"${name}" is a configured server, and options behind its name are not ours`, {
-      fix: `write them before it: glovebox run ${more.join(' ')} ${name}`,
+      fix: `write them before it: glovebox run ${more.map(shellWord).join(' ')} ${name}`,
     })
   }
   const near = nearest(name, names)

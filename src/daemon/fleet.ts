@@ -14,6 +14,7 @@ import { serve, type Served } from '../runtime/served.ts'
 import { startable } from '../runtime/startable.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
+import { createLogFiles } from './log-file.ts'
 import { createServerLog, type ServerLog } from './server-log.ts'
 import type { State } from './state.ts'
 
@@ -47,6 +48,7 @@ export function createFleet({
   readonly startServed?: StartOne
 }): Fleet {
   const all = new Set<Launched>()
+  const logFiles = createLogFiles()
   /** Names that are being started: a second start of one must not come between. */
   const starting = new Set<string>()
   /** Launches under way, and what ends each of them; what runs already is ended politely instead. */
@@ -85,7 +87,7 @@ export function createFleet({
         say(`it could not be noted for glovebox status: ${messageOf(error)}`)
       }
     }
-    const log = createServerLog(join(places.state, 'logs', `${name}.log`), say)
+    const log = createServerLog(logFiles.open(join(places.state, 'logs', `${name}.log`), say))
     try {
       const sibling = isOneOfMany ? poolFor(request) : undefined
       // One pool is enough for all launches of a server: it ends with the one that began it.

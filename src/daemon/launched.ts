@@ -1,12 +1,13 @@
 import { GloveboxError, messageOf } from '../errors.ts'
 import { toolIn } from '../guard/tool-rules.ts'
-import type { Answer, JsonObject } from '../mcp/connection.ts'
+import { tooLate, type Answer, type JsonObject } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus, ToolApart } from '../protocol/daemon.ts'
 import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
+import { notThere, withDeadline } from './deadline.ts'
 import { pause } from './pause.ts'
 import { launchDigest } from './launch-digest.ts'
 import { createPool, type Pool } from './pool.ts'
@@ -43,23 +44,13 @@ export interface Launched {
   stop(): Promise<{ readonly unsynced: boolean }>
 }
 
+/** What a list of tools may take, each page of it, and what is waited for before. */
+const toolsMs = 60_000
+
 /**
  * Starts a server and returns when it has shaken hands.
  * @throws GloveboxError; nothing is left then
  */
-/** What a list of tools may take, each page of it, and what is waited for before. */
-const toolsMs = 60_000
-
-function tooLate(name: string, timeMs: number): GloveboxError {
-  return new GloveboxError(
-    'TIMED_OUT',
-    `the server "${name}" is being started again, and was not there within ${timeMs / 1000} s`,
-    {
-      fix: `wait for longer: --timeout; glovebox status shows how it stands with ${name}`,
-    },
-  )
-}
-
 export async function launch(
   request: Request,
   options: {
@@ -89,6 +80,8 @@ export async function launch(
   const backOff = createBackOff()
   let current: Served | undefined = isEachCall ? undefined : first
   let last = first
+  /** It answers nobody any more, and is not gone yet. */
+  let leaving: Served | undefined
   let state: LaunchState = isEachCall ? 'ready' : 'running'
   let why: string | null = null
   let [restarts, calls, underWay] = [0, 0, 0]
@@ -117,24 +110,33 @@ export async function launch(
     async call(tool, args, { timeMs, signal }) {
       const own = toolIn(each, tool)
       const at = performance.now()
-      return working(async () => {
-        calls++
-        if (own === undefined && !isEachCall) {
-          const served = await live(signal, timeMs)
-          return reply(served, false, at, await served.call(tool, args, { timeMs, signal }))
-        }
-        const served = await another(own, signal)
-        try {
-          return reply(served, true, at, await served.call(tool, args, { timeMs, signal }))
-        } finally {
-          fresh.delete(served)
-          await served.discard()
-        }
-      })
+      let isThere = false
+      const late = (): GloveboxError => (isThere ? tooLate('tools/call', timeMs) : notThere(request.name, timeMs))
+      const answered = async (served: Served, isFresh: boolean, within: AbortSignal): Promise<CallReply> => {
+        isThere = true
+        return reply(served, isFresh, at, await served.call(tool, args, { signal: within }))
+      }
+      return working(async () =>
+        withDeadline({ timeMs, signal, late }, async (within) => {
+          calls++
+          if (own === undefined && !isEachCall) return answered(await live(within), false, within)
+          const served = await another(own, within)
+          try {
+            return await answered(served, true, within)
+          } finally {
+            fresh.delete(served)
+            await served.discard()
+          }
+        }),
+      )
     },
     tools: async (signal) =>
       working(async () => {
-        if (!isEachCall) return (await live(signal, toolsMs)).tools({ signal, timeMs: toolsMs })
+        if (!isEachCall) {
+          const late = (): GloveboxError => notThere(request.name, toolsMs)
+          const served = await withDeadline({ timeMs: toolsMs, signal, late }, live)
+          return served.tools({ signal, timeMs: toolsMs })
+        }
         const served = await another(undefined, signal)
         try {
           return await served.tools({ signal, timeMs: toolsMs })
@@ -186,15 +188,10 @@ export async function launch(
   }
 
   /** The shared one; while it is being started again, that is waited for. */
-  async function live(signal: AbortSignal, timeMs: number): Promise<Served> {
+  async function live(signal: AbortSignal): Promise<Served> {
     if (current !== undefined) return current
     if (state === 'restarting') {
-      const late = AbortSignal.timeout(timeMs)
-      await Promise.race([restarted.promise, aborted(AbortSignal.any([signal, over.signal, late]))]).catch(
-        (error: unknown) => {
-          throw late.aborted ? tooLate(request.name, timeMs) : error
-        },
-      )
+      await Promise.race([restarted.promise, aborted(AbortSignal.any([signal, over.signal]))])
     }
     if (current !== undefined) return current
     throw new GloveboxError('FAILED', `the server "${request.name}" is not running: ${why ?? state}`, {
@@ -203,17 +200,20 @@ export async function launch(
   }
 
   async function watch(served: Served): Promise<void> {
-    const end = await served.ended
-    if (current !== served) return
+    await served.leaving
+    // From here on who calls waits for the next; nothing that it is sent would be answered.
     current = undefined
+    leaving = served
+    if (!over.signal.aborted) state = 'restarting'
+    restarted = Promise.withResolvers<void>()
+    const end = await served.ended
+    leaving = undefined
     why = end.why
     events.onEnded(served, over.signal.aborted ? undefined : end.why)
     if (!over.signal.aborted) await restart(Date.now() - served.startedMs)
   }
 
   async function restart(livedMs: number): Promise<void> {
-    state = 'restarting'
-    restarted = Promise.withResolvers<void>()
     for (let lived = livedMs; !over.signal.aborted; lived = 0) {
       const delay = backOff.next(lived)
       if (delay === undefined) {
@@ -290,7 +290,7 @@ export async function launch(
   async function stop(): Promise<{ unsynced: boolean }> {
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
-    const left = current
+    const left = current ?? leaving
     await Promise.all([
       left?.stop(),
       pool?.close(),

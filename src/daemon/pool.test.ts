@@ -50,7 +50,8 @@ test('a pool starts one at a time until it is full, and one more for each that i
   await pool.close()
 })
 
-test('one that ends while it waits is handed to nobody, and is replaced', async () => {
+test('one that ends while it waits is handed to nobody, and is replaced', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { begun, told, start, tell } = factory()
   const pool = createPool({ size: 1, ready: fake('gbx-given').served, start, tell })
   assert.deepEqual([pool.ready(), begun.length], [1, 0])
@@ -60,9 +61,52 @@ test('one that ends while it waits is handed to nobody, and is replaced', async 
   await settled()
   begun[0]?.one.end('it died')
   await settled()
+  assert.deepEqual([pool.ready(), begun.length], [0, 1])
+  t.mock.timers.tick(250)
+  await settled()
   assert.deepEqual([pool.ready(), begun.length], [0, 2])
-  assert.match(told.join(), /gbx-0 ended while it waited/)
+  assert.match(told.join(), /gbx-0 ended while it waited in the pool: it died/)
   begun[1]?.resolve()
+  await settled()
+  assert.equal(pool.ready(), 1)
+  await pool.close()
+})
+
+test('one that ends each time soon after its start is started ever more slowly, then when somebody wants it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { begun, told, start, tell } = factory()
+  const pool = createPool({ size: 1, ready: undefined, start, tell })
+  let waitedMs = 0
+  for (let ms = 250; ms <= 32_000; ms *= 2) {
+    const count = begun.length
+    begun[count - 1]?.resolve()
+    await settled()
+    assert.equal(pool.ready(), 1)
+    begun[count - 1]?.one.end('it died')
+    await settled()
+    const delay = Math.min(ms, 30_000)
+    t.mock.timers.tick(delay - 1)
+    await settled()
+    assert.equal(begun.length, count, `not before ${delay} ms`)
+    t.mock.timers.tick(1)
+    await settled()
+    assert.equal(begun.length, count + 1)
+    waitedMs += delay
+  }
+  assert.equal(waitedMs, 61_750)
+  for (let left = 0; left < 3; left++) {
+    begun.at(-1)?.reject(new Error('it does not start'))
+    await settled()
+    t.mock.timers.tick(30_000)
+    await settled()
+  }
+  const given = begun.length
+  assert.equal(given, 11, 'ten times another, and no more')
+  assert.match(told.at(-1) ?? '', /left as it is until the next call/)
+  assert.equal(pool.take(), undefined)
+  await settled()
+  assert.equal(begun.length, given + 1, 'somebody wants one')
+  begun.at(-1)?.resolve()
   await settled()
   assert.equal(pool.ready(), 1)
   await pool.close()

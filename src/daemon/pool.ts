@@ -24,11 +24,15 @@ export function createPool(options: {
   const over = new AbortController()
   let waiting: Served[] = []
   let filling: Promise<void> | undefined
+  let backOff = createBackOff()
+  /** What is waited for before the next start, after one that failed or ended. */
+  let delayMs = 0
   let hasGivenUp = false
 
   async function fill(): Promise<void> {
-    const backOff = createBackOff()
-    while (waiting.length < size && !over.signal.aborted) {
+    while (waiting.length < size && !hasGivenUp) {
+      if (delayMs > 0) await pause(takeDelay(), over.signal)
+      if (over.signal.aborted) return
       try {
         const served = await start(over.signal)
         // Asked for now, so that nobody waits for it later.
@@ -40,34 +44,47 @@ export function createPool(options: {
         keep(served)
       } catch (error) {
         if (over.signal.aborted) return
-        const delay = backOff.next(0)
+        wait(0)
         tell(`the pool is not filled: ${messageOf(error)}`)
-        hasGivenUp = delay === undefined
-        if (delay === undefined) return
-        await pause(delay, over.signal)
       }
     }
   }
 
-  /** One that ends while it waits is handed to nobody. */
-  function keep(served: Served): void {
-    waiting.push(served)
-    void served.ended.then(() => drop(served))
+  function takeDelay(): number {
+    const ms = delayMs
+    delayMs = 0
+    return ms
   }
 
-  function drop(served: Served): void {
+  /** One that has lived so long is lost: the next waits a while, longer each time. */
+  function wait(livedMs: number): void {
+    const next = backOff.next(livedMs)
+    hasGivenUp = next === undefined
+    delayMs = Math.max(delayMs, next ?? 0)
+  }
+
+  /** One that ends while it waits is handed to nobody. */
+  function keep(served: Served): void {
+    const from = performance.now()
+    waiting.push(served)
+    void served.ended.then((end) => drop(served, end.why, performance.now() - from))
+  }
+
+  function drop(served: Served, why: string, livedMs: number): void {
     if (!waiting.includes(served)) return
     waiting = waiting.filter((other) => other !== served)
-    tell(`${served.id} ended while it waited in the pool`)
+    wait(livedMs)
+    tell(`${served.id} ended while it waited in the pool: ${why}`)
     refill()
   }
 
   function refill(): void {
     if (over.signal.aborted) return
+    if (hasGivenUp) return tell('the pool is left as it is until the next call')
     filling ??= fill().finally(() => {
       filling = undefined
       // One may have been taken since the last look.
-      if (!hasGivenUp && waiting.length < size) refill()
+      if (waiting.length < size) refill()
     })
   }
 
@@ -78,6 +95,8 @@ export function createPool(options: {
     ready: () => waiting.length,
     take() {
       const served = waiting.shift()
+      // Somebody wants it: what went wrong before may be over.
+      if (served !== undefined || hasGivenUp) backOff = createBackOff()
       hasGivenUp = false
       // Behind the answer to whoever takes it: a start holds us up for some milliseconds.
       setImmediate(refill)

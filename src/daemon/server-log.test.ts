@@ -4,13 +4,14 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { createLogFiles } from './log-file.ts'
 import { createServerLog } from './server-log.ts'
 
 test('a log keeps the last of it in memory and two files of a bounded size', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const file = path.join(directory, 'below', 'files.log')
-  const log = createServerLog(file, assert.fail)
+  const log = createServerLog(createLogFiles().open(file, assert.fail))
   const line = Buffer.from(`${'x'.repeat(1023)}\n`)
   for (let times = 0; times < 9 * 1024; times++) log.write(line)
   log.write(Buffer.from('the last\n'))
@@ -24,6 +25,33 @@ test('a log keeps the last of it in memory and two files of a bounded size', (t)
   assert.ok(!existsSync(`${file}.2`))
 })
 
+test('logs of one name share a file, and nothing of either is lost when it is full', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const file = path.join(directory, 'same.log')
+  const files = createLogFiles()
+  const [one, other] = [createServerLog(files.open(file, assert.fail)), createServerLog(files.open(file, assert.fail))]
+  const line = (name: string, at: number): Buffer => Buffer.from(`${name} ${at} ${'x'.repeat(1000)}\n`)
+  const count = 3000
+  for (let at = 0; at < count; at++) {
+    one.write(line('one', at))
+    other.write(line('other', at))
+  }
+  one.close()
+  other.write(Buffer.from('the last\n'))
+  other.close()
+  const all = readFileSync(`${file}.1`, 'utf8') + readFileSync(file, 'utf8')
+  for (const name of ['one', 'other']) {
+    assert.equal(all.match(new RegExp(`^${name} \\d+ `, 'gm'))?.length, count)
+  }
+  assert.ok(all.endsWith('the last\n'))
+  assert.equal(statSync(`${file}.1`).size, 4 * 1024 ** 2)
+  const again = createServerLog(files.open(file, assert.fail))
+  again.write(Buffer.from('and on\n'))
+  again.close()
+  assert.ok(readFileSync(file, 'utf8').endsWith('the last\nand on\n'))
+})
+
 test('who writes byte by byte causes few writes and no objects that stay, and nothing of it is lost', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -34,7 +62,7 @@ test('who writes byte by byte causes few writes and no objects that stay, and no
     syncBuiltinESMExports()
   })
   const file = path.join(directory, 'files.log')
-  const log = createServerLog(file, assert.fail)
+  const log = createServerLog(createLogFiles().open(file, assert.fail))
   const seen: Buffer[] = []
   log.follow(
     (chunk) => seen.push(chunk),
@@ -55,7 +83,7 @@ test('what comes after a silence is passed on at once, and the rest soon, in ord
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
   t.after(() => rmSync(directory, { recursive: true }))
-  const log = createServerLog(path.join(directory, 'files.log'), assert.fail)
+  const log = createServerLog(createLogFiles().open(path.join(directory, 'files.log'), assert.fail))
   const seen: string[] = []
   const follow = (): (() => void) =>
     log.follow(
@@ -83,7 +111,7 @@ test('what comes after a silence is passed on at once, and the rest soon, in ord
 test('who follows gets what comes, and is told the end', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-log-'))
   t.after(() => rmSync(directory, { recursive: true }))
-  const log = createServerLog(path.join(directory, 'files.log'), assert.fail)
+  const log = createServerLog(createLogFiles().open(path.join(directory, 'files.log'), assert.fail))
   const seen: string[] = []
   const stop = log.follow(
     (chunk) => seen.push(chunk.toString()),
@@ -105,7 +133,7 @@ test('a file that cannot be written is told, and costs the log no more than the 
   t.after(() => rmSync(directory, { recursive: true }))
   const told: string[] = []
   writeFileSync(path.join(directory, 'file'), '')
-  const log = createServerLog(path.join(directory, 'file', 'x.log'), (text) => told.push(text))
+  const log = createServerLog(createLogFiles().open(path.join(directory, 'file', 'x.log'), (text) => told.push(text)))
   log.write(Buffer.from('kept'))
   assert.equal(log.tail().toString(), 'kept')
   assert.equal(told.length, 1)

@@ -1,7 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { messageOf } from '../errors.ts'
-import { makeDirectory } from '../system/make-directory.ts'
+import type { LogFile } from './log-file.ts'
 
 /** What a server wrote to stderr: the last of it in memory, more in two files. */
 export interface ServerLog {
@@ -14,14 +11,13 @@ export interface ServerLog {
 }
 
 const ringBytes = 256 * 1024
-const fileBytes = 4 * 1024 ** 2
 /** Merged before it is written and passed on; whoever writes byte by byte costs us no more than others. */
 const mergedBytes = 64 * 1024
 /** The longest that something waits for more. What comes after a silence as long does not wait. */
 const mergeMs = 50
 
-/** The file is `path`, and `path.1` what was there before it was full. A disk that is full costs the file, not the server. */
-export function createServerLog(path: string, tell: (line: string) => void): ServerLog {
+/** In memory, and in a file, which others of the same name may write too. */
+export function createServerLog(file: LogFile): ServerLog {
   const followers = new Map<(chunk: Buffer) => void, () => void>()
   /** Round: the oldest byte is the one after the newest, once it is full. */
   const ring = Buffer.alloc(ringBytes)
@@ -29,7 +25,6 @@ export function createServerLog(path: string, tell: (line: string) => void): Ser
   const merged = Buffer.alloc(mergedBytes)
   let waiting = 0
   let silence: NodeJS.Timeout | undefined
-  let file = open(path, tell)
 
   function keep(chunk: Buffer): void {
     const last = chunk.subarray(-ringBytes)
@@ -39,25 +34,8 @@ export function createServerLog(path: string, tell: (line: string) => void): Ser
     held = Math.min(held + last.length, ringBytes)
   }
 
-  function append(chunk: Buffer): void {
-    try {
-      for (let at = 0; file !== undefined && at < chunk.length;) {
-        const written = writeSync(file.fd, chunk, at, Math.min(chunk.length - at, fileBytes - file.bytes))
-        at += written
-        file.bytes += written
-        if (file.bytes < fileBytes) continue
-        closeSync(file.fd)
-        renameSync(path, `${path}.1`)
-        file = open(path, tell)
-      }
-    } catch (error) {
-      tell(`${path}: ${messageOf(error)}`)
-      file = undefined
-    }
-  }
-
   function pass(chunk: Buffer): void {
-    append(chunk)
+    file.write(chunk)
     for (const onChunk of followers.keys()) onChunk(chunk)
   }
 
@@ -101,33 +79,8 @@ export function createServerLog(path: string, tell: (line: string) => void): Ser
       flush()
       for (const onEnd of followers.values()) onEnd()
       followers.clear()
-      if (file !== undefined) closeSync(file.fd)
-      file = undefined
+      file.close()
       held = ringAt = 0
     },
   }
-}
-
-interface OpenFile {
-  readonly fd: number
-  bytes: number
-}
-
-/** Each launch of a name begins a new file: one full file more is kept of what was before. */
-function open(path: string, tell: (line: string) => void): OpenFile | undefined {
-  try {
-    makeDirectory(dirname(path))
-    const before = statSync(path, { throwIfNoEntry: false })
-    if (before !== undefined && before.size >= fileBytes) renameSync(path, `${path}.1`)
-    const fd = openSync(path, 'a', 0o600)
-    return { fd, bytes: statSync(path).size }
-  } catch (error) {
-    tell(`${path}: ${messageOf(error)}`)
-    return undefined
-  }
-}
-
-/** Of a server that is forgotten. */
-export function removeLog(path: string): void {
-  for (const each of [path, `${path}.1`]) rmSync(each, { force: true })
 }

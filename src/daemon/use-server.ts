@@ -1,4 +1,6 @@
+import type { GloveboxError } from '../errors.ts'
 import { toolIn } from '../guard/tool-rules.ts'
+import { tooLate } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { CallReply } from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
@@ -10,6 +12,7 @@ import { untilSignalled } from '../runtime/signals.ts'
 import { places } from '../system/places.ts'
 import type { DaemonClient } from './client.ts'
 import { findOwnDaemon } from './contact.ts'
+import { notThere, withDeadline } from './deadline.ts'
 
 export interface CallOptions {
   readonly tool: string
@@ -26,12 +29,18 @@ export async function callServer(
   const daemon = await launchedAs(name, flags)
   return untilSignalled(async (signal) => {
     if (daemon !== undefined) return daemon.call(name, { tool, arguments: args, timeMs }, signal)
-    return withServed(name, flags, { tool, signal }, async (served) => {
-      const from = performance.now()
-      const { result, error } = await served.call(tool, args, { timeMs, signal })
-      const about = { sandbox: served.id, fresh: true, ms: performance.now() - from }
-      return error === undefined ? { ...about, result } : { ...about, error }
-    })
+    const start = await startFor(name, flags, tool)
+    let isThere = false
+    const late = (): GloveboxError => (isThere ? tooLate('tools/call', timeMs) : notThere(name, timeMs))
+    return withDeadline({ timeMs, signal, late }, async (within) =>
+      withServed(start, within, async (served) => {
+        isThere = true
+        const from = performance.now()
+        const { result, error } = await served.call(tool, args, { signal: within })
+        const about = { sandbox: served.id, fresh: true, ms: performance.now() - from }
+        return error === undefined ? { ...about, result } : { ...about, error }
+      }),
+    )
   })
 }
 
@@ -40,7 +49,7 @@ export async function toolsOf(name: string, flags: PlacedFlags): Promise<readonl
   const daemon = await launchedAs(name, flags)
   return untilSignalled(async (signal) => {
     if (daemon !== undefined) return (await daemon.tools(name, signal)).tools as readonly Tool[]
-    return withServed(name, flags, { signal }, async (served) => served.tools({ signal }))
+    return withServed(await startFor(name, flags), signal, async (served) => served.tools({ signal }))
   })
 }
 
@@ -54,21 +63,17 @@ async function launchedAs(name: string, flags: PlacedFlags): Promise<DaemonClien
   return isMeant ? daemon : undefined
 }
 
-async function withServed<T>(
-  name: string,
-  flags: PlacedFlags,
-  { tool, signal }: { readonly tool?: string; readonly signal: AbortSignal },
-  use: (served: Served) => Promise<T>,
-): Promise<T> {
+type ServeStart = Omit<Parameters<typeof serve>[0], 'env' | 'signal' | 'onStderr'>
+
+/** What is started for a configured server, or for one tool of it. Installs what it needs first, which no bound of a call counts. */
+async function startFor(name: string, flags: PlacedFlags, tool?: string): Promise<ServeStart> {
   const start = await placedStart([name], flags, { cwd: process.cwd(), env: process.env })
   const own = tool === undefined ? undefined : toolIn(start.each, tool)
-  const served = await serve({
-    ...start,
-    ...(own !== undefined && (await startable(own))),
-    env: process.env,
-    signal,
-    onStderr: passServerStderr,
-  })
+  return { ...start, ...(own !== undefined && (await startable(own))) }
+}
+
+async function withServed<T>(start: ServeStart, signal: AbortSignal, use: (served: Served) => Promise<T>): Promise<T> {
+  const served = await serve({ ...start, env: process.env, signal, onStderr: passServerStderr })
   try {
     return await use(served)
   } finally {

@@ -57,6 +57,11 @@ export async function loadDriver(name: string): Promise<Driver> {
   return load()
 }
 
+/** Whether sandboxes of that driver have programs of their own, which are taken by their names before this machine's. */
+export function hasOwnPrograms(name: string): boolean {
+  return name === 'microvm'
+}
+
 /** Whether this version has that driver. */
 export function hasDriver(name: DriverName): boolean {
   return loaders[name] !== undefined

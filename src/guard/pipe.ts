@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import type { Direction } from '../protocol/facts.ts'
+import { whileTaken, type WhileTaken } from '../system/while-taken.ts'
 import type { Side } from './answers.ts'
 import type { AskChannel } from './ask-desk.ts'
 import type { Guard } from './guard.ts'
@@ -14,6 +15,8 @@ export interface PipeStreams {
   /** Where the server reads, and what it writes. */
   readonly serverIn: Writable
   readonly serverOut: Readable
+  /** How the client is waited for, where it reads behind more than `clientOut`. */
+  readonly whileTaken?: WhileTaken | undefined
 }
 
 /** Which side ended the conversation, and what its stream said when it did not just come to an end. */
@@ -33,9 +36,11 @@ export interface GuardPipe {
   readonly ask: AskChannel['put']
   /** The server's output has come to its end and was handed on. */
   readonly serverEnded: Promise<void>
+  /** Waits for something as long as the client reads what it has been sent. */
+  readonly whileTaken: WhileTaken
   /**
-   * Answers what the server left unanswered, with the reason. Settles when the client has it or is gone; a client that
-   * reads nothing is waited for no longer than `graceMs`.
+   * Answers what the server left unanswered, with the reason. Settles when the client has it or is gone, or has read nothing for
+   * `graceMs`.
    */
   serverGone(reason: string, graceMs?: number): Promise<void>
 }
@@ -46,6 +51,7 @@ export interface GuardPipe {
  */
 export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
   const { clientIn, clientOut, serverIn, serverOut } = streams
+  const whileClientTakes = streams.whileTaken ?? whileTaken(clientOut)
   const sinks: Record<Side, Writable> = { client: clientOut, server: serverIn }
   const ended = Promise.withResolvers<PipeEnd>()
   const serverEnded = Promise.withResolvers<void>()
@@ -63,6 +69,7 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
   return {
     ended: ended.promise,
     serverEnded: serverEnded.promise,
+    whileTaken: whileClientTakes,
     ask: async (question, timeMs) =>
       new Promise((resolve) => {
         let id: Id | undefined
@@ -87,7 +94,7 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
     async serverGone(reason, graceMs = 2000) {
       clearTimeout(timer)
       deliver(guard.serverGone(reason))
-      await flushed(clientOut, graceMs)
+      await whileClientTakes(flushed(clientOut), graceMs)
     },
   }
 
@@ -166,13 +173,11 @@ async function resume(source: Readable, blocked: readonly Writable[], pauseMs: n
 }
 
 /** Settles when everything written so far has left, or cannot leave. */
-async function flushed(sink: Writable, graceMs: number): Promise<void> {
+async function flushed(sink: Writable): Promise<void> {
+  if (!sink.writable) return
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, graceMs)
-  if (sink.writable) sink.write('', () => resolve())
-  else resolve()
+  sink.write('', () => resolve())
   await Promise.race([promise, firstOf(sink, ['close'])])
-  clearTimeout(timer)
 }
 
 function firstOf(sink: Writable, events: readonly string[]): Promise<void> {

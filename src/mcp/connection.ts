@@ -90,7 +90,7 @@ export function createMcpConnection(): McpConnection {
         if (method !== 'initialize') send({ method: 'notifications/cancelled', params: { requestId: id, reason } })
         reject(error)
       }
-      const onAbort = (): void => cancel(signal?.reason, 'The caller has gone.')
+      const onAbort = (): void => cancel(signal?.reason, whyAborted(signal?.reason))
       const settle =
         timeMs === undefined
           ? undefined
@@ -118,7 +118,11 @@ export function createMcpConnection(): McpConnection {
   }
 }
 
-function tooLate(method: string, timeMs: number): GloveboxError {
+function whyAborted(reason: unknown): string {
+  return reason instanceof GloveboxError && reason.code === 'TIMED_OUT' ? 'It took too long.' : 'The caller has gone.'
+}
+
+export function tooLate(method: string, timeMs: number): GloveboxError {
   return new GloveboxError('TIMED_OUT', `no answer to ${method} within ${timeMs / 1000} s`, {
     fix: 'give it more time, or look at what the server logs: glovebox logs NAME',
   })

@@ -41,11 +41,17 @@ export interface LockOptions {
 
 /**
  * What a lock file says of a request.
- * @throws GloveboxError REFUSED when it is frozen and says nothing, or says something else than was asked for
+ * @throws GloveboxError USAGE when there is no such file; REFUSED when it is frozen and says nothing, or says something else than was asked for
  */
 export function lockedTo(lock: LockOptions | undefined, request: PackageRequest): LockedRequest | undefined {
   if (lock === undefined) return undefined
   const file = readLockFile(lock.path)
+  // A mistyped path would run whatever is newest.
+  if (file === undefined && !lock.frozen) {
+    throw new GloveboxError('USAGE', `--lock ${lock.path}: there is no such file`, {
+      fix: 'check the path; glovebox package lock -- COMMAND writes one',
+    })
+  }
   const wanted = canonicalJson(request)
   const found = file?.packages.find((locked) => canonicalJson(locked.request) === wanted)
   if (found === undefined && lock.frozen) {

@@ -3,7 +3,7 @@ export interface PackageRequest {
   readonly ecosystem: 'npm' | 'pypi'
   /** `name@range` (npm) or `name[extra]==1` (PEP 508, pypi); the first is the one whose version is spoken of. */
   readonly packages: readonly string[]
-  /** A Python version that the command asks for, such as `3.12`. */
+  /** What the command asks for of a Python: a version or its beginning (`3.12`), or specifiers (`>=3.11,<3.13`). */
   readonly python?: string
 }
 

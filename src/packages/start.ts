@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GloveboxError } from '../errors.ts'
 import type { Places } from '../system/places.ts'
+import { shellWord } from '../ui/shell-word.ts'
 import { isUnchanged } from './interpreter.ts'
 import { chooseExecutable } from './npm/executables.ts'
 import type { PackageCommand, PackageRequest } from './package-command.ts'
@@ -96,7 +97,7 @@ async function install(
 ): Promise<Installed | undefined> {
   if (recognised.onlyPinned === true && readPin(store, recognised.request) === undefined) return undefined
   if (!installs) throw await notInstalled(store, recognised, command, lock)
-  progress(`not installed yet; ahead of time: glovebox package install -- ${command.join(' ')}`)
+  progress(`not installed yet; ahead of time: glovebox package install -- ${command.map(shellWord).join(' ')}`)
   const { ensureInstalled } = await import('./install.ts')
   return ensureInstalled(recognised.request, { store, env, offline, progress, signal, lock })
 }
@@ -116,9 +117,9 @@ async function notInstalled(
   const pinned = locked ?? readPin(store, request)
   const versions = pinned?.roots.map(({ name, version }) => `${name} ${version}`).join(', ')
   const what = versions ?? `${request.packages.join(', ')}, in a version that is still to be resolved,`
-  const lockFlags = lock === undefined ? '' : `--lock ${lock.path} ${lock.frozen ? '--frozen ' : ''}`
+  const lockFlags = lock === undefined ? '' : `--lock ${shellWord(lock.path)} ${lock.frozen ? '--frozen ' : ''}`
   return new GloveboxError('FAILED', `${what} would be installed first, and a plan installs nothing`, {
-    fix: `glovebox package install ${lockFlags}-- ${command.join(' ')}`,
+    fix: `glovebox package install ${lockFlags}-- ${command.map(shellWord).join(' ')}`,
   })
 }
 

@@ -38,6 +38,17 @@ export interface Need {
   readonly why: string
 }
 
+/** Why something of an interpreter's installation is shown. A machine whose image has that interpreter is given none of it. */
+export const whysOfInstallation = {
+  libraries: 'standard library of the interpreter',
+  modules: 'modules of the interpreter',
+  names: 'name of the interpreter',
+  settings: 'settings of the interpreter',
+  conda: 'conda environment of the interpreter',
+  homebrew: 'Homebrew, for the interpreter',
+  whole: 'installation of the interpreter',
+} as const
+
 export interface PathFact {
   /** Absolute, `.` and `..` removed, links kept. */
   readonly absolute: string

@@ -1,16 +1,17 @@
 import { messageOf } from '../errors.ts'
-import type { Readable, Writable } from 'node:stream'
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
+import type { Side } from '../guard/answers.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
+import type { PipeStreams } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { places } from '../system/places.ts'
 import { noticingDenials, type SeenDenial } from './denials.ts'
 import { attachClient, whyGone, type Guarded } from './guarded.ts'
 import type { Take } from './pass-on.ts'
-import { settlesWithin } from './settles-within.ts'
+import type { WhileTaken } from '../system/while-taken.ts'
 import { withoutValues, withSecrets } from './open-secrets.ts'
 import type { ListeningPort } from './publish/listen.ts'
 import { recorderFor } from './recorder.ts'
@@ -26,6 +27,8 @@ export interface Attended {
   readonly startedMs: number
   /** From the beginning of the start to the program. */
   readonly sandboxMs: number
+  /** Settles when it answers nobody any more, which it may outlive: it has closed its output, or ended. Never rejects. */
+  readonly leaving: Promise<void>
   /** Settles when nothing of it is left, with the reason in words. Never rejects. */
   readonly ended: Promise<ServedEnd>
   /** Politely: the end of its input first. Idempotent. */
@@ -64,7 +67,7 @@ export interface AttendOptions {
 
 export interface Client {
   /** What the client writes, and where it reads. */
-  readonly streams: { readonly clientIn: Readable; readonly clientOut: Writable }
+  readonly streams: Pick<PipeStreams, 'clientIn' | 'clientOut' | 'whileTaken'>
   /** Nothing more is asked: a server on stdio ends by that. */
   endInput(): void
   /** Who waited has been answered, and nobody will be any more. */
@@ -114,8 +117,6 @@ async function start(
   }
   const sandboxMs = performance.now() - from
   onStarted?.()
-  let stopping: Promise<void> | undefined
-  const stop = (): Promise<void> => (stopping ??= endPolitely(sandbox, () => client.endInput()))
   try {
     const guarded = await attachClient(sandbox, {
       record: client.isRecorded === true ? withoutCalls(record) : record,
@@ -125,6 +126,10 @@ async function start(
       client: client.streams,
       onStderr,
     })
+    let stopping: Promise<boolean> | undefined
+    const endInput = (): void => client.endInput()
+    const stop = (): Promise<boolean> => (stopping ??= endPolitely(sandbox, endInput, guarded.pipe.whileTaken))
+    const leaving = Promise.race([settled(guarded.pipe.ended), settled(sandbox.wall.exit)])
     const ended = watch(sandbox, guarded, { stop, gone: (why) => client.onGone?.(why) }).then((end) =>
       closed(audit, end),
     )
@@ -135,6 +140,7 @@ async function start(
       spoke: guarded.spoke,
       startedMs: Date.now(),
       sandboxMs,
+      leaving,
       ended,
       stop: async () => {
         await stop()
@@ -175,25 +181,30 @@ function withoutCalls(record: Recorder): Recorder {
 async function watch(
   sandbox: Sandbox,
   { pipe, heard }: Guarded,
-  { stop, gone }: { stop: () => Promise<void>; gone: (why: string) => void },
+  { stop, gone }: { stop: () => Promise<boolean>; gone: (why: string) => void },
 ): Promise<ServedEnd> {
   let unrecorded: string | undefined
+  let left: Side | undefined
   // Its messages can no longer be recorded, or it has closed its output: it serves nobody any more.
-  pipe.ended.then(
-    () => void stop(),
-    (error: unknown) => {
-      unrecorded = `its messages can no longer be recorded: ${String(error)}`
-      void sandbox.wall.stop(0)
-    },
-  )
+  const leave = async (): Promise<void> => {
+    try {
+      left = (await pipe.ended).side
+      await stop()
+    } catch (error) {
+      unrecorded = `its messages can no longer be recorded: ${messageOf(error)}`
+      await sandbox.wall.stop(0).catch(() => undefined) // told by its exit
+    }
+  }
+  void leave()
   let exit: Exit | undefined
   let why: string
   try {
     exit = await sandbox.wall.exit
-    await settlesWithin(pipe.serverEnded, graceMs)
-    why = unrecorded ?? whyGone(sandbox, exit)
+    await pipe.whileTaken(pipe.serverEnded, graceMs)
+    const isMute = left === 'server' && !(await stop())
+    why = unrecorded ?? whyGone(sandbox, exit, isMute)
   } catch (error) {
-    why = `the sandbox of "${sandbox.plan.server}" was lost: ${error instanceof Error ? error.message : String(error)}`
+    why = `the sandbox of "${sandbox.plan.server}" was lost: ${messageOf(error)}`
   }
   await pipe.serverGone(why, graceMs)
   await heard(graceMs)
@@ -203,12 +214,15 @@ async function watch(
   return { exit, why, unsynced: sandbox.unsynced() }
 }
 
-async function endPolitely(sandbox: Sandbox, endInput: () => void): Promise<void> {
+/** Returns whether it ended by itself. */
+async function endPolitely(sandbox: Sandbox, endInput: () => void, whileTaken: WhileTaken): Promise<boolean> {
   endInput()
-  const settled = sandbox.wall.exit.then(
-    () => undefined,
-    () => undefined, // told by `ended`
-  )
-  if (await settlesWithin(settled, graceMs)) return
+  if (await whileTaken(settled(sandbox.wall.exit), graceMs)) return true
   await sandbox.wall.stop(graceMs).catch(() => undefined) // told by `ended`
+  return false
+}
+
+/** When a work is over, however: whoever wants to know how asks the work. */
+async function settled(work: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([work])
 }

@@ -1,9 +1,8 @@
-import type { Readable, Writable } from 'node:stream'
 import type { Exit } from '../drivers/driver.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import { GloveboxError } from '../errors.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
-import type { GuardPipe } from '../guard/pipe.ts'
+import type { GuardPipe, PipeStreams } from '../guard/pipe.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import { passOn, type Heard, type Take } from './pass-on.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -13,8 +12,7 @@ export interface GuardedOptions {
   readonly requestTimeMs: number | undefined
   readonly secrets: Secrets | undefined
   readonly desk: AskDesk | undefined
-  /** What the client writes, and where it reads. */
-  readonly client: { readonly clientIn: Readable; readonly clientOut: Writable }
+  readonly client: Pick<PipeStreams, 'clientIn' | 'clientOut' | 'whileTaken'>
   /** What the server writes for people, when it is in the record too; the server waits until there is room for more. */
   readonly onStderr: Take
 }
@@ -63,10 +61,14 @@ export async function attachClient(sandbox: Sandbox, options: GuardedOptions): P
   return { pipe: { ...pipe, ended }, heard, spoke: () => guard.serverSpoke() }
 }
 
-/** Why there will be no more answers, in words for the client and its user. */
-export function whyGone({ endedBy, plan }: Sandbox, exit: Exit): string {
+/**
+ * Why there will be no more answers, in words for the client and its user.
+ * @param isMute it went on after it had closed its output, and was ended for that
+ */
+export function whyGone({ endedBy, plan }: Sandbox, exit: Exit, isMute: boolean): string {
   const limit = endedBy()
   if (limit !== undefined) return `the sandbox of "${plan.server}" was ended: ${limit}`
+  if (isMute) return `the server "${plan.server}" closed its output, and was ended`
   if (exit.signal !== null) return `the server "${plan.server}" was ended by signal ${exit.signal}`
   return `the server "${plan.server}" ended with exit code ${exit.code}`
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { settlesWithin } from './settles-within.ts'
+import { settlesWithin } from '../system/settles-within.ts'
 
 /** Settles when all of a stream is passed on, or nobody has taken anything of it for so many ms. */
 export type Heard = (ms: number) => Promise<void>

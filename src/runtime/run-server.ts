@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { openAudit } from '../audit/audit-log.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import { exitCodes } from '../errors.ts'
@@ -8,11 +9,11 @@ import type { Recorder } from '../protocol/facts.ts'
 import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
+import { hasUntaken, whileTaken, type WhileTaken } from '../system/while-taken.ts'
 import { writeStderr } from '../system/write-stderr.ts'
 import { clientStreams } from './client-streams.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { attachClient, whyGone } from './guarded.ts'
-import { settlesWithin } from './settles-within.ts'
 import { Interrupted } from './interrupted.ts'
 import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
@@ -102,7 +103,11 @@ async function converse(
       ...options,
       secrets: options.secrets,
       record,
-      client: { clientIn: client.input, clientOut: client.output },
+      client: {
+        clientIn: client.input,
+        clientOut: client.output,
+        whileTaken: whileTaken(client.output, interrupted),
+      },
       onStderr: passServerStderr,
     })
     const first = await Promise.race([
@@ -110,17 +115,19 @@ async function converse(
       sandbox.wall.exit.then(() => 'server' as const),
       interruption(interrupted),
     ])
+    let isMute = false
     if (first === 'interrupted') await sandbox.wall.stop(graceMs)
-    else await endPolitely(sandbox)
+    else isMute = !(await endPolitely(sandbox, pipe.whileTaken)) && first === 'server'
     const exit = await sandbox.wall.exit
-    await settlesWithin(pipe.serverEnded, graceMs)
-    await pipe.serverGone(whyGone(sandbox, exit), graceMs)
-    await heard(graceMs)
+    await pipe.whileTaken(pipe.serverEnded, graceMs)
+    await pipe.serverGone(whyGone(sandbox, exit, isMute), graceMs)
+    await Promise.race([heard(graceMs), interruption(interrupted)])
     // Nobody waits for an answer any more while changes are taken over.
     await sandbox.exit
     tellUser(sandbox, exit, spoke())
     if (interrupted.aborted) throw interrupted.reason
-    return (first === 'client' ? 0 : exitCodeOf(exit)) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
+    const isIncomplete = tellUntaken(client.output) || sandbox.unsynced()
+    return (first === 'client' ? 0 : exitCodeOf(exit)) || (isIncomplete ? exitCodes.failed : exitCodes.ok)
   } finally {
     await sandbox.wall.stop(0)
     client.input.destroy()
@@ -138,15 +145,25 @@ export function interruption(signal: AbortSignal): Promise<'interrupted'> {
 
 /**
  * One side has closed: the client, which the server was told by the end of its input, or the server itself.
- * It gets some time to finish; a server that talks to nobody any more is not kept.
+ * It gets some time to finish, more while the client reads what it has said; a server that talks to nobody any more is not kept.
+ * Returns whether it ended by itself.
  */
-async function endPolitely({ wall }: Sandbox): Promise<void> {
-  if (!(await settlesWithin(wall.exit, graceMs))) await wall.stop(graceMs)
+async function endPolitely({ wall }: Sandbox, patience: WhileTaken): Promise<boolean> {
+  if (await patience(wall.exit, graceMs)) return true
+  await wall.stop(graceMs)
+  return false
 }
 
 /** A client that has not read what came before does not keep us waiting at the end. */
 function tell(line: string): void {
   void writeStderr(Buffer.from(line))
+}
+
+/** Whether a client that is still there has not read all that it was sent; says so. */
+export function tellUntaken(output: Writable): boolean {
+  if (!hasUntaken(output)) return false
+  tell(`glovebox: the client read nothing for ${graceMs / 1000} s: the end of what it was sent did not reach it\n`)
+  return true
 }
 
 /** Why it ended, where a person can do something about it. */

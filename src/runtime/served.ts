@@ -8,7 +8,7 @@ import { attend, type Attended, type AttendOptions } from './attended.ts'
 /** A server behind the wall and the guard, whose client we are ourselves. */
 export interface Served extends Pick<
   Attended,
-  'startedMs' | 'lastDenial' | 'ended' | 'stop' | 'discard' | 'published'
+  'startedMs' | 'lastDenial' | 'leaving' | 'ended' | 'stop' | 'discard' | 'published'
 > {
   readonly id: string
   readonly pid: number
@@ -42,7 +42,7 @@ export async function serve(options: AttendOptions): Promise<Served> {
     endInput: () => connection.endInput(),
     onGone: (why) => connection.end(why),
   })
-  const { sandbox, sandboxMs, startedMs, lastDenial, ended, published } = attended
+  const { sandbox, sandboxMs, startedMs, lastDenial, leaving, ended, published } = attended
   // Of what is started for somebody, not of a call: whoever calls has said how long they wait.
   const waited = waitedBy(sandbox.wall.pid)
   let calls = 0
@@ -64,6 +64,7 @@ export async function serve(options: AttendOptions): Promise<Served> {
         calls++
         return callTool(connection, self, { name, args }, asked)
       },
+      leaving,
       ended,
       stop: async () => attended.stop(),
       discard: async () => attended.discard(),

@@ -5,6 +5,8 @@ export interface DescribedVerb {
   readonly name: string
   readonly summary: string
   readonly options: readonly DescribedOption[]
+  /** What else it is given: names of configured servers, of running sandboxes, or one of a few words. */
+  readonly words: readonly ('configured' | 'running' | { readonly choices: readonly string[] })[]
   readonly verbs: readonly DescribedVerb[]
 }
 
@@ -17,8 +19,10 @@ export interface DescribedOption {
 }
 
 /**
- * The completion script of a shell: verbs, those below them, their options, what an option may be, and files; behind `--` files
- * alone, since all words there are the program's.
+ * The completion script of a shell: verbs, those below them, their options, what an option may be, names of servers, and files where
+ * there is no such name; behind `--` files alone, since all words there are the program's.
+ *
+ * A name is somebody's text, that of an unknown project too: it is compared and never expanded (`compgen -W` would run what it says).
  * @throws GloveboxError USAGE for a shell that is none of the three
  */
 export function completionScript(shell: string, verbs: readonly DescribedVerb[]): string {
@@ -32,11 +36,12 @@ export function completionScript(shell: string, verbs: readonly DescribedVerb[])
 
 function bash(verbs: readonly DescribedVerb[]): string {
   return `_glovebox() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words="" values=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" words="" values="" name found=""
   local verb="\${COMP_WORDS[1]}" below="\${COMP_WORDS[2]:-}" option="\${COMP_WORDS[COMP_CWORD-1]}" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [ "$word" = -- ]; then COMPREPLY=( $(compgen -f -- "$current") ); return; fi
   done
+  local -a names=()
   if [ "$COMP_CWORD" -le 2 ]; then below=""; fi
   if [ "$COMP_CWORD" -le 1 ]; then verb=""; fi
   case "$verb $below" in
@@ -45,13 +50,22 @@ ${verbs.flatMap(casesOf).join('\n')}
   case "$verb $option" in
 ${verbs.flatMap(valuesOf).join('\n')}
   esac
+  case "$verb" in
+${verbs.flatMap(wordsOf).join('\n')}
+  esac
   if [ -z "$verb" ]; then words="${verbs.map(({ name }) => name).join(' ')} --help --version"; fi
   if [ -n "$values" ]; then
     COMPREPLY=( $(compgen -W "$values" -- "$current") )
   elif [ -z "$verb" ] || [[ "$current" == -* ]]; then
     COMPREPLY=( $(compgen -W "$words" -- "$current") )
   else
-    COMPREPLY=( $(compgen -W "$words" -- "$current") $(compgen -f -- "$current") )
+    COMPREPLY=( $(compgen -W "$words" -- "$current") )
+    for name in "\${names[@]}"; do
+      while IFS= read -r word; do
+        if [[ "$word" == "$current"* ]]; then COMPREPLY+=("$word"); found=yes; fi
+      done < <(command glovebox "$name" --names 2>/dev/null)
+    done
+    if [ -z "$found" ]; then COMPREPLY+=( $(compgen -f -- "$current") ); fi
   fi
 }
 complete -o filenames -F _glovebox glovebox gbx
@@ -73,6 +87,18 @@ function valuesOf({ name, options, verbs }: DescribedVerb): string[] {
   return [...byOption].map(([long, values]) => `    "${name} ${long}") values="${values.join(' ')}" ;;`)
 }
 
+/** The verbs that print such names. */
+const printing = { configured: 'list', running: 'status' }
+
+function wordsOf({ name, words }: DescribedVerb): string[] {
+  const names = words.flatMap((word) => (typeof word === 'string' ? [printing[word]] : []))
+  const choices = words.flatMap((word) => (typeof word === 'string' ? [] : word.choices))
+  return [
+    ...(names.length > 0 ? [`    ${name}) names=(${names.join(' ')}) ;;`] : []),
+    ...(choices.length > 0 ? [`    ${name}) words="$words ${choices.join(' ')}" ;;`] : []),
+  ]
+}
+
 function fish(verbs: readonly DescribedVerb[]): string {
   const lines = verbs.flatMap((verb) => [
     `complete -c glovebox -n __fish_use_subcommand -a ${verb.name} -d ${quote(verb.summary)}`,
@@ -80,6 +106,10 @@ function fish(verbs: readonly DescribedVerb[]): string {
       (below) =>
         `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -a ${below.name} -d ${quote(below.summary)}`,
     ),
+    ...verb.words.map((word) => {
+      const of = typeof word === 'string' ? `(glovebox ${printing[word]} --names 2>/dev/null)` : word.choices.join(' ')
+      return `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -a ${quote(of)}`
+    }),
     ...verb.options.map(
       ({ long, description, takesValue, values }) =>
         `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -l ${long.slice(2)}${takesValue ? ' -r' : ''}${values.length > 0 ? ` -f -a ${quote(values.join(' '))}` : ''} -d ${quote(description)}`,

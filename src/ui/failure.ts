@@ -8,6 +8,8 @@ export function renderFailure(
   options: { json: boolean; style: Style },
 ): { text: string; exitCode: number } {
   if (isInterrupted(error)) return { text: '', exitCode: error.exitCode }
+  // The line of the question is left; 128 and SIGINT, as a shell says it.
+  if (hasLeftQuestion(error)) return { text: '\n', exitCode: 130 }
   const known = knownAs(error)
   if (options.json) {
     const body = { code: known.code, message: known.message, ...(known.fix !== undefined && { fix: known.fix }) }
@@ -22,6 +24,12 @@ export function renderFailure(
 
 function knownAs(error: unknown): GloveboxError {
   if (error instanceof GloveboxError) return error
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
+    return new GloveboxError('USAGE', 'the working directory is not there any more', {
+      fix: 'cd to one that is',
+      cause: error,
+    })
+  }
   const refused = refusedPath(error)
   if (refused === undefined) return new GloveboxError('INTERNAL', messageOf(error), { cause: error })
   return new GloveboxError('FAILED', messageOf(error), {
@@ -39,6 +47,11 @@ function refusedPath(error: unknown): string | undefined {
 /** Told apart by its name: a start does not load the module for it. Who ended us knows why. */
 function isInterrupted(error: unknown): error is Error & { readonly exitCode: number } {
   return error instanceof Error && error.name === 'Interrupted' && 'exitCode' in error
+}
+
+/** Ctrl-C or Ctrl-D where somebody was asked (lib/internal/readline/interface.js, `_ttyWrite`). */
+function hasLeftQuestion(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError' && /^Aborted with Ctrl\+[CD]$/.test(error.message)
 }
 
 /** Names out of a project's files and of a sandbox are in messages; line breaks are ours. */

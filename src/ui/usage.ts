@@ -1,14 +1,19 @@
 import type { Command, CommanderError } from 'commander'
 import { nearest } from '../config/schema/nearest.ts'
 import { GloveboxError } from '../errors.ts'
+import { adviceOn } from './foreign-options.ts'
 
 /** What commander found wrong with a command line, told as everything else is: what, and what to do about it. */
 export function usageOf(error: CommanderError, program: Command, argv: readonly string[]): GloveboxError {
   const [what = '', hint] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(hint ?? '')?.[1]
+  const option = /^unknown option '(--?[\w-]+)/.exec(what)?.[1]
+  const starts = ['run', 'exec', 'launch', 'launch-many', 'test'].includes(argv[0] ?? '')
+  const advice = option === undefined || !starts ? undefined : adviceOn(option)
   const help = `${commandOf(program, argv)} --help shows what there is`
+  const first = advice ?? (suggestion === undefined ? undefined : `did you mean ${suggestion}?`)
   return new GloveboxError('USAGE', what, {
-    fix: suggestion === undefined ? help : `did you mean ${suggestion}? ${help}`,
+    fix: first === undefined ? help : `${first}${advice === undefined ? ' ' : '; '}${help}`,
     cause: error,
   })
 }

@@ -22,6 +22,8 @@ export interface Differences {
   readonly seen: string | false
   /** So many sandboxes ask at once, where there is time for the long counts. */
   readonly crowd: number
+  /** What a server says right before it cuts a connection is heard. */
+  readonly saidLast: string | false
   /** A program of the host's system directories is there, with what belongs to it. */
   readonly hostSystem: string | false
 }
@@ -30,12 +32,15 @@ const noDifferences: Differences = {
   write: false,
   seen: false,
   crowd: 20,
+  saidLast: false,
   hostSystem: false,
 }
 
 /** A driver under test, with the few things that each case does with it. */
 export interface Contract {
   readonly driver: Driver
+  /** Who makes the connections of its sandboxes. */
+  readonly dials: Driver['dials']
   readonly differences: Differences
   /** The plan of a command under the default policy, or under one with these differences. */
   /** `cwd`: where the start was asked for; default: where this process is. */
@@ -120,7 +125,7 @@ export function createContract(
     await Promise.all(stopped)
   }
 
-  return { driver, differences, plan, start, run, stopAll }
+  return { driver, dials, differences, plan, start, run, stopAll }
 }
 
 /** As a running sandbox has it, with nowhere to write the record to. */

@@ -14,6 +14,8 @@ suite('microvm', { skip: missing }, () => {
     seen: 'its programs are processes of the guest; what is looked for instead is the machine itself',
     // Twenty starts of Node at once, each translated by an emulator of its own, take minutes of two processors.
     crowd: 4,
+    saidLast:
+      'the word to cut goes its own way into a machine, and may be there before the last bytes (docs/microvm.md)',
     hostSystem:
       'the system is the image’s, which has no npm, and nothing is put into its directories (docs/microvm.md)',
   })

@@ -196,6 +196,11 @@ test('Without any Node in PATH that is what is told.', () => {
 test('What is wrong with a command line is told as everything else is, with what to do about it, and as JSON where that is wanted.', () => {
   const cases: [string[], string, string][] = [
     [['rnu'], '"rnu" is not a command of glovebox', 'did you mean run?; to run a server: glovebox run rnu …'],
+    [
+      ['run', '--rm', 'x'],
+      "unknown option '--rm'",
+      'leave it out: nothing of a sandbox stays; glovebox run --help shows what there is',
+    ],
     [['run', '--raed', 'x'], "unknown option '--raed'", 'did you mean --read? glovebox run --help shows what there is'],
     [['policy', 'bogus'], "unknown command 'bogus'", 'glovebox policy --help shows what there is'],
     [['policy', 'show'], "missing required argument 'command'", 'glovebox policy show --help shows what there is'],
@@ -206,6 +211,19 @@ test('What is wrong with a command line is told as everything else is, with what
     assert.equal(plain.stderr, `glovebox: ${message}\n  fix: ${fix}\n`)
     const json = spawnSync(process.execPath, [bin, ...words, '--json'], { encoding: 'utf8' })
     assert.deepEqual(JSON.parse(json.stderr), { schema: 'glovebox/error/1', error: { code: 'USAGE', message, fix } })
+  }
+})
+
+test('A working directory that has been removed is told in a sentence.', () => {
+  const gone = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$@"'
+  for (const words of [['list'], ['exec', '--', 'true']]) {
+    const { status, stderr } = spawnSync('sh', ['-c', gone, 'sh', process.execPath, bin, ...words], {
+      encoding: 'utf8',
+    })
+    assert.deepEqual(
+      [status, stderr],
+      [2, 'glovebox: the working directory is not there any more\n  fix: cd to one that is\n'],
+    )
   }
 })
 

@@ -44,6 +44,8 @@ for (const runner of usualRunners()) {
     assert.equal(added.code, 0, added.stderr)
     assert.match(added.stdout, /glovebox\.json/)
     assert.match(cli(runner, ['list']).stdout, /^every +user +enabled +own +node /m)
+    assert.match(cli(runner, ['list', '--names']).stdout, /^every$/m)
+    assert.equal(cli(runner, ['list', '--names', '--json']).code, 2)
     const shown: unknown = JSON.parse(cli(runner, ['show', 'every', '--json']).stdout)
     assert.ok(typeof shown === 'object' && shown !== null && 'origins' in shown)
     assert.match(
@@ -60,6 +62,9 @@ for (const runner of usualRunners()) {
     put(runner, 'project/glovebox.json', '{\n  // mine\n  "mcpServers": {}\n}\n')
     const directory = path.join(runner.home, 'project')
     assert.equal(cli(runner, ['add', 'one', '--', 'true'], directory).code, 0)
+    const mistyped = cli(runner, ['add', 'one', '--config', 'porject/glovebox.json', '--', 'true'], runner.home)
+    assert.deepEqual([mistyped.code, existsSync(path.join(runner.home, 'porject'))], [2, false])
+    assert.match(mistyped.stderr, /no directory .*\/porject\n.*mkdir -p/)
     assert.equal(cli(runner, ['disable', 'one'], directory).code, 0)
     assert.match(readFileSync(path.join(directory, 'glovebox.json'), 'utf8'), /\/\/ mine\n[^]*"enabled": false/)
     const refused = cli(runner, ['run', 'one'], directory)

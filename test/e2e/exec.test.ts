@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { runners } from '../support/as-user.ts'
-import { start } from '../support/mcp-client.ts'
+import { glovebox, start } from '../support/mcp-client.ts'
 
 for (const runner of runners()) {
   const as = ` (${runner.name})`
@@ -34,6 +43,29 @@ for (const runner of runners()) {
     assert.equal((await exec('--memory', 'lots', '--', 'true')).code, 2)
     assert.equal((await exec('--driver', 'kubernetes', '--', 'true')).code, 3)
     assert.equal((await exec('--allow-net', 'https://example.org/', '--', 'true')).code, 2)
+  })
+
+  test(`a Python of pyenv is the one that its shim would start, with its own libraries${as}`, () => {
+    const system = realpathSync('/usr/bin/python3')
+    const root = path.join(runner.home, 'pyenv')
+    const version = path.join(root, 'versions/9.9.9')
+    for (const name of ['shims', 'versions/9.9.9/bin', 'versions/9.9.9/lib'])
+      mkdirSync(path.join(root, name), { recursive: true })
+    const shim = '#!/usr/bin/env bash\nset -e\nexec "/opt/pyenv/libexec/pyenv" exec "$program" "$@"\n'
+    writeFileSync(path.join(root, 'shims/python3'), shim, { mode: 0o755 })
+    writeFileSync(path.join(root, 'version'), '9.9\n')
+    copyFileSync(system, path.join(version, 'bin', path.basename(system)))
+    symlinkSync(path.basename(system), path.join(version, 'bin/python3'))
+    symlinkSync(`/usr/lib/${path.basename(system)}`, path.join(version, 'lib', path.basename(system)))
+    const script = path.join(runner.home, 'prefix.py')
+    writeFileSync(script, '#!/usr/bin/env python3\nimport sys\nprint(sys.prefix, sys.executable)\n', { mode: 0o755 })
+    const own = `${version} ${version}/bin/python3\n`
+    for (const command of [['python3', script], [script]]) {
+      const [program, ...words] = glovebox(runner, ['exec', '--', ...command])
+      const PATH = `${root}/shims:${path.dirname(runner.node)}:/usr/bin:/bin`
+      const { status, stdout, stderr } = runner.spawnSync('env', [`PATH=${PATH}`, program, ...words])
+      assert.deepEqual([status, stdout, stderr], [0, own, ''])
+    }
   })
 
   test(`a failure with --json is one JSON document on stderr${as}`, async () => {

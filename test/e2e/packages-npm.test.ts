@@ -67,7 +67,7 @@ test('npx of a package installs it once, and later starts ask no registry and gi
   const told: string[] = []
   const first = await start(home, 'npx -y @fixture/server@^1 /data --flag', told)
   assert.deepEqual(run(first), { version: '1.1.0', shared: 'shared 1.0.0', args: ['/data', '--flag'] })
-  assert.match(told.join('\n'), /glovebox package install -- npx -y @fixture\/server@\^1/)
+  assert.match(told.join('\n'), /glovebox package install -- npx -y '@fixture\/server@\^1' \/data --flag$/m)
   const asked = registry.requests.length
   const again: string[] = []
   assert.deepEqual(await start(home, 'npx -y @fixture/server@^1 /data --flag', again), first)

@@ -13,6 +13,8 @@ export interface NetServers extends AsyncDisposable {
   counting(): Promise<number>
   /** Resets each connection after half of its answer. */
   cutting(): Promise<number>
+  /** Answers `enough` to the first that comes, and is gone, whatever else is on its way. */
+  refusing(): Promise<number>
   http(answer: RequestListener): Promise<number>
   https(answer: RequestListener): Promise<number>
   /** Takes a WebSocket, and sends each short text back. */
@@ -42,6 +44,7 @@ export function netServers(name: string): NetServers {
     echo: (host) => listen(createServer({ allowHalfOpen: true }, echo), host),
     counting: () => listen(createServer({ allowHalfOpen: true }, count)),
     cutting: () => listen(createServer(cut)),
+    refusing: () => listen(createServer(refuse)),
     http: (answer) => listen(createHttpServer(answer)),
     https: (answer) => listen(createTlsServer(authority.leafFor(name), answer)),
     webSocket: () => listen(createHttpServer().on('upgrade', webSocket)),
@@ -54,6 +57,11 @@ export function netServers(name: string): NetServers {
 
 function cut(socket: Socket): void {
   socket.once('data', () => socket.write('half', () => socket.resetAndDestroy()))
+}
+
+function refuse(socket: Socket): void {
+  // Closed with bytes unread, which the kernel tells by a reset.
+  socket.once('data', () => socket.pause().write('enough', () => socket.destroy()))
 }
 
 function echo(socket: Socket): void {

@@ -27,6 +27,8 @@ pub struct Flow {
     down: Pump,
     /// The host carries it itself.
     is_handed: bool,
+    /// The other side takes nothing any more. What it said before may still be on its way.
+    is_unheard: bool,
     /// When something last moved.
     moved: Instant,
     /// When it is looked at again, as the timers have it.
@@ -71,6 +73,7 @@ impl Flow {
             up: Pump::default(),
             down: Pump::default(),
             is_handed: false,
+            is_unheard: false,
             moved: now,
             timer: None,
         }
@@ -205,7 +208,16 @@ impl Flow {
         };
         let up = match &self.look {
             Some(_) => Turn::Waits,
-            None => self.up.run(&mut self.program, other, &mut means)?,
+            None if self.is_unheard => Turn::Over,
+            None => match self.up.run(&mut self.program, other, &mut means) {
+                // A server that refuses a long request answers, and is gone before it has read all of it.
+                Err(Errno::PIPE | Errno::CONNRESET) => {
+                    self.is_unheard = true;
+                    self.up.forget();
+                    Turn::Over
+                }
+                turn => turn?,
+            },
         };
         let down = self.down.run(other, &mut self.program, &mut means)?;
         if self.up.moved + self.down.moved > before {
@@ -214,6 +226,7 @@ impl Flow {
         let both = [up, down];
         let next = if both == [Turn::Over; 2] {
             Next::Close(match self.is_handed {
+                _ if self.is_unheard => Reason::Reset,
                 true => Reason::Handed,
                 false => Reason::End,
             })
@@ -225,7 +238,7 @@ impl Flow {
             Next::Budget
         } else if (self.program.hung_up
             && !self.down.over
-            && (self.up.ended || self.look.is_some()))
+            && (self.up.ended || self.is_unheard || self.look.is_some()))
             || (other.hung_up && !self.up.over && self.down.ended)
         {
             // It has said all and hears nothing any more, though the other side has not ended.
@@ -234,6 +247,21 @@ impl Flow {
             Next::Event
         };
         Ok(next)
+    }
+
+    /// What has come for the program before its connection is cut, as far as it takes it now.
+    pub fn say_last(&mut self, common: &mut Common) {
+        let Stage::Connected { other } = &mut self.stage else {
+            return;
+        };
+        // Heard together with the order, and not looked at yet.
+        other.note(EventFlags::IN);
+        let mut means = Means {
+            pipes: &mut common.pipes,
+            budget: &mut common.budget,
+        };
+        // It is cut in any case.
+        let _said = self.down.run(other, &mut self.program, &mut means);
     }
 
     /// When it has to be looked at, if nothing happens.
@@ -254,7 +282,7 @@ impl Flow {
 
     /// Whether the program's last byte has gone out, or nothing of its will.
     pub fn has_sent_all(&self) -> bool {
-        self.up.over
+        self.up.over || self.is_unheard
     }
 
     /// Ends it. Where both sides had not ended by themselves they see a reset.

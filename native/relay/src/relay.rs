@@ -213,7 +213,12 @@ impl Relay {
                 order if self.datagrams.has(id) => {
                     self.datagrams.obey(id, order, &mut self.common);
                 }
-                Order::Refuse => self.close(id, Reason::Refused),
+                Order::Refuse => {
+                    if let Some(flow) = self.flows.get_mut(&id) {
+                        flow.say_last(&mut self.common);
+                    }
+                    self.close(id, Reason::Refused);
+                }
                 Order::Answer(bytes) => self.queries.answer(id, &bytes, self.common.now),
                 order => {
                     // One that has just ended is told nothing.

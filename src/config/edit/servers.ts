@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import { replaceFile } from '../../system/replace-file.ts'
+import { shellWord } from '../../ui/shell-word.ts'
 import type { Places } from '../../system/places.ts'
 import { readConfig } from '../file.ts'
 import { fileIn, findProjectFile } from '../find.ts'
@@ -45,7 +46,14 @@ export function targetOf(options: {
       throw new GloveboxError('USAGE', '--scope and --config both say which file', { fix: 'use one of the two' })
     }
     spellingOf(config)
-    return { kind: 'file', path: resolve(cwd, config) }
+    const path = resolve(cwd, config)
+    // A mistyped path must not become a file that nothing reads.
+    if (!existsSync(dirname(path))) {
+      throw new GloveboxError('USAGE', `--config ${config}: there is no directory ${dirname(path)}`, {
+        fix: `check the path, or: mkdir -p ${shellWord(dirname(path))}`,
+      })
+    }
+    return { kind: 'file', path }
   }
   if (scope !== undefined && scope !== 'project' && scope !== 'user') {
     throw new GloveboxError('USAGE', `--scope ${scope}: there is no such scope`, { fix: 'project or user' })

@@ -3,7 +3,7 @@ import type { Plan } from '../../policy/plan.ts'
 import { connectUnix } from '../../system/connect-unix.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { spawnInside, type InsideProcess } from '../../system/spawn-inside.ts'
-import type { StartOptions, Wall } from '../driver.ts'
+import type { Exit, StartOptions, Wall } from '../driver.ts'
 import { launcherCommands } from '../launcher/commands.ts'
 import { enforcedBy, follow } from '../launcher/follow.ts'
 import { toJailPlan } from './jail-plan.ts'
@@ -33,6 +33,7 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
     const { socket } = options
     return {
       ...commands,
+      stop: async (graceMs) => stopWithin(inside, commands.stop, graceMs),
       connect: socket === undefined ? undefined : async () => connectUnix(socket),
       stdio: inside.stdio,
       pid,
@@ -46,6 +47,18 @@ export async function startJail(binary: string, plan: Plan, options: StartOption
     throw signal.aborted ? signal.reason : error
   } finally {
     signal.removeEventListener('abort', abort)
+  }
+}
+
+/** How long a launcher may take to end what it was told to end. One that is stopped itself, or stuck, is killed then. */
+const lateMs = 5000
+
+async function stopWithin(inside: InsideProcess, stop: Wall['stop'], graceMs = 2000): Promise<Exit> {
+  const late = setTimeout(() => inside.kill('SIGKILL'), graceMs + lateMs)
+  try {
+    return await stop(graceMs)
+  } finally {
+    clearTimeout(late)
   }
 }
 

@@ -59,6 +59,11 @@ export async function lockDependencies(roots: readonly Root[], pip: PipTool, pyt
   return { schema: 'glovebox/resolution/1', ecosystem: 'pypi', roots, entries, abi: python.abi }
 }
 
+/** A version or its beginning, or specifiers. */
+function isAsked(asked: string, version: string): boolean {
+  return /^\d/.test(asked) ? `${version}.`.startsWith(`${asked}.`) : allowsPython(asked, version)
+}
+
 async function reportOf(pip: PipTool, target: string, words: readonly string[]): Promise<Report> {
   return JSON.parse(await pip.install(target, ['--dry-run', '--report', '-', ...words])) as Report
 }
@@ -71,7 +76,7 @@ async function reportOf(pip: PipTool, target: string, words: readonly string[]):
 export function choosePythons(pythons: readonly Python[], roots: readonly Root[], asked: string | undefined): Python[] {
   const fits = pythons.filter(
     ({ version }) =>
-      (asked === undefined || version === asked || version.startsWith(`${asked}.`)) &&
+      (asked === undefined || isAsked(asked, version)) &&
       roots.every(({ requires }) => allowsPython(requires, version)),
   )
   if (fits.length > 0) return fits

@@ -1,5 +1,6 @@
 import { GloveboxError } from '../../errors.ts'
 import type { Entry, PackageCommand } from '../package-command.ts'
+import { pythonRequest } from './python-request.ts'
 import { parseRequirement, renderRequirement } from '../pypi/requirement.ts'
 import { flag, ignore, ignoreValue, readOptions, refuse, value, type Meaning, type Options } from './options.ts'
 
@@ -93,11 +94,8 @@ function command(
   main: string,
   { entry, args }: { entry: Entry; args: readonly string[] },
 ): PackageCommand {
-  const python = last(found, 'python')
-  if (python !== undefined && !/^\d+\.\d+(\.\d+)?$/.test(python))
-    throw new GloveboxError('USAGE', `${runner}: --python ${python} is not a version`, {
-      fix: 'write a version, such as 3.12',
-    })
+  const asked = last(found, 'python')
+  const python = asked === undefined ? undefined : pythonRequest(runner, asked)
   const all = [main, ...splitList(found.get('with') ?? []).filter((text) => text !== main)]
   const packages = all.map((text) => renderRequirement(parseRequirement(text)))
   return {

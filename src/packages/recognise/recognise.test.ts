@@ -92,7 +92,9 @@ test('what cannot be pinned is refused with what to write instead', () => {
     'uvx --from git+https://x/y tool': /not a package of an index/,
     'uvx ./here': /not a package of an index/,
     'uvx --index-url http://x tool': /pip\.conf/,
-    'uvx --python pypy tool': /not a version/,
+    'uvx --python pypy tool': /not a version of CPython/,
+    'uvx --python /usr/bin/python3 tool': /not a version of CPython/,
+    'uvx --python 3.13t tool': /not a version of CPython/,
     uvx: /not said what to run/,
   }
   for (const [line, message] of Object.entries(refused)) {

@@ -2,7 +2,7 @@ import { PassThrough, Writable, type Readable } from 'node:stream'
 import { messageOf } from '../../errors.ts'
 import { createApartRouter, type CallNumber, type Step } from '../../guard/apart.ts'
 import { graceMs, type Attended, type Client } from '../attended.ts'
-import { settlesWithin } from '../settles-within.ts'
+import type { WhileTaken } from '../../system/while-taken.ts'
 import { createSlots } from './slots.ts'
 
 /** How many calls run in sandboxes of their own at a time; the next wait for one of them. */
@@ -32,13 +32,23 @@ interface Running {
   attended: Attended | undefined
 }
 
-export function createFan(options: { readonly isApart: (tool: string) => boolean; readonly start: StartCall }): Fan {
+export interface FanOptions {
+  readonly isApart: (tool: string) => boolean
+  readonly start: StartCall
+  /** How the client is waited for. */
+  readonly whileTaken: WhileTaken
+}
+
+export function createFan(options: FanOptions): Fan {
+  const { whileTaken } = options
   const router = createApartRouter(options.isApart)
   const running = new Map<CallNumber, Running>()
   const ending = new Set<Promise<void>>()
   const slots = createSlots(atOnce)
   const toShared = new PassThrough()
   const toClient = new PassThrough()
+  const putClient = inTurn(toClient)
+  const putShared = inTurn(toShared)
   let isClosed = false
   let isUnsynced = false
 
@@ -50,8 +60,8 @@ export function createFan(options: { readonly isApart: (tool: string) => boolean
     for (const step of steps) {
       if ('open' in step) open(step.open, step.tool)
       else if ('over' in step) keep(over(step.over, step.answer))
-      else if (step.to === 'client') await put(toClient, step.bytes)
-      else if (step.to === 'shared') await put(toShared, step.bytes)
+      else if (step.to === 'client') await putClient(step.bytes)
+      else if (step.to === 'shared') await putShared(step.bytes)
       else running.get(step.to)?.input.write(step.bytes)
     }
   }
@@ -83,7 +93,8 @@ export function createFan(options: { readonly isApart: (tool: string) => boolean
       leave = await slots.enter(signal)
       if (isClosed) throw new Error('the conversation is over')
       const clientOut = lines(async (line) => take(router.fromCall(call, line)))
-      const client = { streams: { clientIn: one.input, clientOut }, endInput: () => void one.input.end() }
+      const streams = { clientIn: one.input, clientOut, whileTaken }
+      const client = { streams, endInput: () => void one.input.end() }
       one.attended = await options.start(tool, client, signal)
       if (signal.aborted) void one.attended.discard()
       const end = await one.attended.ended
@@ -105,29 +116,22 @@ export function createFan(options: { readonly isApart: (tool: string) => boolean
       else await (answer === undefined ? one.attended.stop() : one.attended.discard())
       await one.gone
     }
-    if (answer !== undefined) await put(toClient, answer)
-  }
-
-  async function put(sink: Writable, bytes: Buffer): Promise<void> {
-    if (!sink.writable || sink.write(bytes)) return
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        for (const event of ['drain', 'close']) sink.off(event, done)
-        resolve()
-      }
-      for (const event of ['drain', 'close']) sink.on(event, done)
-    })
+    if (answer !== undefined) await putClient(answer)
   }
 
   return {
     server: { serverIn, serverOut: toClient },
     shared: {
-      streams: { clientIn: toShared, clientOut: lines(async (line) => take(router.fromShared(line))) },
+      streams: {
+        clientIn: toShared,
+        clientOut: lines(async (line) => take(router.fromShared(line))),
+        whileTaken,
+      },
       endInput: () => void toShared.end(),
     },
     async finish(waitMs) {
       const all = Promise.all([...running.values()].map(async ({ gone }) => gone))
-      if (waitMs > 0) await settlesWithin(all, waitMs)
+      if (waitMs > 0) await whileTaken(all, waitMs)
       isClosed = true
       await Promise.all(
         [...running.values()].map(async ({ unwanted, attended, gone }) => {
@@ -137,11 +141,28 @@ export function createFan(options: { readonly isApart: (tool: string) => boolean
         }),
       )
       // A client that reads nothing is not waited for.
-      await settlesWithin(Promise.all(ending), graceMs)
+      await whileTaken(Promise.all(ending), graceMs)
     },
     end: () => void toClient.end(),
     unsynced: () => isUnsynced,
   }
+}
+
+/** Writes in turn: one writer waits for room, the others for it, however many there are. */
+function inTurn(sink: Writable): (bytes: Buffer) => Promise<void> {
+  let last = Promise.resolve()
+  return async (bytes) => (last = last.then(async () => write(sink, bytes)))
+}
+
+async function write(sink: Writable, bytes: Buffer): Promise<void> {
+  if (!sink.writable || sink.write(bytes)) return
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      for (const event of ['drain', 'close']) sink.off(event, done)
+      resolve()
+    }
+    for (const event of ['drain', 'close']) sink.on(event, done)
+  })
 }
 
 /** Takes what a guard hands out, whole lines, and calls back with one at a time. */

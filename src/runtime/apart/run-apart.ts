@@ -9,15 +9,15 @@ import type { LockFlags } from '../../packages/program-of.ts'
 import type { Plan } from '../../policy/plan.ts'
 import type { ToolApart } from '../../protocol/daemon.ts'
 import { staySmall } from '../../system/stay-small.ts'
+import { whileTaken, type WhileTaken } from '../../system/while-taken.ts'
 import { renderPublished } from '../../ui/published.ts'
 import { attend, graceMs, type Attended } from '../attended.ts'
 import { clientStreams } from '../client-streams.ts'
 import { exitCodeOf } from '../exit-code.ts'
-import { settlesWithin } from '../settles-within.ts'
 import { Interrupted } from '../interrupted.ts'
 import { resolved, toolsApart } from '../placed-start.ts'
 import { giveReceipt } from '../receipt-file.ts'
-import { deskFor, interruption, tellUser, type ServerOptions } from '../run-server.ts'
+import { deskFor, interruption, tellUntaken, tellUser, type ServerOptions } from '../run-server.ts'
 import { passServerStderr } from '../server-stderr.ts'
 import { onEndingSignals } from '../signals.ts'
 import { startable } from '../startable.ts'
@@ -69,30 +69,33 @@ async function converse(
   { env, signal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal },
 ): Promise<number> {
   const { json = false, plan } = options
+  const client = clientStreams()
+  const patience = whileTaken(client.output, signal)
   let desk: AskDesk | undefined
+  let shared: Attended | undefined
   const fan = createFan({
+    whileTaken: patience,
     isApart: (tool) => apart.of(tool) !== undefined,
-    async start(tool, client, wanted) {
+    async start(tool, behind, wanted) {
       const own = apart.of(tool)
       if (own === undefined) throw new GloveboxError('INTERNAL', `no sandbox was planned for ${tool}`)
       const about = { ...(await startable(own)), env, signal: wanted, onStderr: passServerStderr, spare: true }
-      return attend(about, { ...client, desk: async () => desk })
+      return attend(about, { ...behind, desk: async () => desk })
     },
   })
-  const shared = await attend(
-    { ...options, env, signal, onStderr: passServerStderr },
-    {
-      ...fan.shared,
-      isRecorded: true,
-      desk: async (record) => (desk = await deskFor(options, record)),
-      onPublished: (sandbox, ports) =>
-        void process.stderr.write(renderPublished(ports, { json, sandbox, server: plan.server })),
-    },
-  )
-  const client = clientStreams()
   try {
+    shared = await attend(
+      { ...options, env, signal, onStderr: passServerStderr },
+      {
+        ...fan.shared,
+        isRecorded: true,
+        desk: async (record) => (desk = await deskFor(options, record)),
+        onPublished: (sandbox, ports) =>
+          void process.stderr.write(renderPublished(ports, { json, sandbox, server: plan.server })),
+      },
+    )
     await giveReceipt(shared.sandbox, options.receipt)
-    const pipe = guardClient(shared, { fan, client, desk, messageBytes: apart.messageBytes })
+    const pipe = guardClient(shared, { fan, client, patience, desk, messageBytes: apart.messageBytes })
     staySmall()
     const first = await Promise.race([
       pipe.ended.then(({ side }) => side),
@@ -104,14 +107,15 @@ async function converse(
     else await Promise.all([fan.finish(0), first === 'interrupted' ? shared.sandbox.wall.stop(graceMs) : shared.stop()])
     const { exit, why, unsynced } = await shared.ended
     fan.end()
-    await settlesWithin(pipe.serverEnded, graceMs)
+    await pipe.whileTaken(pipe.serverEnded, graceMs)
     await pipe.serverGone(why, graceMs)
     if (exit !== undefined) tellUser(shared.sandbox, exit, shared.spoke())
     signal.throwIfAborted()
-    const failed = unsynced || fan.unsynced() ? exitCodes.failed : exitCodes.ok
-    return (first === 'client' ? 0 : exit === undefined ? exitCodes.failed : exitCodeOf(exit)) || failed
+    const isIncomplete = tellUntaken(client.output) || unsynced || fan.unsynced()
+    const code = first === 'client' ? exitCodes.ok : exit === undefined ? exitCodes.failed : exitCodeOf(exit)
+    return code || (isIncomplete ? exitCodes.failed : exitCodes.ok)
   } finally {
-    await Promise.all([fan.finish(0), shared.discard()])
+    await Promise.all([fan.finish(0), shared?.discard()])
     client.input.destroy()
     // What a client that does not read has not taken by now would keep us alive for ever.
     client.output.destroy()
@@ -127,13 +131,19 @@ function guardClient(
   options: {
     readonly fan: Fan
     readonly client: ReturnType<typeof clientStreams>
+    readonly patience: WhileTaken
     readonly desk: AskDesk | undefined
     readonly messageBytes: number
   },
 ): GuardPipe {
-  const { fan, client, desk, messageBytes } = options
+  const { fan, client, patience, desk, messageBytes } = options
   const guard = createGuard({ record, tools: sandbox.plan.tools, limits: { messageBytes } })
-  const pipe = attachGuard(guard, { ...fan.server, clientIn: client.input, clientOut: client.output })
+  const pipe = attachGuard(guard, {
+    ...fan.server,
+    clientIn: client.input,
+    clientOut: client.output,
+    whileTaken: patience,
+  })
   desk?.attach({ canAsk: () => guard.canAsk(), put: pipe.ask })
   return pipe
 }

@@ -23,7 +23,10 @@ export function createSlots(size: number): Slots {
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       const giveUp = (): void => {
-        waiting.splice(waiting.indexOf(resolve), 1)
+        const at = waiting.indexOf(resolve)
+        // Its turn has come already, and it learns so next.
+        if (at === -1) return
+        waiting.splice(at, 1)
         reject(signal.reason)
       }
       waiting.push(resolve)

@@ -6,11 +6,12 @@ import { installationNeeds } from './installation.ts'
 import { inspectPath } from './paths.ts'
 import { findProgram, loaderOf, shebangOf } from './program.ts'
 import { packageNeeds } from './package.ts'
+import { behindShim } from './shim.ts'
 
 /** What a command is made of on this host, and what it needs in order to start. Reads files; starts nothing. */
 export function inspectCommand(
   command: readonly string[],
-  options: { cwd: string; path: string | undefined; home: string; exec: readonly string[] | null },
+  options: Surroundings & { exec: readonly string[] | null },
 ): CommandFacts {
   const [name = '', ...args] = command
   const collected = collector(options)
@@ -31,7 +32,15 @@ export function inspectCommand(
   }
 }
 
-function collector(options: { cwd: string; path: string | undefined; home: string }) {
+interface Surroundings {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly home: string
+  /** The driver has programs of its own, which are taken by their names: a shim of ours that leads nowhere says nothing about them. */
+  readonly hasOwnPrograms?: boolean
+}
+
+function collector(options: Surroundings) {
   const needs: Need[] = []
   const executables = new Set<string>()
   const searchPath: string[] = []
@@ -40,13 +49,24 @@ function collector(options: { cwd: string; path: string | undefined; home: strin
     for (const need of found) if (!needs.some(({ path }) => path === need.path)) needs.push(need)
   }
 
+  function lookUp(name: string): string {
+    const found = findProgram(name, options.cwd, options.env['PATH'])
+    try {
+      return behindShim(found, options)
+    } catch (error) {
+      if (options.hasOwnPrograms === true) return found
+      throw error
+    }
+  }
+
   /** A program with its interpreters and loaders; the path to execute it by. */
   function program(name: string, why: string, depth = 0): string {
-    const found = findProgram(name, options.cwd, options.path)
+    const found = lookUp(name)
     const real = realpathSync.native(found)
     executables.add(real)
     const installation = installationNeeds(found, real, options.home)
-    searchPath.push(dirname(isSystem(found) || installation.keepLink ? found : real))
+    // What env(1) is to look up comes first: another of that name may be beside env itself.
+    if (basename(found) !== 'env') searchPath.push(dirname(isSystem(found) || installation.keepLink ? found : real))
     add(installation.needs)
     const shebang = shebangOf(real)
     if (shebang) {
@@ -90,7 +110,7 @@ function isSystem(path: string): boolean {
   return ['/usr', '/bin', '/sbin', '/lib', '/lib64'].some((directory) => isWithin(path, directory))
 }
 
-const interpreterNames = /^(node|nodejs|deno|bun|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|bash|dash|sh|zsh)$/
+const interpreterNames = /^(node|nodejs|deno|bun|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|bash|dash|sh|zsh|java)$/
 
 /** The script that an interpreter is given: the first operand that is a file. */
 function scriptOf(program: string, args: readonly string[], cwd: string): { index: number; path: string } | undefined {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { HostFacts } from '../../policy/host-facts.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { places } from '../../system/places.ts'
+import { hasOwnPrograms } from '../../drivers/registry.ts'
 import { inspectCommand } from './command.ts'
 import { inspectPath } from './paths.ts'
 import { inspectSystem } from './system.ts'
@@ -18,7 +19,13 @@ export function inspectHost(
   const { read, write, deny } = policy.filesystem
   const named = [...read, ...write, ...deny, ...(policy.workspace ? [policy.workspace.path] : [])]
   return {
-    command: inspectCommand(command, { cwd, path: env['PATH'], home, exec: policy.exec }),
+    command: inspectCommand(command, {
+      cwd,
+      env,
+      home,
+      exec: policy.exec,
+      hasOwnPrograms: hasOwnPrograms(policy.driver),
+    }),
     paths: new Map(named.map((given) => [given, inspectPath(given, cwd)])),
     system: inspectSystem(),
     ...ownFiles(env),

@@ -26,7 +26,7 @@ function put(path: string, text: string, mode = 0o644): string {
 const inspect = (command: readonly string[], cwd: string = root) =>
   inspectCommand(command, {
     cwd,
-    path: `${dirname(process.execPath)}:/usr/bin:/bin`,
+    env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
     home: join(root, 'home'),
     exec: null,
   })
@@ -105,6 +105,70 @@ test('a virtual environment is kept as the place that its python was started fro
   const facts = inspect([join(root, 'venv/bin/python'), '-m', 'server'])
   assert.equal(facts.path, join(root, 'venv/bin/python'))
   assert.ok(facts.needs.some(({ path }) => path === join(root, 'venv')))
+})
+
+test('a Python outside of the system has its names beside it, for itself and for who looks it up', () => {
+  put('py/bin/python3.12', '', 0o755)
+  symlinkSync('python3.12', join(root, 'py/bin/python3'))
+  symlinkSync('python3', join(root, 'py/bin/python'))
+  put('py/bin/python3.13', '', 0o755)
+  put('py/lib/python3.12/os.py', '')
+  const found = inspect([join(root, 'py/bin/python3')])
+  const named = found.needs.filter(({ why }) => why === 'name of the interpreter')
+  assert.deepEqual(
+    named.map(({ path, source }) => [path, source]),
+    ['python3', 'python'].map((name) => [join(root, 'py/bin', name), join(root, 'py/bin/python3.12')]),
+  )
+  const script = put('s.py', '#!/usr/bin/env python3\n', 0o755)
+  const asked = inspectCommand([script], {
+    cwd: root,
+    env: { PATH: `${root}/py/bin:/usr/bin:/bin` },
+    home: join(root, 'home'),
+    exec: null,
+  })
+  assert.equal(
+    asked.searchPath.find((directory) => directory !== root),
+    join(root, 'py/bin'),
+    'before that of env',
+  )
+})
+
+test('what only starts as a whole is shown as a whole: conda, Homebrew, Java, .NET, and the libraries of a Ruby', () => {
+  put('conda/conda-meta/history', '')
+  put('conda/bin/python3.12', '', 0o755)
+  put('brew/Cellar/node/22.1.0/bin/node', '', 0o755)
+  put('jdk/lib/jvm.cfg', '')
+  put('jdk/bin/java', '', 0o755)
+  put('dotnet/shared/x', '')
+  put('dotnet/dotnet', '', 0o755)
+  put('rb/lib/ruby/x.rb', '')
+  put('rb/lib/libruby.so.3.3', '')
+  put('rb/lib/other.so', '')
+  put('rb/bin/ruby', '', 0o755)
+  const whole: Readonly<Record<string, readonly string[]>> = {
+    'conda/bin/python3.12': ['/conda', '/conda/bin/python3.12'],
+    'brew/Cellar/node/22.1.0/bin/node': ['/brew', '/brew/Cellar/node/22.1.0/bin/node'],
+    'jdk/bin/java': ['/jdk', '/jdk/bin/java'],
+    'dotnet/dotnet': ['/dotnet', '/dotnet/dotnet'],
+    'rb/bin/ruby': ['/rb/lib/libruby.so.3.3', '/rb/lib/ruby', '/rb/bin/ruby'],
+  }
+  for (const [program, expected] of Object.entries(whole)) {
+    assert.deepEqual(needs([join(root, program)]).toSorted(), expected.toSorted(), program)
+  }
+})
+
+test('an installation that is a home, or has one in it, is not shown as a whole', () => {
+  put('home/conda-meta/history', '')
+  put('home/bin/python3.12', '', 0o755)
+  assert.deepEqual(needs([join(root, 'home/bin/python3.12')]), ['/home/bin/python3.12'])
+})
+
+test('a distribution’s Java has its settings, which are links to elsewhere', () => {
+  put('etc/java/logging.properties', '')
+  put('usr-java/bin/java', '', 0o755)
+  mkdirSync(join(root, 'usr-java/conf'))
+  symlinkSync(join(root, 'etc/java/logging.properties'), join(root, 'usr-java/conf/logging.properties'))
+  assert.deepEqual(needs([join(root, 'usr-java/bin/java')]), ['/etc/java', '/usr-java/bin/java'])
 })
 
 test('programs are looked up as execvp does, without the working directory', () => {

@@ -37,12 +37,12 @@ const shared: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Which directories a manifest may make a package. One manifest in the wrong place would show all around it, so never:
+ * Which directories a manifest, or what marks an installation, may make one. One manifest in the wrong place would show all around it, so never:
  * a home (ours, or anyone's: HOME is not always right under sudo and systemd) or what is above one; a directory where
  * everybody can put a manifest; a directory of somebody who is neither root, nor us, nor the owner of the script; and
  * never one with keys in it.
  */
-function packageRule(script: string, home: string): (directory: string) => boolean {
+export function packageRule(script: string, home: string): (directory: string) => boolean {
   const homes = [home, ...homesOf('/etc/passwd')]
   const owners = new Set([0, process.getuid?.(), statOf(script)?.uid])
   return (directory) => {

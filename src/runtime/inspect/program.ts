@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 
@@ -43,7 +43,7 @@ function requireProgram(path: string, name: string): string {
 
 function notExecutable(path: string, name: string): GloveboxError {
   return new GloveboxError('NOT_EXECUTABLE', `${name}: ${path} is not an executable file`, {
-    fix: `chmod +x ${path}, or name the interpreter that runs it`,
+    fix: statSync(path).isFile() ? `chmod +x ${path}, or name the interpreter that runs it` : 'name a program in it',
   })
 }
 
@@ -69,7 +69,7 @@ function tried<T>(call: () => T): T | undefined {
 export function shebangOf(
   path: string,
 ): { readonly interpreter: string; readonly argument: string | undefined } | undefined {
-  const head = readHead(path, 256).toString('latin1')
+  const head = headOf(path, 256).toString('latin1')
   const match = /^#![ \t]*([^ \t\n]+)[ \t]*([^\n]*)/.exec(head)
   if (!match?.[1]) return undefined
   const argument = match[2]?.trim()
@@ -78,7 +78,7 @@ export function shebangOf(
 
 /** The dynamic loader that an ELF program names in PT_INTERP, its links resolved; undefined for a static one or a script. */
 export function loaderOf(path: string): string | undefined {
-  const head = readHead(path, 4096)
+  const head = headOf(path, 4096)
   const isElf64 = head.length >= 64 && head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1
   if (!isElf64) return undefined
   const [offset, size, count] = [Number(head.readBigUInt64LE(32)), head.readUInt16LE(54), head.readUInt16LE(56)]
@@ -91,11 +91,16 @@ export function loaderOf(path: string): string | undefined {
   return undefined
 }
 
-function readHead(path: string, bytes: number): Buffer {
+/**
+ * The beginning of a file, and nothing of what is no file: in an unknown project it may be a FIFO, whose writer would be waited for
+ * (open(2), O_NONBLOCK), or a device.
+ * @throws the system's error
+ */
+export function headOf(path: string, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes)
-  const fd = openSync(path, 'r')
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    return buffer.subarray(0, readSync(fd, buffer, 0, bytes, 0))
+    return fstatSync(fd).isFile() ? buffer.subarray(0, readSync(fd, buffer, 0, bytes, 0)) : Buffer.alloc(0)
   } finally {
     closeSync(fd)
   }

@@ -18,7 +18,7 @@ const name = 'server.test'
 const attacks = path.resolve(import.meta.dirname, '../../../native/target/release/attacks')
 
 /** Programs that know nothing of a sandbox, talking to a server that they are allowed to talk to. */
-export function networkCases({ plan, run, start, differences }: Contract): void {
+export function networkCases({ plan, run, start, dials, differences }: Contract): void {
   const planTo = (port: number, resolver: number, command: readonly string[], policy: Partial<Policy> = {}): Plan =>
     plan(command, {
       ...policy,
@@ -82,13 +82,47 @@ export function networkCases({ plan, run, start, differences }: Contract): void 
     },
   )
 
-  withServers('what a server cuts is a reset for the program, each time', async ({ servers, said }) => {
+  const cut = async ({ servers, said }: Box): Promise<string[]> => {
     const port = await servers.cutting()
     const script = `const one = () => new Promise((done) => { const s = require('net').connect(${port}, '${name}');
-        s.on('connect', () => s.write('\\x01')).on('data', () => undefined).on('end', () => done('end')).on('error', (e) => done(e.code)) });
-      Promise.all(Array.from({ length: 50 }, one)).then((ends) => console.log([...new Set(ends)].join(' ')))`
-    assert.equal(await said(port, node(script)), 'ECONNRESET\n')
+        let got = ''; s.on('connect', () => s.write('\\x01')).on('data', (d) => (got += d)).on('end', () => done('end')).on('error', (e) => done(got + ' ' + e.code)) });
+      Promise.all(Array.from({ length: 50 }, one)).then((ends) => console.log([...new Set(ends)].join('\\n')))`
+    return (await said(port, node(script))).replace(/\n$/, '').split('\n')
+  }
+
+  withServers('what a server cuts is a reset for the program, each time', async (box) => {
+    for (const end of await cut(box)) assert.match(end, /^(half)? ECONNRESET$/)
   })
+
+  withServers(
+    'what a server says right before it cuts is heard, each time',
+    async (box) => assert.deepEqual(await cut(box), ['half ECONNRESET']),
+    differences.saidLast,
+  )
+
+  withServers(
+    'what a server says before it goes in the middle of a long request is heard, each time',
+    async ({ servers, said }) => {
+      const port = await servers.refusing()
+      const script = `
+import socket
+def one():
+    s = socket.create_connection(('${name}', ${port}))
+    try:
+        for _ in range(1000): s.sendall(b'\\x01' * 65536)
+    except OSError: pass
+    got = b''
+    try:
+        while piece := s.recv(4096): got += piece
+    except OSError: pass
+    return got.decode()
+print(sorted({one() for _ in range(30)}))`
+      assert.equal(await said(port, ['/usr/bin/python3', '-c', script]), "['enough']\n")
+    },
+    dials === 'host'
+      ? 'where the host makes the connections, Node closes one that it cannot write to any more, with what was not read'
+      : unlessProgram('PYTHON', '/usr/bin/python3'),
+  )
 
   withServers('many bytes go both ways at once and arrive as they were', async ({ servers, said }) => {
     const megabytes = isLong() ? 100 : 20

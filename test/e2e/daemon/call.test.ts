@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
@@ -32,6 +32,7 @@ for (const runner of usualRunners()) {
     assert.equal(house.verb({ input: '{"message": "by pipe"}' }, 'call', 'ev', 'echo', '-').stdout, 'Echo: by pipe\n')
     const wrong = house.verb('call', 'ev', 'echo', '[1]')
     assert.equal(wrong.status, 2, wrong.stderr)
+    assert.equal(house.ok('status', '--names'), 'ev\n')
     assert.match(house.ok('tools', 'ev'), /^echo +message +Echoes/m)
     const { tools } = house.json('tools', 'ev') as { tools: { name: string; inputSchema: object }[] }
     assert.ok(tools.some(({ name, inputSchema }) => name === 'get-sum' && typeof inputSchema === 'object'))
@@ -45,6 +46,24 @@ for (const runner of usualRunners()) {
     const late = house.verb('call', 'moody', 'wait', '--timeout', '300ms')
     assert.equal(late.status, 124, late.stderr)
     assert.equal(house.ok('call', 'moody', 'count'), '1\n', 'the server goes on')
+  })
+
+  test(`the time of a call is that of its start too, here and in a launched server (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const marks = mkdtempSync(path.join(runner.tmp, 'marks-'))
+    chownSync(marks, runner.uid, runner.gid)
+    const once = `if mkdir ${marks}/once 2>/dev/null; then exec "$@"; else exec sleep 600; fi`
+    const server = ['sh', '-c', once, 'sh', ...moody(runner)]
+    house.ok('launch', '--name', 'shy', '--lifetime', 'call', '--read', runner.root, '--write', marks, '--', ...server)
+    const file = path.join(house.home, 'servers.json')
+    writeFileSync(file, JSON.stringify({ mcpServers: { shy: { command: 'sleep', args: ['600'] } } }))
+    chownSync(file, runner.uid, runner.gid)
+    for (const from of [[], ['--config', file]]) {
+      const late = house.verb('call', 'shy', 'count', '--timeout', '1s', ...from)
+      assert.equal(late.status, 124, late.stderr)
+      assert.match(late.stderr, /"shy" is being started, and was not there within 1 s/)
+    }
+    assert.equal(house.status().sandboxes.length, 0, 'nothing of either start is left')
   })
 
   test(`a tool that the policy hides is not there, and the denial is shown (${runner.name})`, (t) => {

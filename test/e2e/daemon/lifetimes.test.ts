@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
 import { usualRunners } from '../../support/as-user.ts'
@@ -18,6 +20,18 @@ for (const runner of usualRunners()) {
     assert.deepEqual([server?.state, server?.restarts], ['running', 1])
     assert.notEqual(server?.id, id)
     assert.match(house.ok('exec', 'moody', '--', 'echo', 'inside'), /inside/)
+  })
+
+  test(`EPHEMERAL: a call that comes after a shared server has closed its output goes to the next one (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    house.ok('launch', '--name', 'moody', '--', ...moody(runner))
+    assert.equal(count(house), '1')
+    assert.equal(house.ok('call', 'moody', 'mute'), 'my last word\n')
+    assert.equal(count(house), '1')
+    assert.match(
+      readFileSync(path.join(house.home, 'state/logs/daemon/daemon.log'), 'utf8'),
+      /"moody" closed its output, and was ended/,
+    )
   })
 
   test(`EPHEMERAL: with lifetime "call" each call has a fresh sandbox, and nothing stays (${runner.name})`, (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { emptyPlan } from '../../../../test/support/plan.ts'
 import { GloveboxError } from '../../../errors.ts'
+import { whysOfInstallation } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import { dividePlan, toGuestPlan, type GuestFacts } from './guest-plan.ts'
 
@@ -114,6 +115,7 @@ test('a program by its name alone is the image’s own, and what the host has fo
       mount('/srv/app', 'user'),
       because('/home/ada/.pyenv/shims/python3', 'program'),
       because('/home/ada/.pyenv/lib/python3.14', 'standard library of the interpreter'),
+      because('/home/ada/.pyenv/bin/python3', 'name of the interpreter'),
     ],
   }
   const division = dividePlan(shim, nothing, ['python3', 'sh'])
@@ -124,6 +126,18 @@ test('a program by its name alone is the image’s own, and what the host has fo
   const guest = toGuestPlan(shim, division, facts, start)
   assert.equal(guest.command.path, '/usr/bin/python3')
   assert.deepEqual(guest.exec, ['/usr/bin/python3'])
+  // The program itself is in what is shown as a whole.
+  for (const why of Object.values(whysOfInstallation)) {
+    const whole = { ...shim, mounts: [mount('/srv/app', 'user'), because('/home/ada/.pyenv', why)] }
+    assert.deepEqual(
+      dividePlan(whole, nothing, ['python3']).given.map(({ target }) => target),
+      ['/srv/app'],
+    )
+    assert.ok(
+      dividePlan(whole, nothing, ['sh']).given.some(({ target }) => target === '/home/ada/.pyenv'),
+      why,
+    )
+  }
 })
 
 test('a list of programs has the loader of the image, whatever its processor and its C library', () => {

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { GloveboxError } from '../../../errors.ts'
 import { isWithin } from '../../../policy/paths.ts'
 import { systemConfiguration, systemPrograms } from '../../../policy/system-paths.ts'
-import type { SystemPath } from '../../../policy/host-facts.ts'
+import { whysOfInstallation, type SystemPath } from '../../../policy/host-facts.ts'
 import type { Plan, PlanMount } from '../../../policy/plan.ts'
 import type { JailMount, JailPlan } from '../../../protocol/jail-plan.ts'
 import type { EgressOptions, StartOptions } from '../../driver.ts'
@@ -77,13 +77,15 @@ export function dividePlan(
 function ownProgram({ command: { path, argv }, mounts }: Plan, programs: readonly string[]): string | undefined {
   const [name = ''] = argv
   if (name.includes('/') || !programs.includes(name) || isWithin(path, '/usr')) return undefined
-  return mounts.some(({ target, why }) => why === 'program' && isWithin(path, target)) ? name : undefined
+  const isBrought = (why: string): boolean => why === 'program' || installation.has(why)
+  return mounts.some(({ target, why }) => isBrought(why) && isWithin(path, target)) ? name : undefined
 }
+
+const installation: ReadonlySet<string> = new Set(Object.values(whysOfInstallation))
 
 /** What was brought along for the program alone, as `runtime/inspect` says why. */
 function isOfProgram(why: string, target: string, { command }: Plan): boolean {
-  const libraries = why === 'standard library of the interpreter' || why === 'modules of the interpreter'
-  return libraries || (why === 'program' && isWithin(command.path, target))
+  return installation.has(why) || (why === 'program' && isWithin(command.path, target))
 }
 
 export interface GuestFacts {
