@@ -14,7 +14,7 @@ export interface Denial {
   readonly times: number
 }
 
-/** Programs are told of sockets that are not there by the dozen, and nothing was kept from them. */
+/** What older versions recorded as denied: nothing was kept from anybody, and programs ask for such sockets by the dozen. */
 const noise: ReadonlySet<string> = new Set(['unix.absent'])
 
 /** Denials that are looked at for the last one that says something. */
@@ -71,7 +71,7 @@ function nothing(wanted: string | undefined): GloveboxError {
     'FAILED',
     wanted === undefined ? 'no denial is in the record' : `no denial of "${wanted}" is in the record`,
     {
-      fix: `files that the kernel keeps from a program are not in it: glovebox policy learn ${wanted === undefined ? '-- COMMAND' : wanted} finds them`,
+      fix: 'files that the kernel keeps from a program are not in it: glovebox policy learn NAME of a configured server, or glovebox policy learn -- COMMAND, finds them',
     },
   )
 }

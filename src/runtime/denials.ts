@@ -7,9 +7,6 @@ export interface SeenDenial {
   readonly rule: string
 }
 
-/** Sockets that are not there are asked for by the dozen, and nothing was kept from anybody. */
-const noise: ReadonlySet<string> = new Set(['unix.absent'])
-
 const maxWords = 300
 
 /** A recorder that also keeps the last denial in mind. */
@@ -19,7 +16,7 @@ export function noticingDenials(record: Recorder): { record: Recorder; last: () 
     record(fact) {
       record(fact)
       const denial = denialIn(fact)
-      if (denial !== undefined && !noise.has(denial.rule)) {
+      if (denial !== undefined) {
         last = { atMs: Date.now(), what: denial.what.slice(0, maxWords), rule: denial.rule }
       }
     },

@@ -53,6 +53,17 @@ test('a denial is explained, and one yes writes the line that allows it, into th
   assert.equal(readFileSync(file, 'utf8'), before)
 })
 
+test('a name that is looked up where there is no network is a denial, and what to write is told', () => {
+  const asked = cli(['exec', '--', 'getent', 'hosts', 'name.example'])
+  assert.equal(asked.status, 2, asked.stderr)
+  const told = cli(['policy', 'explain', 'getent'])
+  assert.match(told.stdout, /wanted to look up a name, and was refused\./)
+  assert.match(told.stdout, /rule {4}network\.no-resolver/)
+  assert.match(told.stdout, /flag {4}--allow-net NAME/)
+  const denied = cli(['audit', 'query', '--server', 'getent', '--denied', '--json']).stdout.trim().split('\n')
+  assert.deepEqual([...new Set(denied.map((line) => JSON.parse(line).firewall_rule.name))], ['network.no-resolver'])
+})
+
 test('--apply shows the change, asks, keeps a copy, and the server then may', () => {
   const before = `{
   "mcpServers": {

@@ -22,6 +22,8 @@ Starts one program in a jail, and ends it with its owner.
       inside a jail: tries to do what it forbids, and says what happened
   glovebox-inside delegate --user UID [--undo]
       as root: gives an ordinary user control groups, or takes them back
+  glovebox-inside reader
+      ends when nobody reads our stdout any more, or our stdin is closed
   glovebox-inside --version
   glovebox-inside --help";
 
@@ -44,6 +46,7 @@ pub enum Action {
         user: u32,
         undo: bool,
     },
+    AwaitReader,
     Print(String),
 }
 
@@ -66,6 +69,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
         }),
         Some(["delegate", "--user", user]) => delegate(user, false),
         Some(["delegate", "--user", user, "--undo"]) => delegate(user, true),
+        Some(["reader"]) => Ok(Action::AwaitReader),
         Some(["--version"]) => Ok(Action::Print(format!(
             "glovebox-inside {}",
             env!("CARGO_PKG_VERSION")

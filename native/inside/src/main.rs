@@ -32,6 +32,7 @@ mod own;
 mod owner;
 mod probe;
 mod program;
+mod reader;
 mod receipt;
 mod relay;
 mod report;
@@ -85,6 +86,7 @@ fn start() -> i32 {
         Ok(Action::TakeMemory { bytes }) => probe::take_memory(bytes),
         Ok(Action::TakeTime) => probe::take_time(),
         Ok(Action::Delegate { user, undo }) => delegate(user, undo),
+        Ok(Action::AwaitReader) => reader::await_end(),
         Ok(Action::Print(text)) => {
             println!("{text}");
             0

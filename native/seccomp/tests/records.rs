@@ -53,6 +53,26 @@ fn a_relative_program_is_recorded_from_the_root() {
 }
 
 #[test]
+fn a_question_that_no_name_server_can_hear_is_refused_and_recorded() {
+    let outcome = Sandbox::default().run(|_| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let errno = |sent: std::io::Result<usize>| sent.map_or_else(|e| e.raw_os_error(), |_| None);
+        let refused = Some(libc::ECONNREFUSED);
+        let mut wrong = i32::from(errno(socket.send_to(b"?", "127.0.0.1:53")) != refused);
+        wrong += i32::from(errno(socket.send_to(b"?", "127.0.0.1:54")).is_some());
+        wrong + i32::from(socket.connect("127.0.0.1:53").is_ok())
+    });
+    assert_eq!(outcome.end, End::Code(0));
+    for line in [
+        "send denied network.no-resolver 127.0.0.1:53",
+        "connect denied network.no-resolver 127.0.0.1:53",
+        "send recorded kernel 127.0.0.1:54",
+    ] {
+        assert!(outcome.has(line), "{:?}", outcome.lines());
+    }
+}
+
+#[test]
 fn a_program_outside_the_allowlist_is_refused_and_recorded() {
     let sandbox = Sandbox {
         exec_allow: Some(vec![real("/bin/true"), PathBuf::from("/not/there")]),

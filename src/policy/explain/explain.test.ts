@@ -61,6 +61,14 @@ const cases: readonly {
     flag: undefined,
     note: /--allow-net NAME/,
   },
+  {
+    title: 'a name that is looked up where there is no network is told as that, with the line to complete',
+    attempt: { rule: 'network.no-resolver', address: '127.0.0.1:53', server: 'files' },
+    what: /, wanted to look up a name, and was refused\.$/,
+    flag: '--allow-net NAME',
+    applies: false,
+    note: /To find the names that it needs: glovebox policy learn files for/,
+  },
   { title: 'multicast has no rule', attempt: { address: '224.0.0.1:5353' }, what: /224/, flag: undefined },
   {
     title: 'a datagram to an address has a line, which a person writes',

@@ -23,7 +23,8 @@ function whoOf({ kind, program, pid, server }: Attempt): string {
 }
 
 function whatOf(attempt: Attempt): string {
-  const { kind, address, host, port, path, tool, detail } = attempt
+  const { kind, address, host, port, path, tool, detail, rule } = attempt
+  if (rule === 'network.no-resolver') return 'wanted to look up a name'
   const to = host === undefined ? (address ?? 'an address') : `${host}${port === undefined ? '' : ` on port ${port}`}`
   const isSending = kind === 'send' || (kind === 'egress-refuse' && attempt.udp === true)
   if (isSending) return `wanted to send ${kind === 'send' ? 'a datagram' : 'datagrams'} to ${to}`

@@ -32,6 +32,7 @@ function networkRemedy(attempt: Attempt): Found {
     return nothing('no policy opens this: it is a part of the wall')
   }
   if (rule === 'unix.absent') return nothing('nothing was blocked: there is nothing there to be reached')
+  if (rule === 'network.no-resolver') return unknownNames(attempt)
   if (kind === 'bind') return nothing('a sandbox listens on its own loopback addresses only; no policy opens another')
   if (kind === 'send') return addressRemedy({ ...attempt, udp: true })
   if (rule === 'network.unknown-address' || rule === 'network.not-a-name' || rule === 'network.limits.names') {
@@ -53,6 +54,17 @@ function nameRemedy(attempt: Attempt, host: string): Found {
   const notes = kind === 'lookup' ? ['a name alone means port 443: write NAME:PORT for another'] : []
   if (udp === true) return { remedy: { ...allowNet(word), applies: false }, notes: [...notes, whatDatagramsAre(port)] }
   return { remedy: allowNet(word), notes }
+}
+
+/** Nobody inside was there to be asked, so nobody heard which. */
+function unknownNames({ server }: Attempt): Found {
+  return {
+    remedy: { ...allowNet('NAME'), applies: false },
+    notes: [
+      'which name it was is not in the record, since without a network nobody inside is asked: put it in the place of NAME',
+      `to find the names that it needs: ${shellLine(['glovebox', 'policy', 'learn', server])} for a configured server, glovebox policy learn -- COMMAND for any other`,
+    ],
+  }
 }
 
 /** A person opens them: no check looks into them. */

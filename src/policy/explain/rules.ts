@@ -3,6 +3,8 @@ const reasons: Readonly<Record<string, string>> = {
   'network.default-deny': 'a sandbox talks to nobody whom its policy does not name',
   'network.foreign-socket':
     'a socket that was made outside of the sandbox belongs to a network outside of it, so nothing inside may use one',
+  'network.no-resolver':
+    'a sandbox whose policy names nobody has no network, and nobody who looks names up; the program asked for one, or for several',
   'network.unknown-address':
     'inside, addresses stand for names; this one stands for none, so nobody can tell whom it means',
   'network.not-a-name': 'only what can be the name of a host is looked up: anything else could carry data out',

@@ -109,6 +109,12 @@ impl Address {
         }
     }
 
+    /// Whether this is where a C library asks for names that was told of no name server (resolv.conf(5)). Nothing inside can
+    /// listen on such a port: it takes a right that no sandbox has (ip(7), `ip_unprivileged_port_start`).
+    pub fn is_default_resolver(&self) -> bool {
+        self.is_loopback() && self.internet().is_some_and(|to| to.port() == 53)
+    }
+
     /// Whether this is the caller's own machine, which in its network namespace is the sandbox.
     pub fn is_loopback(&self) -> bool {
         match self {

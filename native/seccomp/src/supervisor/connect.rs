@@ -16,6 +16,9 @@ use super::record::Sink;
 use super::target::Target;
 use super::{path, ActivityKind, Supervisor, SupervisorError, Verdict, What};
 
+/// The sandbox has no such socket.
+const ABSENT: &str = "unix.absent";
+
 /// Device and inode of a network namespace.
 pub type Namespace = (u64, u64);
 
@@ -55,6 +58,8 @@ impl<S: Sink> Supervisor<S> {
         };
         let (word, rule) = match verdict {
             Ok(rule) => (Verdict::Allowed, rule),
+            // Nothing was kept from anybody: C libraries ask for services (nscd) that few systems have, before every name.
+            Err((_, ABSENT)) => (Verdict::Recorded, ABSENT),
             Err((_, rule)) => (Verdict::Denied, rule),
         };
         let what = What::to_address(
@@ -112,11 +117,11 @@ impl<S: Sink> Supervisor<S> {
         target: &Target,
         spelled: &[u8],
     ) -> Result<OwnedFd, (Errno, &'static str)> {
-        let found = path::object(target, libc::AT_FDCWD, spelled)
-            .map_err(|error| (error, "unix.absent"))?;
-        let stat = rustix::fs::fstat(&found).map_err(|error| (error, "unix.absent"))?;
+        let found =
+            path::object(target, libc::AT_FDCWD, spelled).map_err(|error| (error, ABSENT))?;
+        let stat = rustix::fs::fstat(&found).map_err(|error| (error, ABSENT))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
-            return Err((Errno::CONNREFUSED, "unix.absent"));
+            return Err((Errno::CONNREFUSED, ABSENT));
         }
         if !self.options.own_devices.contains(&stat.st_dev) {
             return Err((Errno::ACCESS, "unix.host-socket"));

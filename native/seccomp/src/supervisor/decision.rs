@@ -17,6 +17,9 @@ pub struct Socket {
     pub own: bool,
 }
 
+/// A sandbox without a network has nobody who looks names up.
+pub const NO_RESOLVER: &str = "network.no-resolver";
+
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
     /// As the kernel would answer before it asks anybody.
@@ -39,6 +42,9 @@ pub fn decide(socket: Socket, address: &Address, egress: Option<&Egress>) -> Dec
         Address::Short => Decision::Invalid(Errno::INVAL),
         Address::Unspecified if inet && stream_or_datagram => Decision::Allowed("disconnect"),
         Address::V4 { .. } | Address::V6 { .. } if inet && stream_or_datagram => {
+            if egress.is_none() && address.is_default_resolver() {
+                return Decision::Denied(Errno::CONNREFUSED, NO_RESOLVER);
+            }
             let rule = match egress {
                 _ if address.is_loopback() => Some("loopback"),
                 Some(egress) => egress.rule(socket.kind, address),
@@ -154,6 +160,32 @@ mod tests {
             decide(raw, &v4([127, 0, 0, 1]), None),
             Decision::Denied(..)
         ));
+    }
+
+    #[test]
+    fn without_a_network_a_question_for_a_name_is_refused_as_one() {
+        let datagram = Socket {
+            kind: SocketType::DGRAM,
+            ..TCP
+        };
+        let asks = Address::V4 {
+            ip: Ipv4Addr::LOCALHOST,
+            port: 53,
+        };
+        for socket in [TCP, datagram] {
+            assert_eq!(
+                decide(socket, &asks, None),
+                Decision::Denied(Errno::CONNREFUSED, NO_RESOLVER)
+            );
+        }
+        let egress = Egress {
+            ranges: Vec::new(),
+            resolver: (Ipv4Addr::new(198, 18, 0, 1), 53).into(),
+        };
+        assert_eq!(
+            decide(datagram, &asks, Some(&egress)),
+            Decision::Allowed("loopback")
+        );
     }
 
     #[test]
