@@ -49,6 +49,8 @@ export interface Guard {
   expire(): readonly Output[]
   /** Milliseconds until `expire` has something to do; absent: nothing is waited for with a limit. */
   msToDeadline(): number | undefined
+  /** Whether the client waits for an answer; a subscription is none, since it lasts. */
+  isAwaited(): boolean
   /** Whether a message of the server's has passed: one that never speaks is perhaps no MCP server. */
   serverSpoke(): boolean
   /** Whether the client has said that it shows questions, and may be sent one now. */
@@ -78,8 +80,7 @@ export function createGuard(options: GuardOptions): Guard {
     questions: createQuestions(),
     asked: bothWays(() => createLedger(limits.outstanding)),
     protocolVersion: undefined,
-    deadline: (method) =>
-      requestTimeMs === undefined || method === 'subscriptions/listen' ? undefined : now() + requestTimeMs,
+    deadline: (method) => (requestTimeMs === undefined || lasts(method) ? undefined : now() + requestTimeMs),
     recordMessage: (fact) => record({ fact: 'message', ...fact }),
     recordRefusal: (direction, { reason, detail }, bytes) =>
       refusals[direction].record({ fact: 'refusal', direction, reason, detail, bytes }),
@@ -127,6 +128,11 @@ export function createGuard(options: GuardOptions): Guard {
       // Every request gets the same time, so the oldest that has a deadline has the first one.
       for (const { deadline } of asked.pending()) if (deadline !== undefined) return Math.max(0, deadline - now())
       return undefined
+    },
+
+    isAwaited() {
+      for (const { method } of asked.pending()) if (!lasts(method)) return true
+      return false
     },
 
     serverSpoke: () => spoke,
@@ -185,6 +191,11 @@ export function createGuard(options: GuardOptions): Guard {
       session.answer('client', request.id, serverGone(reason))
     }
   }
+}
+
+/** Is answered when it ends, which nobody waits for. */
+function lasts(method: string): boolean {
+  return method === 'subscriptions/listen'
 }
 
 function bothWays<T>(create: (direction: Direction) => T): Record<Direction, T> {

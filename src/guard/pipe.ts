@@ -36,6 +36,8 @@ export interface GuardPipe {
   readonly ask: AskChannel['put']
   /** The server's output has come to its end and was handed on. */
   readonly serverEnded: Promise<void>
+  /** Settles when the client waits for no answer, or the server's output has come to its end: there will be none. */
+  answered(): Promise<void>
   /** Waits for something as long as the client reads what it has been sent. */
   readonly whileTaken: WhileTaken
   /**
@@ -55,6 +57,7 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
   const sinks: Record<Side, Writable> = { client: clientOut, server: serverIn }
   const ended = Promise.withResolvers<PipeEnd>()
   const serverEnded = Promise.withResolvers<void>()
+  let answered: PromiseWithResolvers<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let failed = false
 
@@ -69,6 +72,11 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
   return {
     ended: ended.promise,
     serverEnded: serverEnded.promise,
+    async answered() {
+      if (!guard.isAwaited()) return
+      answered ??= Promise.withResolvers<void>()
+      await Promise.race([answered.promise, serverEnded.promise])
+    },
     whileTaken: whileClientTakes,
     ask: async (question, timeMs) =>
       new Promise((resolve) => {
@@ -133,6 +141,7 @@ export function attachGuard(guard: Guard, streams: PipeStreams): GuardPipe {
     try {
       const blocked = deliver(step())
       watchDeadline()
+      if (answered !== undefined && !guard.isAwaited()) answered.resolve()
       return blocked
     } catch (error) {
       failed = true

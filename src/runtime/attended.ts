@@ -31,8 +31,8 @@ export interface Attended {
   readonly leaving: Promise<void>
   /** Settles when nothing of it is left, with the reason in words. Never rejects. */
   readonly ended: Promise<ServedEnd>
-  /** Politely: the end of its input first. Idempotent. */
-  stop(): Promise<void>
+  /** Politely: the end of its input first. Idempotent. Returns whether it ended by itself. */
+  stop(): Promise<boolean>
   /** At once: nothing of it is needed any more. */
   discard(): Promise<void>
   /** Its ports that this machine reaches. */
@@ -143,8 +143,9 @@ async function start(
       leaving,
       ended,
       stop: async () => {
-        await stop()
+        const endedItself = await stop()
         await ended
+        return endedItself
       },
       async discard() {
         await sandbox.wall.stop(0).catch(() => undefined) // told by `ended`

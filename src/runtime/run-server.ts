@@ -20,6 +20,7 @@ import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox, type Sandbox } from './sandbox.ts'
 import { passServerStderr } from './server-stderr.ts'
 import { onEndingSignals } from './signals.ts'
+import { untilAnswered } from './until-answered.ts'
 
 /** How long a server may take to end after its input has ended, or after a polite signal. */
 const graceMs = 2000
@@ -40,7 +41,7 @@ export interface ServerOptions {
 
 /**
  * `run`: a server behind the wall, with the guard between it and our own stdin and stdout. The sandbox lives as long as
- * the connection. Returns the exit code: the server's own, 0 when the client ended the conversation.
+ * the connection. Returns the exit code: the server's own, 0 when the client ended the conversation and the server had to be ended.
  */
 export async function runServer(options: ServerOptions): Promise<number> {
   const { plan, driver, verify } = options
@@ -115,9 +116,14 @@ async function converse(
       sandbox.wall.exit.then(() => 'server' as const),
       interruption(interrupted),
     ])
-    let isMute = false
+    if (first === 'client') {
+      const over = Promise.race([sandbox.wall.exit, interruption(interrupted)])
+      await untilAnswered(pipe, { over, hasUntaken: () => hasUntaken(client.output), graceMs })
+    }
+    let endedItself = false
     if (first === 'interrupted') await sandbox.wall.stop(graceMs)
-    else isMute = !(await endPolitely(sandbox, pipe.whileTaken)) && first === 'server'
+    else endedItself = await endPolitely(sandbox, pipe.whileTaken)
+    const isMute = first === 'server' && !endedItself
     const exit = await sandbox.wall.exit
     await pipe.whileTaken(pipe.serverEnded, graceMs)
     await pipe.serverGone(whyGone(sandbox, exit, isMute), graceMs)
@@ -127,7 +133,8 @@ async function converse(
     tellUser(sandbox, exit, spoke())
     if (interrupted.aborted) throw interrupted.reason
     const isIncomplete = tellUntaken(client.output) || sandbox.unsynced()
-    return (first === 'client' ? 0 : exitCodeOf(exit)) || (isIncomplete ? exitCodes.failed : exitCodes.ok)
+    const isOurs = first === 'client' && !endedItself
+    return (isOurs ? exitCodes.ok : exitCodeOf(exit)) || (isIncomplete ? exitCodes.failed : exitCodes.ok)
   } finally {
     await sandbox.wall.stop(0)
     client.input.destroy()

@@ -13,6 +13,9 @@ import { glovebox } from '../support/mcp-client.ts'
 const size = 3_000_000
 const bytesEachMs = 700
 
+// A server that has nothing to answer is ended two seconds after its input.
+const longerThanTheGrace = 3500
+
 for (const runner of usualRunners()) {
   const as = ` (${runner.name})`
   const large = path.join(runner.root, 'test/fixtures/large-server.mjs')
@@ -32,12 +35,34 @@ for (const runner of usualRunners()) {
     assert.deepEqual(await talk.end, [0, ''])
   })
 
+  for (const lifetime of ['session', 'call'] as const) {
+    test(`a client that has closed its side has an answer that takes long (lifetime: ${lifetime})${as}`, async () => {
+      const talk = speak(runner, ['--config', configured(runner, lifetime), 'large'])
+      talk.ask(1, 5, longerThanTheGrace)
+      talk.child.stdin?.end()
+      assert.deepEqual(await readSlowly(talk.child), [0, 5])
+      assert.deepEqual(await talk.end, [0, ''])
+    })
+
+    test(`nobody waits for an answer that nobody would read (lifetime: ${lifetime})${as}`, async () => {
+      const talk = speak(runner, ['--config', configured(runner, lifetime), 'large'])
+      await once(talk.child.stdout as Readable, 'data')
+      talk.ask(1, 5, 3_600_000)
+      talk.child.stdin?.end()
+      talk.child.stdout?.destroy()
+      assert.deepEqual(await talk.end, [0, ''])
+    })
+
+    test(`a server that fails at the end of its input gives its exit code (lifetime: ${lifetime})${as}`, async () => {
+      const talk = speak(runner, ['--config', configured(runner, lifetime, 'fails'), 'large'])
+      talk.child.stdin?.end()
+      assert.deepEqual(await readSlowly(talk.child), [0])
+      assert.deepEqual(await talk.end, [7, ''])
+    })
+  }
+
   test(`a slow client has the answers of many calls in sandboxes of their own${as}`, async () => {
-    const file = path.join(runner.home, 'large.json')
-    const server = { command: 'node', args: [large], sandbox: { lifetime: 'call' } }
-    writeFileSync(file, JSON.stringify({ mcpServers: { large: server } }))
-    chownSync(file, runner.uid, runner.gid)
-    const talk = speak(runner, ['--config', file, 'large'])
+    const talk = speak(runner, ['--config', configured(runner, 'call'), 'large'])
     const ids = Array.from({ length: 12 }, (_, index) => index + 1)
     for (const id of ids) talk.ask(id, size / 6)
     talk.child.stdin?.end()
@@ -66,9 +91,18 @@ for (const runner of usualRunners()) {
   })
 }
 
+function configured(runner: Runner, lifetime: 'session' | 'call', ...words: readonly string[]): string {
+  const file = path.join(runner.home, `large-${lifetime}.json`)
+  const args = [path.join(runner.root, 'test/fixtures/large-server.mjs'), ...words]
+  writeFileSync(file, JSON.stringify({ mcpServers: { large: { command: 'node', args, sandbox: { lifetime } } } }))
+  chownSync(file, runner.uid, runner.gid)
+  return file
+}
+
 interface Talk {
   readonly child: ChildProcess
-  ask(id: number, size: number): void
+  /** Asks for so many bytes, to be said after so many ms. */
+  ask(id: number, size: number, ms?: number): void
   /** The exit code, and what was said to people. */
   readonly end: Promise<[number | null, string]>
 }
@@ -83,7 +117,7 @@ function speak(runner: Runner, words: readonly string[]): Talk {
   send({ id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo } })
   return {
     child,
-    ask: (id, bytes) => send({ id, method: 'tools/call', params: { name: 'x', arguments: { size: bytes } } }),
+    ask: (id, bytes, ms) => send({ id, method: 'tools/call', params: { name: 'x', arguments: { size: bytes, ms } } }),
     end: once(child, 'exit').then(async ([code]) => [code as number | null, await stderr]),
   }
 }

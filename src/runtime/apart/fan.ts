@@ -53,8 +53,6 @@ export function createFan(options: FanOptions): Fan {
   let isUnsynced = false
 
   const serverIn = lines(async (line) => take(router.fromClient(line)))
-  // The client's last word: no call has another line to read, either.
-  serverIn.once('finish', () => toShared.end())
 
   async function take(steps: readonly Step[]): Promise<void> {
     for (const step of steps) {

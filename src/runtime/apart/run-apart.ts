@@ -9,7 +9,7 @@ import type { LockFlags } from '../../packages/program-of.ts'
 import type { Plan } from '../../policy/plan.ts'
 import type { ToolApart } from '../../protocol/daemon.ts'
 import { staySmall } from '../../system/stay-small.ts'
-import { whileTaken, type WhileTaken } from '../../system/while-taken.ts'
+import { hasUntaken, whileTaken, type WhileTaken } from '../../system/while-taken.ts'
 import { renderPublished } from '../../ui/published.ts'
 import { attend, graceMs, type Attended } from '../attended.ts'
 import { clientStreams } from '../client-streams.ts'
@@ -21,6 +21,7 @@ import { deskFor, interruption, tellUntaken, tellUser, type ServerOptions } from
 import { passServerStderr } from '../server-stderr.ts'
 import { onEndingSignals } from '../signals.ts'
 import { startable } from '../startable.ts'
+import { untilAnswered } from '../until-answered.ts'
 import { createFan, type Fan } from './fan.ts'
 
 interface Apart {
@@ -102,8 +103,13 @@ async function converse(
       shared.ended.then(() => 'server' as const),
       interruption(signal),
     ])
+    if (first === 'client') {
+      const over = Promise.race([shared.ended, interruption(signal)])
+      await untilAnswered(pipe, { over, hasUntaken: () => hasUntaken(client.output), graceMs })
+    }
     // Calls that are under way get as long to finish as the server that all share.
-    if (first === 'client') await Promise.all([fan.finish(graceMs), shared.stop()])
+    let endedItself = true
+    if (first === 'client') [, endedItself] = await Promise.all([fan.finish(graceMs), shared.stop()])
     else await Promise.all([fan.finish(0), first === 'interrupted' ? shared.sandbox.wall.stop(graceMs) : shared.stop()])
     const { exit, why, unsynced } = await shared.ended
     fan.end()
@@ -112,7 +118,8 @@ async function converse(
     if (exit !== undefined) tellUser(shared.sandbox, exit, shared.spoke())
     signal.throwIfAborted()
     const isIncomplete = tellUntaken(client.output) || unsynced || fan.unsynced()
-    const code = first === 'client' ? exitCodes.ok : exit === undefined ? exitCodes.failed : exitCodeOf(exit)
+    const isOurs = first === 'client' && !endedItself
+    const code = isOurs ? exitCodes.ok : exit === undefined ? exitCodes.failed : exitCodeOf(exit)
     return code || (isIncomplete ? exitCodes.failed : exitCodes.ok)
   } finally {
     await Promise.all([fan.finish(0), shared?.discard()])
