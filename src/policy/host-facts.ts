@@ -7,6 +7,8 @@ export interface HostFacts {
   readonly system: readonly SystemPath[]
   /** Where Glovebox keeps its records, configuration, packages, and what it runs and boots from its cache: no sandbox may change those. */
   readonly own: readonly string[]
+  /** Those among them that no sandbox may see either: settings, records, keys, sockets. */
+  readonly unseen: readonly string[]
   /** The places among them that sandboxes work in: where a package is built, and what npm and pip keep. Nothing there is believed before it is verified. */
   readonly staging: readonly string[]
   /** The user's home, real path: never mounted by inference. */

@@ -63,7 +63,8 @@ function userMounts(key: string, given: string, access: Access, facts: HostFacts
         { fix: 'use a directory outside the system' },
       )
     }
-    if (access !== 'read') refuseOwn(key, given, real, facts)
+    if (access === 'read') refuseUnseen(key, given, real, facts)
+    else refuseOwn(key, given, real, facts)
     return userMount(real, target, access, key)
   })
 }
@@ -80,6 +81,26 @@ function refuseOwn(key: string, given: string, real: string, { own, staging }: H
       fix: 'name only the directories that it needs to write',
     },
   )
+}
+
+/** What lies above it can be shown: it is masked there (`unseenIn`). */
+function refuseUnseen(key: string, given: string, real: string, { unseen }: HostFacts): void {
+  const hit = unseen.find((path) => isWithin(real, path))
+  if (hit === undefined) return
+  throw new GloveboxError(
+    'POLICY_INVALID',
+    `${key}: ${given} is Glovebox's own (${hit}): settings, records and keys, which no sandbox may see`,
+    { fix: 'copy what it needs to another directory (records: glovebox audit query --json >FILE)' },
+  )
+}
+
+/** Glovebox's own directories that these mounts would show, as paths of the host. */
+export function unseenIn(mounts: readonly PlanMount[], { unseen }: HostFacts): string[] {
+  return unseen.filter((path) => mounts.some(({ owner, source }) => owner === 'user' && isAbove(source, path)))
+}
+
+function isAbove(directory: string, path: string): boolean {
+  return path !== directory && isWithin(path, directory)
 }
 
 function existing(key: string, given: string, facts: HostFacts): PathFact & { readonly real: string } {

@@ -28,6 +28,7 @@ function hostFacts(change: { command?: Partial<CommandFacts>; paths?: readonly [
     paths: new Map(change.paths),
     system: [{ path: '/usr', source: '/usr', exec: true }],
     own: ['/home/me/.config/glovebox', '/home/me/.local/state/glovebox', '/home/me/.local/share/glovebox'],
+    unseen: ['/home/me/.config/glovebox', '/home/me/.local/state/glovebox'],
     staging: ['/home/me/.local/share/glovebox/store/staging'],
     home: '/home/me',
   }
@@ -285,10 +286,23 @@ test('no sandbox may write where its own record, its policy and its packages are
   )
   assert.equal(mountAt(write('/home/me/notes'), '/home/me/notes'), '/home/me/notes write')
   assert.equal(mountAt(write(staged), staged), `${staged} write`)
-  assert.equal(
-    mountAt(resolve({ filesystem: { read: ['/home/me'], write: [], deny: [] } }, facts), '/home/me'),
-    '/home/me read exec',
-  )
+})
+
+test('no sandbox may see settings, records and keys: what is above them is shown without them', () => {
+  const audit = '/home/me/.local/state/glovebox/audit'
+  const stored = '/home/me/.local/share/glovebox/store/packages/x'
+  const facts = hostFacts({
+    paths: [directory('/home/me'), directory(audit), directory('/link', audit), directory(stored), directory('/srv')],
+  })
+  const read = (path: string) => resolve({ filesystem: { read: [path], write: [], deny: [] } }, facts)
+  for (const path of [audit, '/link']) refuses(() => read(path), 'POLICY_INVALID', /which no sandbox may see/)
+  const home = read('/home/me')
+  assert.equal(mountAt(home, '/home/me'), '/home/me read exec')
+  assert.deepEqual(home.deny, ['/home/me/.config/glovebox', '/home/me/.local/state/glovebox'])
+  const needs = [{ path: '/home/me', why: 'package' }]
+  assert.deepEqual(resolve({}, hostFacts({ command: { needs } })).deny, home.deny)
+  assert.deepEqual(read(stored).deny, [])
+  assert.deepEqual(read('/srv').deny, [])
 })
 
 test('a sandbox with a network is told where the proxy is, and one without is not', () => {

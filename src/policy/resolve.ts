@@ -2,7 +2,7 @@ import { GloveboxError } from '../errors.ts'
 import type { JailLimit, JailLimits } from '../protocol/jail-plan.ts'
 import { sandboxEnvironment } from './environment.ts'
 import type { HostFacts } from './host-facts.ts'
-import { planMounts } from './mounts.ts'
+import { planMounts, unseenIn } from './mounts.ts'
 import { publishedPorts, readNetwork, resolveNetwork } from './network/words.ts'
 import type { Network } from './network.ts'
 import { decide } from './network/decide.ts'
@@ -44,7 +44,7 @@ export function resolvePlan(
     },
     mounts,
     workspace: copiedWorkspace(policy, facts),
-    deny: denied(policy, facts),
+    deny: unique([...denied(policy, facts), ...unseenIn(mounts, facts)]),
     exec: policy.exec === null ? null : unique([...command.executables, ...command.allowed]),
     network,
     publish: publishedPorts(policy.network, network),

@@ -4,6 +4,7 @@ import type { Recorder, StartFact } from '../protocol/facts.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
+import { makeDirectory } from '../system/make-directory.ts'
 import { places } from '../system/places.ts'
 import { randomHex } from '../system/random-hex.ts'
 import type { ListeningPort } from './publish/listen.ts'
@@ -62,6 +63,7 @@ export interface SandboxOptions {
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { id, plan, record } = options
   requireSecrets(plan, options.secrets)
+  makeMasked(plan)
   const registered = register(places(process.env), id)
   const unrecorded = Promise.withResolvers<void>()
   const told = startTold(plan, record)
@@ -116,6 +118,21 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     await unrecorded.promise
     limit ??= 'its connections can no longer be recorded'
     await wall.stop(0)
+  }
+}
+
+/** Directories of ours that are masked have to be there for it: who made one later would show it. */
+function makeMasked({ deny }: Plan): void {
+  const { config, state, runtime } = places(process.env)
+  for (const path of [config, state, runtime].filter((each) => deny.includes(each))) {
+    try {
+      makeDirectory(path)
+    } catch (cause) {
+      throw new GloveboxError('HOST_CANNOT', `${path} cannot be made, so it cannot be kept from the sandbox`, {
+        cause,
+        fix: `create it, or show the sandbox less than what is above it`,
+      })
+    }
   }
 }
 

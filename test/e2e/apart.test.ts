@@ -161,7 +161,7 @@ for (const runner of runners()) {
 
   test(`EPHEMERAL: when the client is gone, or we are killed, nothing of a call is left${as}`, async (t) => {
     const here = place(t, runner, each('never'))
-    for (const how of ['input', 'SIGTERM', 'SIGKILL'] as const) {
+    for (const how of ['streams', 'SIGTERM', 'SIGKILL'] as const) {
       const talk = speak(t, here)
       await talk.initialize({})
       talk.send({ id: 1, method: 'tools/call', params: { name: 'never' } })
@@ -170,7 +170,7 @@ for (const runner of runners()) {
         return found.length === 2 ? found : undefined
       })
       assert.equal(pids.length, 2)
-      if (how === 'input') await talk.end()
+      if (how === 'streams') await talk.leave()
       else await talk.kill(how)
       await eventually(() => (here.running().length === 0 ? true : undefined))
     }
@@ -201,7 +201,10 @@ interface Talk {
   answer(id: unknown): Promise<Message>
   request(method: string, params: object): Promise<Message>
   initialize(capabilities: object): Promise<void>
+  /** Asks nothing more. */
   end(): Promise<{ code: number | null }>
+  /** As a client that has ended: nothing is asked, and nothing read. */
+  leave(): Promise<void>
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
@@ -245,6 +248,11 @@ function speak(t: TestContext, here: Place): Talk {
     async end() {
       child.stdin?.end()
       return ended
+    },
+    async leave() {
+      child.stdin?.end()
+      child.stdout?.destroy()
+      await ended
     },
     async kill(signal) {
       child.kill(signal)

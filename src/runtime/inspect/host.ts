@@ -34,12 +34,14 @@ export function inspectHost(
 }
 
 /** Real paths, so that a link into them is seen; as they are named where they do not exist yet. */
-function ownFiles(env: NodeJS.ProcessEnv): { own: string[]; staging: string[] } {
+function ownFiles(env: NodeJS.ProcessEnv): Pick<HostFacts, 'own' | 'unseen' | 'staging'> {
   const { config, state, data, cache, runtime } = places(env)
   const real = (path: string): string => inspectPath(path, '/').real ?? path
   return {
     // The cache too: Node runs compiled code from there, and machines are booted from it.
     own: [config, state, data, cache, runtime].map(real),
+    // What is left is for sandboxes to run: packages and images.
+    unseen: [config, state, runtime].map(real),
     staging: [join(real(data), 'store', 'staging'), join(real(cache), 'npm'), join(real(cache), 'pip')],
   }
 }
