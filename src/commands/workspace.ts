@@ -1,8 +1,14 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import type { WhichBackup } from '../runtime/workspace/backup.ts'
+import type { BackupChosen } from '../runtime/workspace/manage.ts'
 
 interface Flags {
   readonly json?: boolean
+}
+
+interface TakeFlags extends Flags {
+  readonly yes?: boolean
 }
 
 interface SyncFlags extends Flags {
@@ -57,17 +63,21 @@ Examples:
   command
     .command('restore')
     .summary('put back what was there before changes were taken over')
-    .argument('[backup]', 'its name; the newest one by default')
+    .argument('[backup]', 'its name; the newest of this directory that is not put back yet, by default')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  glovebox workspace restore 20261121T173000Z-gbx-0123456789ab\n')
-    .action((name: string | undefined, flags: Flags) => restore(name, 'before', flags))
+    .action(async (name: string | undefined, flags: Flags) => {
+      const { chosenBackup } = await import('../runtime/workspace/manage.ts')
+      await restore(chosenBackup(name, 'before'), 'before', flags)
+    })
   command
     .command('take')
     .summary('take over what a sync has kept aside: held changes, and the sandbox’s side of conflicts')
-    .argument('[backup]', 'its name; the newest one by default')
+    .argument('[backup]', 'its name; the newest of this directory that has something aside, by default')
+    .option('--yes', 'without a question')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  glovebox workspace take 20261121T173000Z-gbx-0123456789ab\n')
-    .action((name: string | undefined, flags: Flags) => restore(name, 'kept', flags))
+    .action(take)
   command
     .command('discard')
     .summary('throw a copy, or a backup, away')
@@ -110,7 +120,20 @@ async function sync(id: string | undefined, flags: SyncFlags): Promise<void> {
   if (report.state === 'failed' || report.state === 'partly') process.exitCode = 1
 }
 
-async function restore(name: string | undefined, which: 'before' | 'kept', flags: Flags): Promise<void> {
+async function take(name: string | undefined, flags: TakeFlags): Promise<void> {
+  const [{ chosenBackup }, { renderKept }, { ask }] = await Promise.all([
+    import('../runtime/workspace/manage.ts'),
+    import('../ui/workspace.ts'),
+    import('../system/ask.ts'),
+  ])
+  const chosen = chosenBackup(name, 'kept')
+  const { workspace } = chosen.backup.about
+  process.stderr.write(renderKept(workspace, chosen.kept))
+  if (flags.yes === true || (await ask('Take them over?', '--yes'))) await restore(chosen, 'kept', flags)
+  else process.exitCode = 1
+}
+
+async function restore(chosen: BackupChosen, which: WhichBackup, flags: Flags): Promise<void> {
   const [{ restoreWorkspace }, { renderSync }, { amountOf }] = await Promise.all([
     import('../runtime/workspace/manage.ts'),
     import('../ui/workspace.ts'),
@@ -119,7 +142,7 @@ async function restore(name: string | undefined, which: 'before' | 'kept', flags
   const progress = amountOf('restoring', process.stderr)
   let bytes = 0
   try {
-    const report = await restoreWorkspace(name, which, (more) => progress.show((bytes += more)))
+    const report = await restoreWorkspace(chosen, which, (more) => progress.show((bytes += more)))
     progress.clear()
     const json = flags.json === true
     const text = renderSync(report, { json, earlier: false, question: false, server: '' })

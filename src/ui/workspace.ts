@@ -63,6 +63,11 @@ export function renderSync(
   ].join('')
 }
 
+/** What a sync kept aside: all of it is safe to show. */
+export function renderKept(workspace: string, kept: readonly string[]): string {
+  return paragraph(`kept aside of what a sandbox did to ${untrusted(workspace)}:`, kept)
+}
+
 function whereLine(
   { state, id, held, conflicts }: SyncReport,
   backup: SyncReport['backup'],

@@ -99,7 +99,12 @@ for (const runner of usualRunners()) {
     const kept = path.join(box.backup(), 'kept')
     for (const name of ['both', 'deleted']) assert.equal(readFileSync(path.join(kept, name), 'utf8'), 'sandbox\n')
     // With a yes they are taken over.
-    const taken = box.verb('workspace', 'take', path.basename(box.backup()))
+    const name = path.basename(box.backup())
+    const unasked = box.verb('workspace', 'take', name)
+    assert.equal(unasked.code, 2)
+    assert.match(unasked.stderr, /kept aside[^]*\n {2}both\n[^]*--yes/)
+    assert.equal(box.read('both'), 'host')
+    const taken = box.verb('workspace', 'take', name, '--yes')
     assert.equal(taken.code, 0, taken.stderr)
     assert.equal(box.read('both'), 'sandbox\n')
     assert.equal(box.read('made'), 's\n')

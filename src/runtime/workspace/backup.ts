@@ -23,6 +23,9 @@ export interface BackupItem {
   readonly is: (Pick<Entry, 'kind' | 'mode' | 'size' | 'stamp'> & { readonly link?: string | undefined }) | null
 }
 
+/** `before`: what a sync replaced, to be put back. `kept`: what it kept aside, to be taken over. */
+export type WhichBackup = 'before' | 'kept'
+
 export interface BackupAbout {
   readonly schema: 'glovebox/workspace-backup/1'
   readonly workspace: string
@@ -34,6 +37,8 @@ export interface BackupAbout {
   readonly items: readonly BackupItem[]
   /** What of the sandbox's was not taken over, and is in `kept/` where it is a file or a link. */
   readonly kept: readonly TreePath[]
+  /** Made by putting back, or by taking what was kept of, the backup of this name; missing for one of a sync. */
+  readonly of?: { readonly which: WhichBackup; readonly name: string } | undefined
 }
 
 export interface Backup {

@@ -5,10 +5,12 @@ import type { SyncReport } from '../../protocol/workspace.ts'
 import { places, type Places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { newSandboxId } from '../sandbox.ts'
-import { listBackups, type BackupFound } from './backup.ts'
+import { listBackups, type BackupFound, type WhichBackup } from './backup.ts'
+import { chooseBackup } from './choose-backup.ts'
 import { clear } from './clear.ts'
 import { finishSession } from './finish.ts'
 import { outFact } from './out-fact.ts'
+import { shown } from './path.ts'
 import { restore } from './restore.ts'
 import { isDeclined, listSessions, removeSession, takeOver, type Session } from './session.ts'
 import { previewSync, type SyncWord } from './sync.ts'
@@ -98,16 +100,26 @@ export function discardWorkspace(name: string): void {
   rmSync(backup.directory, { recursive: true })
 }
 
+/** A backup that is meant, and what it has that was kept aside, as a person can be shown it. */
+export interface BackupChosen {
+  readonly backup: BackupFound
+  readonly kept: readonly string[]
+}
+
 /** @throws GloveboxError USAGE for no such backup */
+export function chosenBackup(name: string | undefined, which: WhichBackup): BackupChosen {
+  const backup = chooseBackup(listBackups(places(process.env)), { name, which, cwd: process.cwd() })
+  return { backup, kept: backup.about.kept.map(shown) }
+}
+
+/** Puts back what a sync has replaced, or takes over what it has kept aside. */
 export async function restoreWorkspace(
-  name: string | undefined,
-  which: 'before' | 'kept',
+  { backup }: BackupChosen,
+  which: WhichBackup,
   onBytes: (bytes: number) => void,
 ): Promise<SyncReport> {
-  const all = places(process.env)
-  const backup = backupOf(name, all)
   return recorded(backup.about.server, async (record) => {
-    const report = await restore(backup, which, { places: all, onBytes, signal: undefined })
+    const report = await restore(backup, which, { places: places(process.env), onBytes, signal: undefined })
     record(outFact(report))
     return report
   })
@@ -158,18 +170,5 @@ function taken(id: string | undefined, all: Places): Session {
   if (own !== undefined) return own
   throw new GloveboxError('REFUSED', `the sandbox ${session.about.id} still runs, and its copy is its own`, {
     fix: 'end it first: its changes are taken over then',
-  })
-}
-
-/** Without a name the newest one. */
-function backupOf(name: string | undefined, all: Places): BackupFound {
-  const backups = listBackups(all)
-  const found = name === undefined ? backups.at(-1) : backups.find((each) => each.name === name)
-  if (found !== undefined) return found
-  throw new GloveboxError('USAGE', name === undefined ? 'there is no backup' : `there is no backup "${name}"`, {
-    fix:
-      backups.length === 0
-        ? 'a sandbox with --workspace DIR makes one at its end'
-        : 'glovebox workspace list shows them',
   })
 }

@@ -1,7 +1,7 @@
 import type { SyncReport } from '../../protocol/workspace.ts'
 import { openDirectory } from '../../system/directory.ts'
 import type { Places } from '../../system/places.ts'
-import type { BackupFound } from './backup.ts'
+import type { BackupFound, WhichBackup } from './backup.ts'
 import type { Manifest, Original } from './manifest.ts'
 import { openMerge } from './merge.ts'
 import { bytesOf, type TreePath } from './path.ts'
@@ -16,7 +16,7 @@ import type { Entry, Tree } from './tree.ts'
  */
 export async function restore(
   backup: BackupFound,
-  which: 'before' | 'kept',
+  which: WhichBackup,
   options: {
     readonly places: Places
     readonly onBytes: (bytes: number) => void
@@ -39,7 +39,8 @@ export async function restore(
       signal: options.signal,
     })
     try {
-      const merged = await merge.apply({ ...options, about, all: true })
+      const of = { which, name: backup.name }
+      const merged = await merge.apply({ ...options, about: { ...about, of }, all: true })
       return mergedReport(about, merge.found, merged, backup.directory)
     } finally {
       merge.close()

@@ -6,7 +6,7 @@ import { hasCode } from '../../system/error-code.ts'
 import type { Places } from '../../system/places.ts'
 import { syncDisk } from '../../system/sync-disk.ts'
 import { applyOne, settleDirectories, type Applying } from './apply.ts'
-import { makeBackup, type Backup, type BackupItem } from './backup.ts'
+import { makeBackup, type Backup, type BackupAbout, type BackupItem } from './backup.ts'
 import type { Change, Conflict, Outcome } from './compare.ts'
 import { copyTools } from './copy-file.ts'
 import { parentOf, type TreePath } from './path.ts'
@@ -23,7 +23,7 @@ export interface Merged {
 
 export interface MergeOptions {
   readonly places: Places
-  readonly about: { readonly workspace: string; readonly inode: number; readonly id: string; readonly server: string }
+  readonly about: Pick<BackupAbout, 'workspace' | 'inode' | 'id' | 'server' | 'of'>
   readonly onBytes: (bytes: number) => void
   readonly signal: AbortSignal | undefined
 }
@@ -60,9 +60,9 @@ export async function takeOverChanges(
   try {
     const { ready, ...missed } = await keepAll(changes, reach.host, trees.hostTree, backup, signal)
     const items = new Map(ready.map((change) => [change.path, itemOf(change, trees)]))
-    const { workspace, inode, id, server } = about
+    const { workspace, inode, id, server, of } = about
     const note = (kept: readonly TreePath[]): void =>
-      backup.note({ workspace, inode, id, server, atMs: Date.now(), items: [...items.values()], kept })
+      backup.note({ workspace, inode, id, server, of, atMs: Date.now(), items: [...items.values()], kept })
     note([])
     // Nothing is replaced before its backup is on disk.
     if (together) await syncDisk(backup.directory)
