@@ -8,6 +8,7 @@ import type { Resolution } from './resolution.ts'
 import { holding } from './store/mutex.ts'
 import { publish } from './store/publish.ts'
 import { readRecord, type PackageRecord } from './store/record.ts'
+import { untilSignalled } from '../runtime/signals.ts'
 import { reapStaging, removeTree, stage } from './store/staging.ts'
 import type { Store } from './store/store.ts'
 
@@ -48,8 +49,18 @@ export interface Ecosystem {
   readonly allowedLinks: ReadonlySet<string>
 }
 
-/** The package that a request means, resolved and installed as far as it is not yet. */
+/**
+ * The package that a request means, resolved and installed as far as it is not yet.
+ * @throws GloveboxError; Interrupted when somebody wants us to end, once nothing of it is left
+ */
 export async function ensureInstalled(request: PackageRequest, options: InstallOptions): Promise<Installed> {
+  return untilSignalled(async (interrupted) => {
+    const signal = options.signal === undefined ? interrupted : AbortSignal.any([options.signal, interrupted])
+    return install(request, { ...options, signal })
+  })
+}
+
+async function install(request: PackageRequest, options: InstallOptions): Promise<Installed> {
   const { store, progress, signal } = options
   const ecosystem = await loadEcosystem(request.ecosystem, options)
   const what = request.packages.join(', ')

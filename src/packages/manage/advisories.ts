@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import type { InstallOptions } from '../install.ts'
@@ -7,6 +6,7 @@ import { ourNode } from '../npm/nodes.ts'
 import { npmTool } from '../npm/npm-tool.ts'
 import { manifestFor } from '../npm/resolve.ts'
 import type { Resolution } from '../resolution.ts'
+import { withScratch } from '../store/staging.ts'
 
 /** A version that somebody has reported. */
 export interface Advisory {
@@ -51,9 +51,11 @@ interface AuditReport {
   >
 }
 
-async function fromNpm({ roots, entries, lock }: Resolution, { env, signal }: InstallOptions): Promise<Advisory[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'glovebox-audit-'))
-  try {
+async function fromNpm(
+  { roots, entries, lock }: Resolution,
+  { store, env, signal }: InstallOptions,
+): Promise<Advisory[]> {
+  return withScratch(store, async (directory) => {
     writeFileSync(join(directory, 'package.json'), manifestFor(roots))
     writeFileSync(join(directory, 'package-lock.json'), JSON.stringify(lock))
     const report = (await npmTool({ node: ourNode().path, env, offline: false, signal }).audit(
@@ -76,9 +78,7 @@ async function fromNpm({ roots, entries, lock }: Resolution, { env, signal }: In
         ]
       }),
     )
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+  })
 }
 
 const [patienceMs, atOnce] = [4000, 8]

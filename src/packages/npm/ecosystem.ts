@@ -30,7 +30,7 @@ export function npmEcosystem({ store, env, offline, progress, signal }: InstallO
       const { name } = parseNpmSpec(packages[0] ?? '')
       const { roots, notes } = await online(name, async (until) => resolveRoots(packages, npm(process.execPath, until)))
       const interpreter = await chooseNode(store, roots, env)
-      const resolution = await lockDependencies(roots, npm(interpreter.path))
+      const resolution = await lockDependencies(roots, npm(interpreter.path), store)
       return { resolution, interpreter, notes }
     },
     async requireFits({ packages }, { roots }) {

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Resolution, Root } from '../resolution.ts'
+import { withScratch } from '../store/staging.ts'
+import type { Store } from '../store/store.ts'
 import { chooseVersion } from './choose-version.ts'
 import { readLock } from './lock.ts'
 import type { NpmTool } from './npm-tool.ts'
@@ -50,16 +51,13 @@ function one(answer: unknown): Manifest {
 }
 
 /** All versions below these, with their hashes; nothing is downloaded but what the registry says of them. */
-export async function lockDependencies(roots: readonly Root[], npm: NpmTool): Promise<Resolution> {
-  const directory = mkdtempSync(join(tmpdir(), 'glovebox-resolve-'))
-  try {
+export async function lockDependencies(roots: readonly Root[], npm: NpmTool, store: Store): Promise<Resolution> {
+  return withScratch(store, async (directory) => {
     writeFileSync(join(directory, 'package.json'), manifestFor(roots))
     await npm.run(['install', '--package-lock-only=true'], directory)
     const lock = JSON.parse(readFileSync(join(directory, 'package-lock.json'), 'utf8')) as unknown
     return { schema: 'glovebox/resolution/1', ecosystem: 'npm', roots, entries: readLock(lock), lock }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+  })
 }
 
 export function manifestFor(roots: readonly Root[]): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { GloveboxError } from '../../errors.ts'
 import { makeDirectory } from '../../system/make-directory.ts'
 import { tryHold } from './mutex.ts'
 import type { Store } from './store.ts'
@@ -11,6 +12,19 @@ export function stage(store: Store, key: string): string {
   const directory = join(store.staging, `${key}~${randomBytes(6).toString('hex')}`)
   makeDirectory(join(directory, 'tree'), 0o755)
   return directory
+}
+
+/** A directory for a while, which sandboxes may write. What a killed process leaves of it, a later install removes. */
+export async function withScratch<T>(store: Store, work: (directory: string) => Promise<T>): Promise<T> {
+  const key = `scratch-${randomBytes(6).toString('hex')}`
+  using held = tryHold(store, key)
+  if (held === undefined) throw new GloveboxError('INTERNAL', `${key} is held by somebody else`)
+  const directory = stage(store, key)
+  try {
+    return await work(join(directory, 'tree'))
+  } finally {
+    removeTree(directory)
+  }
 }
 
 /** Removes what killed installs left behind: a staged tree whose mutex is free belongs to nobody. */
