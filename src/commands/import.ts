@@ -49,11 +49,18 @@ async function importServers(file: string, flags: ImportFlags): Promise<void> {
     user: flags.user === true,
     replace: flags.replace === true,
   })
+  const { hindrances } = await import('../runtime/hindrances.ts')
+  const here = { cwd: process.cwd(), env: process.env, only: written.added }
+  const wouldNotStart = written.added.length === 0 ? [] : await hindrances(written.file, here)
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ ...answer, ...written })}\n`)
+    process.stdout.write(`${JSON.stringify({ ...answer, ...written, wouldNotStart })}\n`)
     return
   }
-  const { renderWritten } = await import('../ui/import.ts')
+  const [{ renderWritten }, { renderHindrances }] = await Promise.all([
+    import('../ui/import.ts'),
+    import('../ui/policy.ts'),
+  ])
   const style = styleFor(process.stdout, process.env)
   process.stdout.write(`${renderNotes(imported, style)}\n${renderWritten(written)}`)
+  process.stdout.write(renderHindrances(wouldNotStart, style))
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Hindrance } from '../runtime/hindrances.ts'
 import { addPolicyFlags } from '../config/policy-flags.ts'
 import { addStartFlags, type StartFlags } from '../config/start.ts'
 import { registerExplain } from './policy/explain.ts'
@@ -73,9 +74,21 @@ async function check(files: string[], { json }: JsonFlag): Promise<void> {
     import('../ui/policy.ts'),
     import('../errors.ts'),
   ])
-  const checked = await checkFiles(files, { cwd: process.cwd(), env: process.env })
-  process.stdout.write(renderChecked(checked, { json: json === true, stream: process.stdout }))
+  const here = { cwd: process.cwd(), env: process.env }
+  const checked = await checkFiles(files, here)
+  const hindrances = checked.findings.length > 0 ? [] : await hindrancesIn(checked.files, here)
+  process.stdout.write(renderChecked(checked, hindrances, { json: json === true, stream: process.stdout }))
   if (checked.findings.length > 0) process.exitCode = exitCodes.usage
+}
+
+async function hindrancesIn(
+  files: readonly string[],
+  here: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<Hindrance[]> {
+  const { hindrances } = await import('../runtime/hindrances.ts')
+  const found: Hindrance[] = []
+  for (const file of files) if (!file.endsWith('.profile')) found.push(...(await hindrances(file, here)))
+  return found
 }
 
 async function diff(a: string, b: string, { json }: JsonFlag): Promise<void> {

@@ -12,6 +12,12 @@ import type { Plan, PlanMount, PlanWorkspace } from './plan.ts'
 import { defaultLimits, fewestOpenFiles, type Policy } from './policy.ts'
 import { formatBytes } from './sizes.ts'
 
+/** A server of a file. */
+export interface Configured {
+  readonly name: string
+  readonly file: string
+}
+
 /**
  * A policy, with what the host has, resolved for one start.
  * @throws GloveboxError POLICY_INVALID or PATH_NOT_VISIBLE, before anything is started
@@ -20,14 +26,19 @@ export function resolvePlan(
   server: string,
   policy: Policy,
   facts: HostFacts,
-  options: { env: Readonly<Record<string, string | undefined>>; terminal: boolean },
+  options: {
+    env: Readonly<Record<string, string | undefined>>
+    terminal: boolean
+    /** Where its policy is written, when that is not a command line. */
+    configured?: Configured | undefined
+  },
 ): Plan {
   const mounts = planMounts(policy, facts)
   // Who learns has to be heard asking for names, where nothing is allowed too.
   const network = policy.mode === 'learn' ? readNetwork(policy.network) : resolveNetwork(policy.network)
   requireReachable(policy.secrets, reachable(network))
   const { command } = facts
-  requireVisible(command.directories, mounts)
+  requireVisible(command.directories, mounts, options.configured)
   return {
     schema: 'glovebox/plan/1',
     server,
@@ -93,15 +104,22 @@ function isVisible(path: string, mounts: readonly PlanMount[]): boolean {
   return mounts.some((mount) => isWithin(path, mount.target))
 }
 
-function requireVisible(directories: HostFacts['command']['directories'], mounts: readonly PlanMount[]): void {
+function requireVisible(
+  directories: HostFacts['command']['directories'],
+  mounts: readonly PlanMount[],
+  configured: Configured | undefined,
+): void {
   const hidden = directories.find(({ path }) => !isVisible(path, mounts))
   if (!hidden) return
+  const { argument, path } = hidden
+  const fix =
+    configured === undefined
+      ? `add --read ${path}, or --write ${path} if it may change files there`
+      : `to "${configured.name}" in ${configured.file} add "sandbox": { "filesystem": { "read": [${JSON.stringify(path)}] } }, or "write" if it may change files there`
   throw new GloveboxError(
     'PATH_NOT_VISIBLE',
-    `the argument "${hidden.argument}" is a directory that the sandbox cannot see: ${hidden.path}`,
-    {
-      fix: `add --read ${hidden.path}, or --write ${hidden.path} if it may change files there`,
-    },
+    `the argument "${argument}" is a directory that the sandbox cannot see: ${path}`,
+    { fix },
   )
 }
 

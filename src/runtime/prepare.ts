@@ -5,7 +5,7 @@ import { programOf, type LockFlags } from '../packages/program-of.ts'
 import type { HostFacts } from '../policy/host-facts.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
-import { resolvePlan } from '../policy/resolve.ts'
+import { resolvePlan, type Configured } from '../policy/resolve.ts'
 import { inspectHost } from './inspect/host.ts'
 
 export interface Prepared {
@@ -33,14 +33,16 @@ export async function prepare(options: {
   review?: (plan: Plan) => void
   /** Where the versions of a package have to come from: `--lock`, `--frozen`. */
   locked?: LockFlags
+  /** Where its policy is written, when that is not a command line. */
+  server?: Configured | undefined
 }): Promise<Prepared> {
-  const { terminal } = options
+  const { terminal, server: configured } = options
   const policy = await completePolicy(options.policy, process.env)
   const cwd = options.cwd ?? process.cwd()
   const { command, name, verify } = await programOf(options.command, { cwd, env: process.env, flags: options.locked })
   const facts = inspectHost(policy, command, process.env, cwd)
   const server = options.name ?? name ?? basename(command[0] ?? '')
-  const plan = resolvePlan(server, policy, facts, { env: process.env, terminal })
+  const plan = resolvePlan(server, policy, facts, { env: process.env, terminal, configured })
   options.review?.(plan)
   return { plan, facts, driver: await loadDriver(policy.driver), verify }
 }

@@ -4,6 +4,7 @@ import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import { renderPublished } from '../ui/published.ts'
+import { shellWord } from '../ui/shell-word.ts'
 import { keepCompiled } from '../system/keep-compiled.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
@@ -12,6 +13,7 @@ import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
+import { unseenArguments } from './unseen-arguments.ts'
 
 /** `exec` alone: a program behind the wall with our own stdio, no guard. Returns the exit code. */
 export async function runProgram(options: {
@@ -59,6 +61,7 @@ export async function runProgram(options: {
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)
+    else if (exit.code !== 0 && exit.code !== null && options.json !== true) tellUnseen(plan)
     return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
@@ -67,4 +70,15 @@ export async function runProgram(options: {
     release()
     audit.close()
   }
+}
+
+/** A program that was started by a person, and failed: perhaps because of a file that it was to have. */
+function tellUnseen(plan: Plan): void {
+  const unseen = unseenArguments(plan, process.cwd())
+  if (unseen.length === 0) return
+  const words = unseen.slice(0, 3).map(shellWord)
+  const flags = words.map((word) => `--read ${word}`).join(' ')
+  process.stderr.write(
+    `glovebox: the sandbox does not see ${words.join(', ')}: ${flags} ${words.length > 1 ? 'show them' : 'shows it'}, and --write lets ${words.length > 1 ? 'them' : 'it'} be changed\n`,
+  )
 }

@@ -6,7 +6,8 @@ import { defaultLimits, type Policy } from '../policy/policy.ts'
 import { describeSecret } from '../policy/secrets.ts'
 import { formatBytes } from '../policy/sizes.ts'
 import type { Checked } from '../config/check.ts'
-import { styleFor } from './style.ts'
+import type { Hindrance } from '../runtime/hindrances.ts'
+import { styleFor, type Style } from './style.ts'
 import { table } from './table.ts'
 import { untrusted } from './untrusted.ts'
 
@@ -90,13 +91,32 @@ interface Options {
 }
 
 /** What a check has found, each with the next thing to do. */
-export function renderChecked({ files, findings }: Checked, { json, stream }: Options): string {
-  if (json) return `${JSON.stringify({ schema: 'glovebox/policy-check/1', files, findings }, null, 2)}\n`
+export function renderChecked(
+  { files, findings }: Checked,
+  hindrances: readonly Hindrance[],
+  { json, stream }: Options,
+): string {
+  if (json) {
+    return `${JSON.stringify({ schema: 'glovebox/policy-check/1', files, findings, wouldNotStart: hindrances }, null, 2)}\n`
+  }
   const style = styleFor(stream, process.env)
   if (files.length === 0) return 'there is no configuration here and no profile\n'
-  if (findings.length === 0) return `${files.map((file) => `${style.good('fine')}  ${file}`).join('\n')}\n`
+  if (findings.length === 0) {
+    const fine = files.map((file) => `${style.good('fine')}  ${file}\n`).join('')
+    return `${fine}${renderHindrances(hindrances, style)}`
+  }
   const lines = findings.map(({ message, fix }) => `${untrusted(message)}\n  ${style.dim('fix:')} ${untrusted(fix)}`)
   return `${lines.join('\n')}\n`
+}
+
+/** Servers that a policy is fine of, and that would not start here as they are. Nothing where there is none. */
+export function renderHindrances(hindrances: readonly Hindrance[], style: Style): string {
+  if (hindrances.length === 0) return ''
+  const lines = hindrances.flatMap(({ server, message, fix }) => [
+    `  ${style.bold(untrusted(server))}  ${untrusted(message)}`,
+    ...(fix === '' ? [] : [`    ${style.dim('fix:')} ${untrusted(fix)}`]),
+  ])
+  return `\n${style.warn('would not start here')}\n${lines.join('\n')}\n`
 }
 
 /** A key in which two policies differ, with its values on either side. */

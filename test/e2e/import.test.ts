@@ -97,3 +97,33 @@ test('a configuration in TOML is written into as well, and its comments stay', a
   const after = readFileSync(file, 'utf8')
   assert.match(after, /^# mine\n[^]*"node" # keep[^]*\[mcpServers\.new\]\ncommand = "node"/)
 })
+
+test('a server that would not start here is told, by what to write into the file; one that would is not', async () => {
+  const given = path.join(cwd, 'given')
+  mkdirSync(given)
+  writeFileSync(path.join(cwd, 'server.mjs'), '')
+  const mcpServers = {
+    files: { command: 'npx', args: ['-y', '@scope/never-installed', given] },
+    image: { command: 'docker', args: ['run', '-i', 'some/image'] },
+    remote: { url: 'https://mcp.example/' },
+    gone: { command: '/opt/nothing/here' },
+    script: { command: 'node', args: ['nothing.mjs'] },
+    off: { command: '/opt/nothing/there', disabled: true },
+    fine: { command: 'node', args: ['server.mjs'] },
+    later: { command: 'npx', args: ['-y', '@scope/never-installed'] },
+  }
+  writeFileSync(path.join(cwd, 'client.json'), JSON.stringify({ mcpServers }))
+  const { code, stdout, stderr } = await verb('client.json', '--json')
+  assert.equal(code, 0, stderr)
+  const { wouldNotStart } = JSON.parse(stdout) as { wouldNotStart: { server: string; message: string; fix: string }[] }
+  const told = new Map(wouldNotStart.map(({ server, message, fix }) => [server, `${message}; ${fix}`]))
+  assert.deepEqual([...told.keys()], ['files', 'image', 'remote', 'gone', 'script'])
+  const expected = `to "files" in ${path.join(cwd, 'glovebox.json')} add "sandbox": { "filesystem": { "read": ["${given}"] } }`
+  assert.ok(told.get('files')?.includes(expected), told.get('files'))
+  assert.match(told.get('image') ?? '', /container driver/)
+  assert.match(told.get('script') ?? '', /there is no .*nothing\.mjs/)
+  const env = { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g'), ...compiledFor() }
+  const checked = await runApart(['policy', 'check'], { env, cwd })
+  assert.equal(checked.code, 0, checked.stderr)
+  assert.match(checked.stdout, /^fine .*\n\nwould not start here\n {2}files {2}the argument/)
+})

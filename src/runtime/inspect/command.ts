@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
+import { GloveboxError } from '../../errors.ts'
 import type { CommandFacts, Need } from '../../policy/host-facts.ts'
 import { isWithin } from '../../policy/paths.ts'
 import { installationNeeds } from './installation.ts'
@@ -18,6 +19,7 @@ export function inspectCommand(
   const path = collected.program(name, 'program')
   const script = scriptOf(basename(path), args, options.cwd)
   if (script !== undefined) collected.script(script.path)
+  else if (options.hasOwnPrograms !== true) requireScript(basename(path), args, options.cwd)
   const argv = [name, ...args.map((arg, index) => (index === script?.index ? script.path : arg))]
   const allowed = (options.exec ?? []).flatMap((wanted) => collected.allow(wanted))
   return {
@@ -112,17 +114,40 @@ function isSystem(path: string): boolean {
 
 const interpreterNames = /^(node|nodejs|deno|bun|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|bash|dash|sh|zsh|java)$/
 
+/** Code, or a module, is what is run then. */
+const runsNoFile: ReadonlySet<string> = new Set(['-c', '-e', '-m', '--eval', '-p', '--print', '-s', '-'])
+
 /** The script that an interpreter is given: the first operand that is a file. */
 function scriptOf(program: string, args: readonly string[], cwd: string): { index: number; path: string } | undefined {
   if (!interpreterNames.test(program)) return undefined
   for (const [index, arg] of args.entries()) {
-    if (['-c', '-e', '-m', '--eval', '-p', '--print'].includes(arg)) return undefined
+    if (runsNoFile.has(arg)) return undefined
     if (arg.startsWith('-')) continue
     const fact = inspectPath(resolve(cwd, arg), cwd)
     if (fact.kind === 'file' && fact.real !== undefined) return { index, path: fact.real }
   }
   return undefined
 }
+
+/** What stands before a value of its own, in one of these interpreters or another. */
+const takesValue =
+  /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions|-W|-X|-I|-cp|-classpath|--class-path)$/
+
+/**
+ * An interpreter reports a script that is not there from within the sandbox, by another path than the user's.
+ * @throws GloveboxError NOT_FOUND
+ */
+function requireScript(program: string, args: readonly string[], cwd: string): void {
+  if (!interpreterNames.test(program) || args.some((arg) => runsNoFile.has(arg))) return
+  const missing = args.find((arg, index) => namesScript.test(arg) && !takesValue.test(args[index - 1] ?? ''))
+  if (missing === undefined) return
+  const path = resolve(cwd, missing)
+  throw new GloveboxError('NOT_FOUND', `${program}: there is no ${path}${path === missing ? '' : ` ("${missing}")`}`, {
+    fix: 'check the path, and the directory that it is looked up from',
+  })
+}
+
+const namesScript = /^(?!-)[^\s:]*\.([cm]?[jt]s|py|rb|pl|sh|jar)$/
 
 /** Arguments, also the values of `--option=value`, that are spelled as paths and are directories. */
 function directoriesAmong(args: readonly string[], cwd: string): { argument: string; path: string }[] {

@@ -81,6 +81,25 @@ test('a relative script is made absolute, since the working directory may not be
   ])
 })
 
+test('a script that is not there is an error here, by the path that was meant', () => {
+  for (const words of [
+    ['node', 'nothing.mjs'],
+    ['node', '--no-warnings', './nothing.mjs', 'more'],
+    ['node', '-r', './other.cjs', 'nothing.mjs'],
+  ]) {
+    assert.throws(() => inspect(words), new RegExp(`node: there is no ${root}/nothing\\.mjs \\("`))
+  }
+  for (const words of [
+    ['node', '-e', 'x.js'],
+    ['node', 'https://x.example/y.js'],
+    ['node', 'run', 'dev'],
+    ['sh', '-s', 'x.sh'],
+    ['cat', 'nothing.py'],
+  ]) {
+    assert.doesNotThrow(() => inspect(words))
+  }
+})
+
 test('code on the command line is no script', () => {
   put('e/index.js', '')
   assert.deepEqual(inspect(['node', '-e', 'index.js'], join(root, 'e')).argv, ['node', '-e', 'index.js'])
