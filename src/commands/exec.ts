@@ -61,6 +61,9 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
     ...start,
     terminal: onTerminal(),
     locked: { dryRun: flags.dryRun === true },
+  }).catch(async (error: unknown) => {
+    const { explainNoProgram } = await import('../runtime/running/explain-no-program.ts')
+    throw await explainNoProgram(error, words, { cwd: process.cwd(), env: process.env })
   })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')

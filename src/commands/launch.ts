@@ -47,7 +47,7 @@ async function launch(words: readonly string[], flags: LaunchFlags): Promise<voi
       import('../ui/launched.ts'),
       import('../runtime/signals.ts'),
     ])
-  const from = { cwd: process.cwd(), env: process.env }
+  const from = { cwd: process.cwd(), env: process.env, verb: 'launch' }
   const { plan, placement, each, requestTimeMs } = await placedStart(words, flags, from)
   const env = launchEnvironment([plan, ...Object.values(each).map((tool) => tool.plan)], process.env)
   const daemon = await ensureDaemon(process.env)

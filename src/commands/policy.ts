@@ -55,13 +55,17 @@ async function showPlan(words: string[], flags: StartFlags & JsonFlag): Promise<
     import('../runtime/prepare.ts'),
     import('../ui/plan.ts'),
   ])
-  const { policy, ...start } = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: true })
+  const from = { cwd: process.cwd(), env: process.env, servers: true, config: flags.config, verb: 'policy show' }
+  const { policy, ...start } = await startOf(words, flags, from)
   const { timeMs: _request, ...limits } = policy.limits
   const { plan } = await prepare({
     ...start,
     policy: { ...policy, limits },
     terminal: false,
     locked: { dryRun: true },
+  }).catch(async (error: unknown) => {
+    const { explainMissing } = await import('../config/explain-missing.ts')
+    throw await explainMissing(error, words, from)
   })
   process.stdout.write(
     renderPlan(plan, { ...start, policy, json: flags.json === true, verb: 'policy', stream: process.stdout }),

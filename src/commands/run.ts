@@ -46,10 +46,7 @@ What the command needs in order to start (its interpreter, the package around it
 }
 
 async function run(words: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ startOf, explainMissing }, { prepare }] = await Promise.all([
-    import('../config/start.ts'),
-    import('../runtime/prepare.ts'),
-  ])
+  const [{ startOf }, { prepare }] = await Promise.all([import('../config/start.ts'), import('../runtime/prepare.ts')])
   const from = { cwd: process.cwd(), env: process.env, servers: true, config: flags.config }
   const started = await startOf(words, flags, from)
   const { policy, ...start } = started
@@ -57,7 +54,8 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   // `time` is one request's here, not the program's: the guard keeps it, the launcher does not.
   const prepared = prepare({ ...start, policy: { ...policy, limits }, terminal: false, locked: flags })
   const { plan, driver, verify } = await prepared.catch(async (error: unknown) => {
-    throw await explainMissing(error, words, from)
+    const { explainMissing } = await import('../config/explain-missing.ts')
+    throw await explainMissing(error, words, { ...from, verb: 'run' })
   })
   if (flags.dryRun === true) {
     const { renderPlan } = await import('../ui/plan.ts')

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { GloveboxError } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
-import { shellWord } from '../ui/shell-word.ts'
 import { commandOf } from './command-words.ts'
 import { policyForCommand } from './command-policy.ts'
 import type { Layer } from './layers/layer.ts'
@@ -53,11 +52,16 @@ export function addStartFlags(command: Command, options: { servers: boolean }): 
 export async function startOf(
   words: readonly string[],
   flags: StartFlags,
-  options: { cwd: string; env: NodeJS.ProcessEnv; servers: boolean },
+  options: {
+    cwd: string
+    env: NodeJS.ProcessEnv
+    /** Whether a single word may name a configured server or one of the catalogue, or has to. */
+    servers: boolean | 'only'
+  },
 ): Promise<Start> {
   const { cwd, env } = options
   const [only, ...more] = words
-  const mayBeServer = options.servers && flags.command === undefined && more.length === 0
+  const mayBeServer = options.servers !== false && flags.command === undefined && more.length === 0
   if (only !== undefined && mayBeServer) {
     const server = await configured(only, flags, options)
     if (server !== undefined) {
@@ -70,7 +74,9 @@ export async function startOf(
   }
   if (flags.config !== undefined) throw await notInFile(words, flags.config, options)
   const { profile, manifest } = flags
-  const known = options.servers && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
+  const known =
+    options.servers !== false && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
+  if (known === undefined && options.servers === 'only') throw noSuchServer(only ?? '')
   const command = known?.command ?? commandOf(words, flags.command)
   const layers = known === undefined ? [] : [known.layer]
   const { policy, origins, placed } = await policyForCommand(command, {
@@ -82,6 +88,12 @@ export async function startOf(
     known: layers,
   })
   return { name: flags.name ?? known?.name, command, cwd, policy, origins, placed, unused: [], review: () => undefined }
+}
+
+function noSuchServer(name: string): GloveboxError {
+  return new GloveboxError('NOT_FOUND', `${name}: no such server is launched or configured`, {
+    fix: 'glovebox list shows those that are configured, glovebox status those that run',
+  })
 }
 
 /** A short name of the catalogue, with the policy that its entry has. A program of that name is meant by its path. */
@@ -144,47 +156,4 @@ async function notInFile(
       fix: near === undefined ? `it has ${names.join(', ') || 'none'}` : `did you mean "${near}"?`,
     },
   )
-}
-
-/**
- * What a person meant whose command is not there: a configured server with options behind its name, or a name that is near to one.
- * The error itself where nothing is near.
- */
-export async function explainMissing(
-  missing: unknown,
-  [name = '', ...more]: readonly string[],
-  { cwd, env, config }: { cwd: string; env: NodeJS.ProcessEnv; config: string | undefined },
-): Promise<unknown> {
-  if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND') return missing
-  // There the name is a server's, or it is an error before this.
-  if (config !== undefined) return missing
-  const { hasConfiguration } = await import('./find.ts')
-  if (name.includes('/')) return missing
-  if (!hasConfiguration(cwd, env)) return neither(missing, name, more)
-  const [{ readScopes }, { listServers }, { nearest }, { places }] = await Promise.all([
-    import('./scopes.ts'),
-    import('./overview.ts'),
-    import('./schema/nearest.ts'),
-    import('../system/places.ts'),
-  ])
-  const names = listServers(await readScopes({ cwd, places: places(env) }, undefined)).map((server) => server.name)
-  // It is the server's own command that is not there.
-  if (names.includes(name) && more.length === 0) return missing
-  if (names.includes(name)) {
-    return new GloveboxError('USAGE', `"${name}" is a configured server, and options behind its name are not ours`, {
-      fix: `write them before it: glovebox run ${more.map(shellWord).join(' ')} ${name}`,
-    })
-  }
-  const near = nearest(name, names)
-  if (near === undefined) return neither(missing, name, more)
-  return new GloveboxError(missing.code, missing.message, { fix: `did you mean the server "${near}"?`, cause: missing })
-}
-
-/** A word alone may have been meant as a server or as a program. */
-function neither(missing: GloveboxError, name: string, more: readonly string[]): GloveboxError {
-  if (more.length > 0) return missing
-  return new GloveboxError(missing.code, `${name}: no such server is configured, and no such program is in PATH`, {
-    fix: 'glovebox list shows all servers; of a program write the full path',
-    cause: missing,
-  })
 }

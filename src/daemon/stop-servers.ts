@@ -1,7 +1,9 @@
 import { GloveboxError } from '../errors.ts'
-import { wrongLaunchName, type StopReply } from '../protocol/daemon.ts'
+import type { StopReply } from '../protocol/daemon.ts'
+import { meansId } from '../protocol/sandbox-id.ts'
 import { listRunning } from '../runtime/running/list.ts'
 import type { Places } from '../system/places.ts'
+import type { DaemonClient } from './client.ts'
 import { findOwnDaemon } from './contact.ts'
 
 /** Ends launched servers. @throws GloveboxError USAGE for a name that means none */
@@ -11,33 +13,37 @@ export async function stopServers(names: readonly string[] | 'all', places: Plac
   }
   const daemon = await findOwnDaemon(places)
   if (names === 'all') return daemon === undefined ? [] : (await daemon.stopAll()).stopped
+  await requireLaunched(names, daemon, places)
   const stopped: StopReply['stopped'][number][] = []
-  for (const name of names) {
-    if (daemon === undefined || wrongLaunchName(name) !== undefined) throw notLaunched(name, places)
-    stopped.push(
-      ...(
-        await daemon.stop(name).catch((error: unknown) => {
-          throw error instanceof GloveboxError && error.code === 'USAGE' ? better(error, name, places) : error
-        })
-      ).stopped,
-    )
-  }
+  for (const name of names) stopped.push(...((await daemon?.stop(name))?.stopped ?? []))
   return stopped
 }
 
-/** What `run` and `exec` started is somebody else's to end. */
-function better(error: GloveboxError, name: string, places: Places): GloveboxError {
-  return ownerOf(name, places) === undefined ? error : notLaunched(name, places)
-}
-
-function notLaunched(name: string, places: Places): GloveboxError {
-  const owner = ownerOf(name, places)
-  if (owner === undefined) {
-    return new GloveboxError('USAGE', `no server "${name}" is launched`, { fix: 'glovebox status shows what runs' })
+/** All names first: a mistyped one among several ends none of them. */
+async function requireLaunched(
+  names: readonly string[],
+  daemon: DaemonClient | undefined,
+  places: Places,
+): Promise<void> {
+  const launched = daemon === undefined ? [] : (await daemon.list()).servers
+  const wrong = names.find((name) => !launched.some((server) => server.name === name || meansId(name, server.id)))
+  if (wrong === undefined) return
+  const owner = ownerOf(wrong, places)
+  if (owner !== undefined) {
+    throw new GloveboxError('USAGE', `"${wrong}" was not launched: it belongs to the process ${owner}`, {
+      fix: `end its client, or that process: kill ${owner}`,
+    })
   }
-  return new GloveboxError('USAGE', `"${name}" was not launched: it belongs to the process ${owner}`, {
-    fix: `end its client, or that process: kill ${owner}`,
-  })
+  throw new GloveboxError(
+    'USAGE',
+    `no server "${wrong}" is launched${names.length > 1 ? ', and none was ended' : ''}`,
+    {
+      fix:
+        launched.length === 0
+          ? 'glovebox status shows what runs'
+          : `launched are: ${launched.map(({ name }) => name).join(', ')}`,
+    },
+  )
 }
 
 function ownerOf(name: string, places: Places): number | undefined {

@@ -98,7 +98,7 @@ async function prepareOne(
   { directory, flags, env, signal }: UpOptions,
 ): Promise<LaunchRequest<Plan> | UpServer> {
   if (url !== undefined) return { name, state: 'remote', url }
-  const from = { cwd: directory, env }
+  const from = { cwd: directory, env, verb: 'up' }
   const { policy } = await findServer(name, { ...from, config: flags.config })
   // Its own word for where it works counts. The mode is said: a directory may be called "x:read".
   const workspace = policy.workspace === null ? { workspace: `${directory}:copy` } : {}

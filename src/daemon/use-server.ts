@@ -67,7 +67,12 @@ type ServeStart = Omit<Parameters<typeof serve>[0], 'env' | 'signal' | 'onStderr
 
 /** What is started for a configured server, or for one tool of it. Installs what it needs first, which no bound of a call counts. */
 async function startFor(name: string, flags: PlacedFlags, tool?: string): Promise<ServeStart> {
-  const start = await placedStart([name], flags, { cwd: process.cwd(), env: process.env })
+  const start = await placedStart([name], flags, {
+    cwd: process.cwd(),
+    env: process.env,
+    verb: tool === undefined ? 'tools' : 'call',
+    servers: 'only',
+  })
   const own = tool === undefined ? undefined : toolIn(start.each, tool)
   return { ...start, ...(own !== undefined && (await startable(own))) }
 }

@@ -42,6 +42,7 @@ export async function launchMany(
   const start = await placedStart(isOwn ? ownServer() : words, isOwn ? { name: 'glovebox-test', ...flags } : flags, {
     cwd: process.cwd(),
     env: process.env,
+    verb: 'launch-many',
   })
   const up: Served[] = []
   const [launchMs, firstCallMs, failures]: [number[], number[], string[]] = [[], [], []]

@@ -1,5 +1,6 @@
 import { addPlacement, type PlacementFlags } from '../config/placement-flags.ts'
-import { explainMissing, startOf, type Start, type StartFlags } from '../config/start.ts'
+import { explainMissing } from '../config/explain-missing.ts'
+import { startOf, type Start, type StartFlags } from '../config/start.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { loadDriver } from '../drivers/registry.ts'
 import { GloveboxError } from '../errors.ts'
@@ -29,14 +30,24 @@ export type PlacedFlags = StartFlags & PlacementFlags & LockFlags
 export async function placedStart(
   words: readonly string[],
   flags: PlacedFlags,
-  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  {
+    cwd,
+    env,
+    verb,
+    servers = true,
+  }: {
+    readonly cwd: string
+    readonly env: NodeJS.ProcessEnv
+    /** Whose words these are, for its messages. */
+    readonly verb: string
+    readonly servers?: true | 'only'
+  },
 ): Promise<PlacedStart> {
-  const from = { cwd, env, servers: true, config: flags.config }
-  const start = await startOf(words, flags, from)
-  const { placement } = start.placed
-  const { plan, driver, verify } = await resolved(start, start.policy, flags).catch(async (error: unknown) => {
+  const from = { cwd, env, servers, config: flags.config, verb }
+  const { start, plan, driver, verify } = await startAndPlan(words, flags, from).catch(async (error: unknown) => {
     throw await explainMissing(error, words, from)
   })
+  const { placement } = start.placed
   const placed = addPlacement(placement, flags)
   if (placed.pool > 0 && plan.workspace !== null) throw staleCopies()
   return {
@@ -47,6 +58,15 @@ export async function placedStart(
     each: await toolsApart(start, flags),
     requestTimeMs: start.policy.limits.timeMs,
   }
+}
+
+async function startAndPlan(
+  words: readonly string[],
+  flags: PlacedFlags,
+  from: Parameters<typeof startOf>[2],
+): Promise<{ start: Start } & Awaited<ReturnType<typeof prepare>>> {
+  const start = await startOf(words, flags, from)
+  return { start, ...(await resolved(start, start.policy, flags)) }
 }
 
 /**

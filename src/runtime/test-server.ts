@@ -35,6 +35,7 @@ export async function testServer(words: readonly string[], flags: PlacedFlags): 
     const start = await placedStart(isOwn ? ownServer() : words, isOwn ? { name: 'glovebox-test', ...flags } : flags, {
       cwd: process.cwd(),
       env: process.env,
+      verb: 'test',
     })
     about = { server: start.plan.server, driver: start.plan.driver }
     done('sandbox')

@@ -61,7 +61,8 @@ async function learnPolicy(words: string[], flags: LearnFlags): Promise<void> {
     import('../../ui/learned.ts'),
     import('../../system/terminal.ts'),
   ])
-  const start = await startOf(words, flags, { cwd: process.cwd(), env: process.env, servers: true })
+  const from = { cwd: process.cwd(), env: process.env, servers: true, config: flags.config, verb: 'policy learn' }
+  const start = await startOf(words, flags, from)
   const { timeMs: _request, ...limits } = start.policy.limits
   const isServer = start.server !== undefined
   refuseLost(flags, isServer)
@@ -69,6 +70,9 @@ async function learnPolicy(words: string[], flags: LearnFlags): Promise<void> {
     // What was read from a pipe in the first round is not there for a second one.
     rounds: flags.rounds ?? (inputIsStream() ? 1 : 3),
     onRound: (round, learned) => void process.stderr.write(`glovebox: ${ui.roundLine(round, learned)}\n`),
+  }).catch(async (error: unknown) => {
+    const { explainMissing } = await import('../../config/explain-missing.ts')
+    throw await explainMissing(error, words, from)
   })
   const { giveLesson } = await import('./give-lesson.ts')
   await giveLesson(lesson, start, flags)

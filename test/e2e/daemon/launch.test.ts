@@ -25,6 +25,8 @@ for (const runner of usualRunners()) {
     assert.match(house.ok('exec', 'ev', '--', 'id', '-un'), /\w/)
     assert.match(house.ok('stats', 'ev'), /ev/)
     for (const name of ['.', '..', '', './ev']) assert.equal(house.verb('stop', name).status, 2, `stop "${name}"`)
+    const wrong = house.verb('stop', 'ev', 'nope')
+    assert.match(wrong.stderr, /no server "nope" is launched, and none was ended\n {2}fix: launched are: ev/)
     assert.match(house.ok('stop', 'ev'), /ended/)
     assert.deepEqual(house.status().sandboxes, [])
     assert.equal(house.verb('stop', 'ev').status, 2)
