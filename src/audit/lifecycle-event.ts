@@ -63,7 +63,7 @@ export function startFailedEvent(fact: StartFailedFact, origin: Origin): Mapped 
 
 export function stopEvent(fact: StopFact, origin: Origin): Mapped {
   const { exit } = fact
-  const clean = exit.code === 0
+  const clean = exit.code === 0 || isUnneeded(fact)
   return {
     class: classes.lifecycle,
     activity: stop,
@@ -83,6 +83,7 @@ export function stopEvent(fact: StopFact, origin: Origin): Mapped {
       wall_ms: exit.wallMs,
       cpu_ms: exit.cpuMs,
       peak_memory_bytes: exit.peakMemoryBytes,
+      ...(fact.unneeded && { unneeded: true }),
     },
   }
 }
@@ -109,7 +110,14 @@ function app(origin: Origin): Record<string, string> {
   return { name: origin.server, uid: origin.sandbox }
 }
 
-function howItEnded({ exit }: StopFact): string {
+/** Ended by us, and by nothing else before that. */
+function isUnneeded({ exit, unneeded }: StopFact): boolean {
+  return unneeded === true && exit.signal === constants.signals.SIGKILL && !exit.outOfMemory && !exit.timedOut
+}
+
+function howItEnded(fact: StopFact): string {
+  const { exit } = fact
+  if (isUnneeded(fact)) return 'not needed any more'
   if (exit.outOfMemory) return 'out of memory'
   if (exit.timedOut) return 'out of time'
   if (exit.signal !== null) return signalName(exit.signal)

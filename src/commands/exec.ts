@@ -23,7 +23,10 @@ or id of a running one before the two dashes, in that one and under its policy.`
     .passThroughOptions()
     .option('--name <name>', 'what the record calls it; the program by default')
     .option('--dry-run', 'print the plan; start and install nothing')
-    .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
+    .option(
+      '--receipt <file>',
+      'write what is enforced to a file as JSON; - prints a table on stderr, with --json JSON',
+    )
     .option('--json', 'machine-readable plan, receipt and errors')
     .optionsGroup('In a running sandbox (NAME -- …), with --env:')
     .option('-w, --workdir <dir>', 'where the program starts; where the server was started by default')

@@ -24,7 +24,10 @@ export function register(program: Command): void {
     .option('--lock <file>', 'take the versions of a package from this lock file')
     .option('--frozen', 'start no package that the lock file (the nearest glovebox.lock) does not have')
     .option('--dry-run', 'print the plan; start and install nothing')
-    .option('--receipt <file>', 'write what is enforced to a file as JSON; - prints a table on stderr')
+    .option(
+      '--receipt <file>',
+      'write what is enforced to a file as JSON; - prints a table on stderr, with --json JSON',
+    )
     .option('--json', 'machine-readable plan and errors')
   addStartFlags(addPolicyFlags(command), { servers: true })
   command

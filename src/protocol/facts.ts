@@ -49,6 +49,8 @@ export interface StartFailedFact {
 export interface StopFact {
   readonly fact: 'stop'
   readonly exit: Omit<JailExit, 'event'>
+  /** We ended it at once, since what it was there for was done. */
+  readonly unneeded?: true
 }
 
 export interface ActivityFact {

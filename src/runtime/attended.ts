@@ -148,7 +148,7 @@ async function start(
         return endedItself
       },
       async discard() {
-        await sandbox.wall.stop(0).catch(() => undefined) // told by `ended`
+        await sandbox.discard().catch(() => undefined) // told by `ended`
         await ended
       },
       published,

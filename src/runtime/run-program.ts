@@ -3,6 +3,7 @@ import type { Driver } from '../drivers/driver.ts'
 import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
+import { renderEnded } from '../ui/ended.ts'
 import { renderPublished } from '../ui/published.ts'
 import { shellWord } from '../ui/shell-word.ts'
 import { keepCompiled } from '../system/keep-compiled.ts'
@@ -29,7 +30,7 @@ export async function runProgram(options: {
   secrets?: Secrets | undefined
 }): Promise<number> {
   const { plan, driver, verify } = options
-  const { id = newSandboxId() } = options
+  const { id = newSandboxId(), json = false } = options
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const starting = new AbortController()
   let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))
@@ -44,11 +45,9 @@ export async function runProgram(options: {
       signal: starting.signal,
       verify,
       secrets: options.secrets,
-      json: options.json === true,
+      json,
       onPublished: (ports) =>
-        void process.stderr.write(
-          renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
-        ),
+        void process.stderr.write(renderPublished(ports, { json, sandbox: id, server: plan.server })),
     })
     let asked = 0
     forward = (signal) => {
@@ -56,12 +55,12 @@ export async function runProgram(options: {
       if (++asked > 1) void sandbox.wall.stop(0)
       else sandbox.wall.signal(signal)
     }
-    await giveReceipt(sandbox, options.receipt)
+    await giveReceipt(sandbox, options.receipt, json)
     keepCompiled()
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
-    if (why !== undefined) process.stderr.write(`glovebox: ${why}\n`)
-    else if (exit.code !== 0 && exit.code !== null && options.json !== true) tellUnseen(plan)
+    if (why !== undefined) process.stderr.write(renderEnded(why, { json, sandbox: id, server: plan.server }))
+    else if (exit.code !== 0 && exit.code !== null && !json) tellUnseen(plan)
     return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode

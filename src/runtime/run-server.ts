@@ -6,6 +6,7 @@ import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import { renderEnded } from '../ui/ended.ts'
 import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
 import { staySmall } from '../system/stay-small.ts'
@@ -68,7 +69,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
           renderPublished(ports, { json: options.json === true, sandbox: id, server: plan.server }),
         ),
     })
-    await giveReceipt(sandbox, options.receipt)
+    await giveReceipt(sandbox, options.receipt, options.json === true)
     staySmall()
     return await converse(sandbox, record, { ...options, desk }, interrupted.signal)
   } catch (error) {
@@ -130,7 +131,7 @@ async function converse(
     await Promise.race([heard(graceMs), interruption(interrupted)])
     // Nobody waits for an answer any more while changes are taken over.
     await sandbox.exit
-    tellUser(sandbox, exit, spoke())
+    tellUser(sandbox, exit, { spoke: spoke(), json: options.json === true })
     if (interrupted.aborted) throw interrupted.reason
     const isIncomplete = tellUntaken(client.output) || sandbox.unsynced()
     const isOurs = first === 'client' && !endedItself
@@ -174,12 +175,16 @@ export function tellUntaken(output: Writable): boolean {
 }
 
 /** Why it ended, where a person can do something about it. */
-export function tellUser(sandbox: Sandbox, exit: Exit, spoke: boolean): void {
-  const limit = sandbox.endedBy()
-  if (limit !== undefined) tell(`glovebox: ${limit}\n`)
+export function tellUser(
+  { id, plan, endedBy }: Sandbox,
+  exit: Exit,
+  { spoke, json }: { readonly spoke: boolean; readonly json: boolean },
+): void {
+  const about = { json, sandbox: id, server: plan.server }
+  const limit = endedBy()
+  if (limit !== undefined) tell(renderEnded(limit, about))
   else if (!spoke && exit.code !== null) {
-    tell(
-      `glovebox: "${sandbox.plan.server}" ended (exit code ${exit.code}) without a single MCP message. If it is no MCP server: glovebox exec -- …\n`,
-    )
+    const why = `"${plan.server}" ended (exit code ${exit.code}) without a single MCP message. If it is no MCP server: glovebox exec -- …`
+    tell(renderEnded(why, about))
   }
 }

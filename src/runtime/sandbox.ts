@@ -23,6 +23,8 @@ export interface Sandbox {
   readonly endedBy: () => string | undefined
   /** Whether, at its end, something that it did to a copied workspace could not be taken over. */
   readonly unsynced: () => boolean
+  /** Ends it at once: what it was there for is done. Settles as `wall.stop` does. */
+  readonly discard: () => Promise<void>
   /** One that was started as a spare is found by its name from now on. */
   readonly announce: () => void
 }
@@ -69,6 +71,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const told = startTold(plan, record)
   let limit: string | undefined
   let unsynced = false
+  let isUnneeded = false
   const onLimit = (detail: string): void => void (limit ??= detail)
   const { around, started } = await begin()
   const wall = { ...started, receipt: around.receipt(started.receipt) }
@@ -79,7 +82,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const exit = untilEnded(wall, around)
   exit.catch(() => undefined) // whoever waits for it is told; who has failed before need not
   const announce = (): void => announceAs(registered, told.start(), { ...options, ports: around.ports, spare: false })
-  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, announce }
+  const discard = async (): Promise<void> => {
+    isUnneeded = true
+    await wall.stop(0)
+  }
+  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, discard, announce }
 
   async function begin(): Promise<{ around: Surroundings; started: Wall }> {
     let opened: Surroundings | undefined
@@ -105,7 +112,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       // The last connections are in the record before the end is.
       await around.close()
       unsynced = await around.finish()
-      record({ fact: 'stop', exit })
+      record({ fact: 'stop', exit, ...(isUnneeded && { unneeded: true }) })
       return exit
     } finally {
       await around.close()

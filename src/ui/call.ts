@@ -1,3 +1,4 @@
+import { milliseconds } from './milliseconds.ts'
 import { exitCodes, GloveboxError } from '../errors.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { CallReply } from '../protocol/daemon.ts'
@@ -20,12 +21,12 @@ export function renderCall(
   reply: CallReply,
   { server, tool, json, stream }: Options,
 ): { text: string; exitCode: number } {
-  const { sandbox, fresh, ms: tookMs, result, error } = reply
+  const { sandbox, fresh, ms, result, error } = reply
   const isBad = error !== undefined || result?.['isError'] === true
   const exitCode = isBad ? exitCodes.toolError : exitCodes.ok
   if (json) {
     const outcome = error === undefined ? { result } : { error }
-    const document = { schema: 'glovebox/call/1', server, tool, sandbox, fresh, tookMs, ...outcome }
+    const document = { schema: 'glovebox/call/1', server, tool, sandbox, fresh, tookMs: milliseconds(ms), ...outcome }
     return { text: `${JSON.stringify(document, null, 2)}\n`, exitCode }
   }
   if (error !== undefined) {

@@ -1,9 +1,10 @@
+import { milliseconds } from './milliseconds.ts'
 import type { LaunchReply, StopReply } from '../protocol/daemon.ts'
 import { untrusted } from './untrusted.ts'
 
 export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, { json }: { json: boolean }): string {
   if (json) {
-    const { sandboxMs, handshakeMs, totalMs } = took
+    const [sandboxMs, handshakeMs, totalMs] = [took.sandboxMs, took.handshakeMs, took.totalMs].map(milliseconds)
     return `${JSON.stringify({ schema: 'glovebox/launch/1', ...status, tools, sandboxMs, handshakeMs, totalMs, fromPool }, null, 2)}\n`
   }
   const { name, id, driver, server, lifetime, pool } = status

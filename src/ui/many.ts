@@ -1,3 +1,4 @@
+import { milliseconds } from './milliseconds.ts'
 import type { ManyLaunched } from '../runtime/launch-many.ts'
 import { quantilesOf, type Quantiles } from './quantiles.ts'
 import { styleFor } from './style.ts'
@@ -23,12 +24,12 @@ export function renderMany(
       server,
       driver,
       batch,
-      tookMs: rounded(tookMs),
+      tookMs: milliseconds(tookMs),
       count,
       failures: failures.length,
       launch: launch ? roundedAll(launch) : null,
       firstCall: firstCall ? roundedAll(firstCall) : null,
-      memory: memory ? { pssMedian: rounded(memory.pssMedian), total: rounded(memory.total) } : null,
+      memory: memory ? { pssMedian: milliseconds(memory.pssMedian), total: milliseconds(memory.total) } : null,
       errors: [...new Set(failures)].slice(0, 20),
     }
     return `${JSON.stringify(document, null, 2)}\n`
@@ -56,9 +57,5 @@ function reasons(failures: readonly string[]): string[] {
 }
 
 function roundedAll({ p50, p95, p99 }: Quantiles): Quantiles {
-  return { p50: rounded(p50), p95: rounded(p95), p99: rounded(p99) }
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100
+  return { p50: milliseconds(p50), p95: milliseconds(p95), p99: milliseconds(p99) }
 }

@@ -1,4 +1,5 @@
 import type { UpServer } from '../daemon/up.ts'
+import { milliseconds } from './milliseconds.ts'
 import { styleFor, type Style } from './style.ts'
 import { table } from './table.ts'
 import { untrusted } from './untrusted.ts'
@@ -30,7 +31,8 @@ export function renderUp(servers: readonly UpServer[], { json, directory, stream
 }
 
 function plain(server: UpServer): object {
-  if (server.state !== 'failed') return server
+  if (server.state === 'remote') return server
+  if (server.state !== 'failed') return { ...server, totalMs: milliseconds(server.totalMs) }
   const { code, message, fix } = server.error
   return { ...server, error: { code, message, fix: fix ?? null } }
 }

@@ -111,6 +111,16 @@ for (const runner of runners()) {
   })
 
   test(`a program that takes too long is ended, and the exit code says so${as}`, async () => {
+    const told = await exec('--json', '--time', '300ms', '--receipt', '-', '--', 'sleep', '60')
+    const lines = told.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { schema: string; why?: string })
+    assert.deepEqual(
+      lines.map(({ schema }) => schema),
+      ['glovebox/receipt/1', 'glovebox/ended/1'],
+    )
+    assert.match(lines[1]?.why ?? '', /ran longer than its 300 ms/)
     const { code, stderr } = await exec('--time', '300ms', '--', 'sleep', '60')
     assert.equal(code, 124)
     assert.match(stderr, /ran longer than its 300 ms/)

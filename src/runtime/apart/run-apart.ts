@@ -95,7 +95,7 @@ async function converse(
           void process.stderr.write(renderPublished(ports, { json, sandbox, server: plan.server })),
       },
     )
-    await giveReceipt(shared.sandbox, options.receipt)
+    await giveReceipt(shared.sandbox, options.receipt, json)
     const pipe = guardClient(shared, { fan, client, patience, desk, messageBytes: apart.messageBytes })
     staySmall()
     const first = await Promise.race([
@@ -115,7 +115,7 @@ async function converse(
     fan.end()
     await pipe.whileTaken(pipe.serverEnded, graceMs)
     await pipe.serverGone(why, graceMs)
-    if (exit !== undefined) tellUser(shared.sandbox, exit, shared.spoke())
+    if (exit !== undefined) tellUser(shared.sandbox, exit, { spoke: shared.spoke(), json })
     signal.throwIfAborted()
     const isIncomplete = tellUntaken(client.output) || unsynced || fan.unsynced()
     const isOurs = first === 'client' && !endedItself

@@ -38,6 +38,18 @@ for (const runner of usualRunners()) {
     assert.ok(tools.some(({ name, inputSchema }) => name === 'get-sum' && typeof inputSchema === 'object'))
   })
 
+  test(`a sandbox that was there for one call is recorded as done with, and not as failed (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const file = path.join(house.home, 'servers.json')
+    const [command, ...args] = moody(runner)
+    writeFileSync(file, JSON.stringify({ mcpServers: { moody: { command, args } } }))
+    chownSync(file, runner.uid, runner.gid)
+    assert.equal(house.ok('call', '--config', file, 'moody', 'count'), '1\n')
+    const stops = house.ok('audit', 'query', '--kind', 'stop')
+    assert.match(stops, /stopped: not needed any more/)
+    assert.doesNotMatch(stops, /failed/)
+  })
+
   test(`what a tool says is wrong is exit code 5, and what takes too long 124 (${runner.name})`, (t) => {
     const house = household(t, runner)
     house.ok('launch', '--name', 'moody', '--', ...moody(runner))
