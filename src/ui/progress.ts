@@ -19,7 +19,13 @@ export function shareOf(
   }
 }
 
-/** An amount of which nobody knows how much it will be: on one line, after a second, with its rate. */
+/** Elsewhere than on a terminal: when somebody begins to wonder, and then seldom. */
+const linesMs = { first: 3000, each: 30_000 }
+
+/**
+ * An amount of which nobody knows how much it will be: on one line, after a second, with its rate. Elsewhere than on a terminal a line
+ * after three seconds, and one each half minute.
+ */
 export function amountOf(
   what: string,
   stream: NodeJS.WriteStream,
@@ -30,15 +36,22 @@ export function amountOf(
   return {
     show(bytes) {
       const time = now()
-      if (!stream.isTTY || time - begun < quietMs || time - last < 200) return
+      if (!stream.isTTY) return line(time, bytes)
+      if (time - begun < quietMs || time - last < 200) return
       last = time
       stream.write(`\r${what}: ${sizeOf(bytes)}, ${sizeOf((bytes * 1000) / (time - begun))}/s\u{1b}[K`)
     },
     clear() {
-      if (last === 0) return
+      if (last === 0 || !stream.isTTY) return
       last = 0
       stream.write('\r\u{1b}[K')
     },
+  }
+
+  function line(time: number, bytes: number): void {
+    if (time - begun < linesMs.first || (last !== 0 && time - last < linesMs.each)) return
+    last = time
+    stream.write(`glovebox: ${what}: ${sizeOf(bytes)} so far\n`)
   }
 }
 

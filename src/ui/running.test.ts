@@ -111,3 +111,21 @@ test('An amount is shown on a terminal after a second, with its rate, and taken 
     '2000 TiB',
   ])
 })
+
+test('An amount is told in a line elsewhere than on a terminal, when somebody begins to wonder, and then seldom', () => {
+  let now = 0
+  const written: string[] = []
+  const stream = { isTTY: false, write: (more: string) => written.push(more) } as unknown as NodeJS.WriteStream
+  const progress = amountOf('copied', stream, () => now)
+  for (const [at, bytes] of [
+    [2000, 1],
+    [3500, 1024],
+    [20_000, 2048],
+    [34_000, 4096],
+  ] as const) {
+    now = at
+    progress.show(bytes)
+  }
+  progress.clear()
+  assert.deepEqual(written, ['glovebox: copied: 1.0 KiB so far\n', 'glovebox: copied: 4.0 KiB so far\n'])
+})

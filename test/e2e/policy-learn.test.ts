@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { homedir } from 'node:os'
@@ -110,9 +110,16 @@ test('a command is run until it asks for nothing new; under what was learned it 
   assert.match(text, /Asked for and not given:\n +\/\/ \S+\/id_rsa: it is keys for other machines/)
   const started = await cli(['run', '--config', file, 'pages'])
   assert.equal(started.code, 0, started.stderr)
-  const there = await cli(['policy', 'learn', '--output', file, '--', 'true'])
-  assert.equal(there.code, 1)
-  assert.match(there.stderr, /is there already/)
+  for (const [where, why] of [
+    [file, /is there already/],
+    [`${files}/nowhere/x.json`, /cannot be written: ENOENT/],
+  ] as const) {
+    const words = ['--write', `${files}/out`, '--output', where, '--', 'touch', `${files}/out/ran`]
+    const early = await cli(['policy', 'learn', ...words])
+    assert.equal(early.code, 1, early.stderr)
+    assert.match(early.stderr, why)
+    assert.ok(!existsSync(`${files}/out/ran`), 'it was run before that was found out')
+  }
 })
 
 test('a server of the configuration is given what it asked for once the change was shown; its client’s stdout is not written to', async () => {

@@ -66,6 +66,7 @@ async function learnPolicy(words: string[], flags: LearnFlags): Promise<void> {
   const { timeMs: _request, ...limits } = start.policy.limits
   const isServer = start.server !== undefined
   refuseLost(flags, isServer)
+  await requireCreatable(flags)
   const lesson = await learn(isServer ? { ...start, policy: { ...start.policy, limits } } : start, {
     // What was read from a pipe in the first round is not there for a second one.
     rounds: flags.rounds ?? (inputIsStream() ? 1 : 3),
@@ -84,6 +85,11 @@ function refuseLost({ output, save }: LearnFlags, isServer: boolean): void {
   throw new GloveboxError('USAGE', 'what is learned of a server would go to its client', {
     fix: 'say where it goes: --output FILE, or --save NAME --yes',
   })
+}
+
+/** What it learns takes minutes: whether a file can be made is looked at before that. */
+async function requireCreatable({ output }: LearnFlags): Promise<void> {
+  if (output !== undefined) (await import('../../system/create-file.ts')).requireCreatable(output)
 }
 
 function rounds(text: string): number {

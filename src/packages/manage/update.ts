@@ -95,6 +95,7 @@ export async function updateAll(
 ): Promise<Update[]> {
   const updates: Update[] = []
   for (const pin of pins) {
+    options.progress(`${pin.roots.map(({ name }) => name).join(', ')}: asking for newer versions`)
     const update = await prepareUpdate(pin, options, compare)
     for (const note of update.notes) options.progress(note)
     updates.push(update)
