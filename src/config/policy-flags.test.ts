@@ -33,6 +33,22 @@ test('a path may have a comma in it, where it is there and its pieces are not', 
   assert.deepEqual(read(`${a},${b}`), [a, b])
 })
 
+test('an empty value is an error, where passing it over would show, allow or fail to deny something', () => {
+  const refused = (flag: string, value: string) =>
+    assert.throws(
+      () => policyFromFlags(flags(flag, value), {}),
+      (error) => error instanceof GloveboxError && error.code === 'USAGE' && error.message.startsWith(`${flag}: `),
+    )
+  for (const flag of ['--read', '--write', '--deny', '--allow-net', '--deny-net', '--deny-tools', '--resolver']) {
+    refused(flag, '')
+    refused(flag, ',')
+  }
+  refused('--workspace', '')
+  // Lists of what is left: nothing.
+  const { exec, tools } = policyFromFlags(flags('--exec', '', '--tools', ''), {})
+  assert.deepEqual([exec, tools.allow], [[], []])
+})
+
 test('rules are repeated or separated by commas, and ports stay with their name', () => {
   const { allow, deny } = network(
     '--allow-net',

@@ -60,12 +60,24 @@ export function addPolicyFlags(command: Command): Command {
     const isOne = items.length > 1 && !items.every((item) => existsSync(item)) && existsSync(value)
     return [...(before ?? []), ...(isOne ? [value] : items)]
   }
+  const some = (flag: string, parse: typeof list) => (value: string, before: readonly string[] | undefined) => {
+    if (/^,*$/.test(value)) throw isEmpty(flag)
+    return parse(value, before)
+  }
   return command
     .optionsGroup('Files:')
-    .option('--read <path>', 'show a file or directory, read-only; may run programs (repeat, or commas)', paths)
-    .option('--write <path>', 'show a file or directory that may be changed; nothing in it runs', paths)
+    .option(
+      '--read <path>',
+      'show a file or directory, read-only; may run programs (repeat, or commas)',
+      some('--read', paths),
+    )
+    .option(
+      '--write <path>',
+      'show a file or directory that may be changed; nothing in it runs',
+      some('--write', paths),
+    )
     .option('-v, --volume <host[:ro]>', 'as --write, or as --read with :ro', each)
-    .option('--deny <path>', 'hide a path inside what is shown', list)
+    .option('--deny <path>', 'hide a path inside what is shown', some('--deny', list))
     .option(
       '--workspace <dir[:mode]>',
       'a directory at its own path and at /workspace; mode copy (default: changed files are taken over at the end), read or write',
@@ -81,19 +93,35 @@ export function addPolicyFlags(command: Command): Command {
     .option(
       '--allow-net <name[:port]>',
       'who may be connected to: api.github.com, *.example.org:443,8443, 10.0.0.5:5432, preset:npm (repeat, or commas)',
-      ruleList,
+      some('--allow-net', ruleList),
     )
-    .option('--deny-net <name[:port]>', 'who may not, whatever allows it; without a port it is every port', ruleList)
-    .option('--allow-private <range>', 'where allowed names may live besides the public internet: 10.0.0.0/8', list)
-    .option('--resolver <address[:port]>', 'the name server to ask instead of those of the host', list)
+    .option(
+      '--deny-net <name[:port]>',
+      'who may not, whatever allows it; without a port it is every port',
+      some('--deny-net', ruleList),
+    )
+    .option(
+      '--allow-private <range>',
+      'where allowed names may live besides the public internet: 10.0.0.0/8',
+      some('--allow-private', list),
+    )
+    .option(
+      '--resolver <address[:port]>',
+      'the name server to ask instead of those of the host',
+      some('--resolver', list),
+    )
     .option(
       '-p, --publish <[host:]port>',
       'a port inside that this machine reaches on 127.0.0.1: 8080:3000, or 3000 for a free one (repeat, or commas)',
-      list,
+      some('--publish', list),
     )
     .option('--ask', 'run: ask in the client about names that no rule has, where the client can')
     .optionsGroup('Programs and environment:')
-    .option('--exec <program>', 'the only programs that may be executed, besides the command itself', paths)
+    .option(
+      '--exec <program>',
+      "the only programs that may be executed, besides the command itself; '' for none",
+      paths,
+    )
     .option('-e, --env <name[=value]>', 'a variable; the name alone copies ours', each)
     .option('--env-file <file>', 'variables, one NAME=VALUE a line', each)
     .option(
@@ -111,7 +139,11 @@ export function addPolicyFlags(command: Command): Command {
     .option('--time <duration>', 'run: the longest one request may take; exec: the whole program')
     .optionsGroup('Tools:')
     .option('--tools <names>', 'the only tools that exist for the client; * matches any run of characters', list)
-    .option('--deny-tools <names>', 'tools that do not exist for the client; wins over --tools', list)
+    .option(
+      '--deny-tools <names>',
+      'tools that do not exist for the client; wins over --tools',
+      some('--deny-tools', list),
+    )
     .optionsGroup('Wall:')
     .option('--driver <name>', 'jail (default), a sandbox of this kernel; microvm, a virtual machine of its own')
     .addOption(
@@ -136,7 +168,7 @@ export function addPolicyFlags(command: Command): Command {
     .option(
       '--allow-degraded <control>',
       'start although this host cannot enforce a control; told in the receipt and the record',
-      list,
+      some('--allow-degraded', list),
     )
 }
 
@@ -182,6 +214,13 @@ function driverOf({ driver, isolation, vmm, accel }: PolicyFlags): string {
   }
   throw new GloveboxError('POLICY_INVALID', `${flag}: the driver ${named} has none`, {
     fix: `leave --driver out, which ${flag} implies, or leave ${flag} out`,
+  })
+}
+
+/** Most often a variable of a shell that is not set; passed over, a list would deny less than was meant, or allow something else. */
+function isEmpty(flag: string): GloveboxError {
+  return new GloveboxError('USAGE', `${flag}: its value is empty`, {
+    fix: `leave ${flag} out, or check the variable that it comes from`,
   })
 }
 
@@ -234,6 +273,7 @@ function parseLimits(flags: PolicyFlags): PolicyLimits {
 
 /** Without a mode it is a copy. */
 export function parseWorkspace(text: string): Workspace {
+  if (text === '') throw isEmpty('--workspace')
   const match = /^(.+):(copy|read|write)$/.exec(text)
   const mode = match?.[2]
   return { path: match?.[1] ?? text, mode: mode === 'read' || mode === 'write' ? mode : 'copy' }

@@ -7,7 +7,13 @@ import type { Tree } from './tree.ts'
 /** The ways to write one configuration. */
 export type Spelling = 'json' | 'toml' | 'yaml'
 
-export const configFileNames: readonly string[] = ['glovebox.json', 'glovebox.toml', 'glovebox.yaml']
+export const configFileNames: readonly string[] = [
+  'glovebox.json',
+  'glovebox.toml',
+  'glovebox.yaml',
+  'glovebox.jsonc',
+  'glovebox.yml',
+]
 
 /**
  * The spelling that the end of a file's name says.

@@ -86,7 +86,8 @@ export function flagsOf({ read, write, exec, connect }: Learned): string[] {
     ...flags('--read', read),
     ...flags('--write', write),
     ...flags('--allow-net', connect),
-    ...flags('--exec', exec),
+    // None besides the command itself is a list, too.
+    ...(exec.length === 0 ? ['--exec='] : flags('--exec', exec)),
   ]
 }
 
