@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { GloveboxError } from '../errors.ts'
 
 /**
@@ -6,12 +8,24 @@ import { GloveboxError } from '../errors.ts'
  */
 export function commandOf(words: readonly string[], line: string | undefined): readonly string[] {
   if (line === undefined) {
-    if (words.length > 0) return words
+    if (words.length > 0) return asGiven(words)
     throw new GloveboxError('USAGE', 'no command was given', { fix: 'glovebox run -- node server.js' })
   }
   if (words.length > 0)
     throw new GloveboxError('USAGE', '--command and operands both name a command', { fix: 'use one of the two' })
   return splitWords(line)
+}
+
+/** What Node puts in the place of bytes that are no UTF-8; somebody may also mean the character itself. */
+const replaced = '\u{fffd}'
+
+/** The program would be started with other words than were written. */
+function asGiven(words: readonly string[]): readonly string[] {
+  const changed = words.find((word) => word.includes(replaced))
+  if (changed === undefined || isUtf8(readFileSync('/proc/self/cmdline'))) return words
+  throw new GloveboxError('USAGE', `the argument "${changed}" is not UTF-8, and Node cannot pass it on as it is`, {
+    fix: "let a shell inside make it: exec -- sh -c 'cat a*b', with what it is to see in --read",
+  })
 }
 
 /**

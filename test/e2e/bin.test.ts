@@ -280,6 +280,23 @@ test('What cannot be meant is told as such, before anything is started or change
   }
 })
 
+test('An argument that is not UTF-8 is an error, and not another argument; the character for one is passed on.', () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
+  try {
+    const say = (word: string) =>
+      spawnSync('bash', ['-c', `"$0" exec -- printf %s ${word}`, bin], {
+        env: { PATH: process.env['PATH'], HOME: home, GLOVEBOX_HOME: home },
+        encoding: 'utf8',
+      })
+    const odd = say(String.raw`$'a\xff'`)
+    assert.equal(odd.status, 2, odd.stderr)
+    assert.match(odd.stderr, /is not UTF-8/)
+    assert.equal(say(String.raw`$'a\xef\xbf\xbd'`).stdout, 'a\u{fffd}')
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+})
+
 test('Variables that no shell could name reach us as they are.', () => {
   const odd = {
     'npm_config_@priv:registry': 'http://127.0.0.1:8/',
