@@ -6,9 +6,10 @@ import { styleFor } from './ui/style.ts'
 import { version } from './version.ts'
 
 /** Runs one command line (without `node` and the script) and returns its exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
   outliveReaderOfStderr()
   endWithReader(process.stdout)
+  const argv = withoutHelpVerb(given)
   const json = argv.slice(0, argv.indexOf('--') < 0 ? undefined : argv.indexOf('--')).includes('--json')
   const program = programOf()
   try {
@@ -23,6 +24,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(text)
     return exitCode
   }
+}
+
+/** `glovebox help run` is what `glovebox run --help` is, and `glovebox version` what `--version` is. */
+function withoutHelpVerb(argv: readonly string[]): readonly string[] {
+  const [first, ...rest] = argv
+  if (first === 'help') return [...rest, '--help']
+  return first === 'version' && rest.length === 0 ? ['--version'] : argv
 }
 
 /** @returns the exit code instead, where commander has told everything: it was asked for help, or for a verb it gave help */

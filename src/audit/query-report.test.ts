@@ -45,7 +45,7 @@ test('the table has the events that are asked for, the newest last', async () =>
     for (let index = 0; index < 5; index++) log.record(call(index))
     log.close()
     const { text, told } = await asked(directory, { since: '2h', kind: 'message', server: 'files' }, 5 * hour)
-    assert.match(text, /^TIME .*\n(.* files +gbx-1:\d +message +allowed .*\n){3}$/)
+    assert.match(text, /^time .*\n(.* files +gbx-1:\d +message +allowed .*\n){3}$/)
     assert.equal(told, '')
     assert.deepEqual(await asked(directory, { server: 'other' }), { text: '', told: 'no event is like that\n' })
   })

@@ -5,7 +5,7 @@ import type { Entry } from './reader.ts'
 import type { Row, RowVerdict } from './row.ts'
 import { toRow } from './row.ts'
 
-const header = ['TIME', 'SERVER', 'ID', 'EVENT', 'VERDICT', 'RULE', 'WHAT']
+const header = ['time', 'server', 'id', 'event', 'verdict', 'rule', 'what']
 /** Narrowest columns, so that rows that follow later stand below those before. */
 const narrowest = [19, 8, 19, 10, 8, 20, 0]
 /** A long text is for `--json`. */

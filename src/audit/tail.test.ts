@@ -48,7 +48,7 @@ test('the table says when, whose, what, the verdict and the rule', async () => {
     })
     log.record({ fact: 'start-failed', code: 'HOST_CANNOT', message: 'no cgroup' })
     const [header, connect, failed, ...rest] = (await shown(directory)).split('\n')
-    assert.match(header ?? '', /^TIME +SERVER +ID +EVENT +VERDICT +RULE +WHAT$/)
+    assert.match(header ?? '', /^time +server +id +event +verdict +rule +what$/)
     assert.match(
       connect ?? '',
       /^2026-11-21 07:05:09 +files +gbx-1:\d +connect +denied +network\.default-deny +node: connect 203\.0\.113\.7:443 \(7 times\)$/,

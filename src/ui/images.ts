@@ -19,7 +19,7 @@ export function renderImages(images: readonly Image[], style: Style): string {
     formatBytes(bytesOf(record.files)),
     record.builtAt.slice(0, 16).replace('T', ' '),
   ])
-  const head = ['DIGEST', 'NAME', 'FROM', 'KERNEL', 'NODE', 'SIZE', 'BUILT'].map((title) => style.dim(title))
+  const head = ['digest', 'name', 'from', 'kernel', 'node', 'size', 'built'].map(style.bold)
   return `${table([head, ...rows])}\n`
 }
 

@@ -20,7 +20,7 @@ export function renderPackages(packages: readonly ListedPackage[], bytes: number
       ? style.dim('not pinned')
       : untrusted(pins.map(({ request }) => request.packages.join(' + ')).join(', ')),
   ])
-  const head = ['NAME', 'VERSION', 'FROM', 'SIZE', 'PINNED AS'].map((title) => style.dim(title))
+  const head = ['name', 'version', 'from', 'size', 'pinned as'].map(style.bold)
   return `${table([head, ...rows])}\n${style.dim(`the store takes ${formatBytes(bytes)}, equal files once`)}\n`
 }
 

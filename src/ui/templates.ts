@@ -18,8 +18,8 @@ export function renderTemplates(templates: readonly ListedTemplate[], style: Sty
     formatBytes(bytes),
     new Date(usedMs).toISOString().slice(0, 16).replace('T', ' '),
   ])
-  const titles = ['KEY', 'LEVEL', 'IMAGE', 'MEMORY', 'CPUS', 'RUN BY', 'ON DISK', 'LAST USED']
-  return `${table([titles.map((title) => style.dim(title)), ...rows])}\n`
+  const titles = ['key', 'level', 'image', 'memory', 'cpus', 'run by', 'on disk', 'last used']
+  return `${table([titles.map(style.bold), ...rows])}\n`
 }
 
 /** Of `--json`: stable. */

@@ -2,6 +2,7 @@ import type { Command, CommanderError } from 'commander'
 import { nearest } from '../config/schema/nearest.ts'
 import { GloveboxError } from '../errors.ts'
 import { adviceOn } from './foreign-options.ts'
+import { meaningOf } from './foreign-verbs.ts'
 
 /** What commander found wrong with a command line, told as everything else is: what, and what to do about it. */
 export function usageOf(error: CommanderError, program: Command, argv: readonly string[]): GloveboxError {
@@ -20,8 +21,9 @@ export function usageOf(error: CommanderError, program: Command, argv: readonly 
 
 export function unknownVerb(verb: string, verbs: readonly string[]): GloveboxError {
   const near = nearest(verb, verbs)
+  const known = meaningOf(verb) ?? (near === undefined ? `one of ${verbs.join(', ')}` : `did you mean ${near}?`)
   return new GloveboxError('USAGE', `"${verb}" is not a command of glovebox`, {
-    fix: `${near === undefined ? `one of ${verbs.join(', ')}` : `did you mean ${near}?`}; to run a server: glovebox run ${verb} …`,
+    fix: `${known}; to run a server: glovebox run ${verb} …`,
   })
 }
 

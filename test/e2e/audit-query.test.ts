@@ -30,7 +30,7 @@ for (const runner of runners()) {
     assert.equal(found.status, 0, found.stderr)
     assert.equal(found.stdout.trimEnd().split('\n').length, 8)
     const table = cli(['audit', 'query', '--server', 'asked', '--program', 'env', '-n', '1']).stdout
-    assert.match(table, /^TIME .*\n.* asked .* exec +recorded .*\/usr\/bin\/env\n$/)
+    assert.match(table, /^time .*\n.* asked .* exec +recorded .*\/usr\/bin\/env\n$/)
     assert.equal(cli(['audit', 'query', '--server', 'asked', '--since', '1h', '--until', '30m']).stdout, '')
     const verified = cli(['audit', 'verify'])
     assert.equal(verified.status, 0, verified.stdout + verified.stderr)

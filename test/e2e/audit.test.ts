@@ -89,7 +89,7 @@ for (const runner of runners()) {
   test(`tail shows a table, and the reader may leave early (${runner.name})`, () => {
     const table = glovebox(runner, ['audit', 'tail', 'life', '-n', '3'])
     assert.equal(table.status, 0, table.stderr)
-    assert.match(table.stdout, /^TIME +SERVER +ID +EVENT/)
+    assert.match(table.stdout, /^time +server +id +event/)
     assert.equal(table.stdout.trimEnd().split('\n').length, 4)
     const early = [
       '-c',

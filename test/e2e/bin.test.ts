@@ -193,8 +193,21 @@ test('Without any Node in PATH that is what is told.', () => {
   assert.match(stderr, /^glovebox: there is no "node" in PATH\nfix: install Node 24/)
 })
 
+test('help is a verb too, and so is version.', () => {
+  const say = (...words: string[]): string => spawnSync(bin, words, { encoding: 'utf8' }).stdout
+  assert.match(say('help'), /^Usage: glovebox \[options\]/)
+  assert.equal(say('help', 'run'), say('run', '--help'))
+  assert.equal(say('help', 'policy', 'learn'), say('policy', 'learn', '--help'))
+  assert.equal(say('version'), say('--version'))
+})
+
 test('What is wrong with a command line is told as everything else is, with what to do about it, and as JSON where that is wanted.', () => {
   const cases: [string[], string, string][] = [
+    [
+      ['kill'],
+      '"kill" is not a command of glovebox',
+      'glovebox stop ends a launched server; to run a server: glovebox run kill …',
+    ],
     [['rnu'], '"rnu" is not a command of glovebox', 'did you mean run?; to run a server: glovebox run rnu …'],
     [
       ['run', '--rm', 'x'],

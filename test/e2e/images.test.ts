@@ -190,7 +190,7 @@ for (const runner of runners())
 
       const { images } = json(mine, 'image', 'list')
       assert.deepEqual(images.map(({ name }) => name).toSorted(), ['debian', 'mine', 'rootfs', 'tiny:1'])
-      assert.match(glovebox(mine, 'image', 'list').stdout, /^DIGEST +NAME +FROM +KERNEL/)
+      assert.match(glovebox(mine, 'image', 'list').stdout, /^digest +name +from +kernel/)
       assert.equal(glovebox(mine, 'image', 'purge', 'mine').stdout.split(',')[0], '1 removed')
       const gone = glovebox(mine, 'image', 'purge', 'mine')
       assert.deepEqual([gone.code, gone.stderr.includes('glovebox image list')], [2, true])
