@@ -110,9 +110,9 @@ function app(origin: Origin): Record<string, string> {
   return { name: origin.server, uid: origin.sandbox }
 }
 
-/** Ended by us, and by nothing else before that. */
+/** Ended by us, and by no limit: how it took that is no failure. */
 function isUnneeded({ exit, unneeded }: StopFact): boolean {
-  return unneeded === true && exit.signal === constants.signals.SIGKILL && !exit.outOfMemory && !exit.timedOut
+  return unneeded === true && !exit.outOfMemory && !exit.timedOut
 }
 
 function howItEnded(fact: StopFact): string {

@@ -197,17 +197,32 @@ type StartOne = (options: {
   readonly spare: boolean
 }) => Promise<Served>
 
-const startOne: StartOne = async ({ request: { env }, apart, log, signal, spare }) =>
-  serve({
-    ...(await startable(apart)),
-    env,
-    signal,
-    spare,
-    onStderr(chunk) {
-      log.write(chunk)
-      return undefined
-    },
+const startOne: StartOne = async ({ request: { name, env }, apart, log, signal, spare }) => {
+  try {
+    return await serve({
+      ...(await startable(apart)),
+      env,
+      signal,
+      spare,
+      onStderr(chunk) {
+        log.write(chunk)
+        return undefined
+      },
+    })
+  } catch (error) {
+    throw withLogs(error, name)
+  }
+}
+
+/** Whoever launched it has not seen what it wrote. */
+function withLogs(error: unknown, name: string): unknown {
+  if (!(error instanceof GloveboxError) || !['NOT_STARTED', 'TIMED_OUT', 'FAILED'].includes(error.code)) return error
+  const logs = `what it wrote: glovebox logs ${name}`
+  return new GloveboxError(error.code, error.message, {
+    fix: error.fix === undefined ? logs : `${logs}; ${error.fix}`,
+    cause: error,
   })
+}
 
 function ending(): GloveboxError {
   return new GloveboxError('FAILED', 'the daemon was asked to end', { fix: 'launch it again: a new daemon is started' })

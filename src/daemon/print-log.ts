@@ -5,7 +5,7 @@ import { GloveboxError } from '../errors.ts'
 import { wrongLaunchName } from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
 import { sinkTo } from '../system/output.ts'
-import { places } from '../system/places.ts'
+import { places, type Places } from '../system/places.ts'
 import { untrustedLog } from '../ui/untrusted.ts'
 import { findOwnDaemon } from './contact.ts'
 import { logLines } from './log-lines.ts'
@@ -29,11 +29,18 @@ export async function printLog(
       throw error
     })
   }
-  const file = join(here.state, 'logs', `${name}.log`)
-  if (wrongLaunchName(name) !== undefined || !existsSync(file)) {
+  const file = logOfEnded(name, here)
+  if (file === undefined) {
     throw new GloveboxError('USAGE', `no server "${name}" was launched`, { fix: 'glovebox status shows what runs' })
   }
   return print(tailOf(file))
+}
+
+/** The log of a server that was launched once by this name; undefined where there is none. */
+export function logOfEnded(name: string, { state }: Places): string | undefined {
+  if (wrongLaunchName(name) !== undefined) return undefined
+  const file = join(state, 'logs', `${name}.log`)
+  return existsSync(file) ? file : undefined
 }
 
 async function* shown(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

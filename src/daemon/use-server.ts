@@ -1,4 +1,4 @@
-import type { GloveboxError } from '../errors.ts'
+import { GloveboxError } from '../errors.ts'
 import { toolIn } from '../guard/tool-rules.ts'
 import { tooLate } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
@@ -13,6 +13,7 @@ import { places } from '../system/places.ts'
 import type { DaemonClient } from './client.ts'
 import { findOwnDaemon } from './contact.ts'
 import { notThere, withDeadline } from './deadline.ts'
+import { logOfEnded } from './print-log.ts'
 
 export interface CallOptions {
   readonly tool: string
@@ -72,9 +73,21 @@ async function startFor(name: string, flags: PlacedFlags, tool?: string): Promis
     env: process.env,
     verb: tool === undefined ? 'tools' : 'call',
     servers: 'only',
+  }).catch((error: unknown) => {
+    throw explainEnded(error, name)
   })
   const own = tool === undefined ? undefined : toolIn(start.each, tool)
   return { ...start, ...(own !== undefined && (await startable(own))) }
+}
+
+/** What was launched without a configuration is nowhere once it has ended, but for what it wrote. */
+function explainEnded(error: unknown, name: string): unknown {
+  if (!(error instanceof GloveboxError) || error.code !== 'NOT_FOUND') return error
+  if (logOfEnded(name, places(process.env)) === undefined) return error
+  return new GloveboxError('NOT_FOUND', `the server "${name}" was launched, and has ended`, {
+    fix: `what it wrote: glovebox logs ${name}; glovebox launch starts it again`,
+    cause: error,
+  })
 }
 
 async function withServed<T>(start: ServeStart, signal: AbortSignal, use: (served: Served) => Promise<T>): Promise<T> {

@@ -124,7 +124,7 @@ function whyAborted(reason: unknown): string {
 
 export function tooLate(method: string, timeMs: number): GloveboxError {
   return new GloveboxError('TIMED_OUT', `no answer to ${method} within ${timeMs / 1000} s`, {
-    fix: 'give it more time, or look at what the server logs: glovebox logs NAME',
+    fix: 'give it more time, or look at what the server writes to stderr',
   })
 }
 

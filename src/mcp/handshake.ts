@@ -81,7 +81,7 @@ function about(result: JsonObject, info: unknown): Omit<ServerSelf, 'era' | 'pro
 
 function refused({ code, message }: RpcError): GloveboxError {
   return new GloveboxError('FAILED', `the server refused the handshake: ${message.slice(0, 500)} (${code})`, {
-    fix: 'see what it logs; what is no MCP server is started by glovebox exec',
+    fix: 'what is no MCP server is started by glovebox exec',
   })
 }
 

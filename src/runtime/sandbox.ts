@@ -82,8 +82,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const exit = untilEnded(wall, around)
   exit.catch(() => undefined) // whoever waits for it is told; who has failed before need not
   const announce = (): void => announceAs(registered, told.start(), { ...options, ports: around.ports, spare: false })
+  let hasEnded = false
+  const noteEnd = (): void => void (hasEnded = true)
+  wall.exit.then(noteEnd, noteEnd)
   const discard = async (): Promise<void> => {
-    isUnneeded = true
+    isUnneeded = !hasEnded
     await wall.stop(0)
   }
   return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, discard, announce }

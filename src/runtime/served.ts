@@ -24,6 +24,9 @@ export interface Served extends Pick<
   handOut(): void
 }
 
+/** Who shook hands with it has its words on stderr, or adds where they are. */
+const noServer = 'what is no MCP server is started by glovebox exec'
+
 /** How long a server may take until it has answered the handshake. */
 const handshakeMs = 60_000
 /** How long it may take to list its tools for the first time. */
@@ -89,7 +92,7 @@ export async function serve(options: AttendOptions): Promise<Served> {
       const { why } = await ended
       throw new GloveboxError('NOT_STARTED', why, {
         cause: error,
-        fix: 'see what it logs; what is no MCP server is started by glovebox exec',
+        fix: noServer,
       })
     }
   }

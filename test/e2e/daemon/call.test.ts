@@ -4,6 +4,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
 import { usualRunners } from '../../support/as-user.ts'
+import { eventually } from '../../support/eventually.ts'
 import { configure, everything, household, moody } from '../../support/launching.ts'
 
 for (const runner of usualRunners()) {
@@ -36,6 +37,22 @@ for (const runner of usualRunners()) {
     assert.match(house.ok('tools', 'ev'), /^echo +message +Echoes/m)
     const { tools } = house.json('tools', 'ev') as { tools: { name: string; inputSchema: object }[] }
     assert.ok(tools.some(({ name, inputSchema }) => name === 'get-sum' && typeof inputSchema === 'object'))
+  })
+
+  test(`a server that did not start, or has ended, is told with where its words are (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    const failed = house.verb('launch', '--name', 'dies', '--', 'sh', '-c', 'echo why >&2; exit 3')
+    assert.equal(failed.status, 125, failed.stderr)
+    assert.match(failed.stderr, /the server "dies" ended with exit code 3\n {2}fix: what it wrote: glovebox logs dies;/)
+    assert.equal(house.ok('logs', 'dies'), 'why\n')
+    house.ok('launch', '--name', 'idles', '--idle', '1s', '--', ...moody(runner))
+    await eventually(() => (house.status().servers.length === 0 ? true : undefined))
+    const late = house.verb('call', 'idles', 'count')
+    assert.equal(late.status, 127, late.stderr)
+    assert.match(
+      late.stderr,
+      /the server "idles" was launched, and has ended\n {2}fix: what it wrote: glovebox logs idles/,
+    )
   })
 
   test(`a sandbox that was there for one call is recorded as done with, and not as failed (${runner.name})`, (t) => {
