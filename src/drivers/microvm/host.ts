@@ -5,6 +5,7 @@ import { GloveboxError } from '../../errors.ts'
 import type { AccelName, OwnMachine, VmmName } from '../../policy/plan.ts'
 import { findInside } from '../../system/native.ts'
 import { places } from '../../system/places.ts'
+import { realPlaces } from '../../system/real-places.ts'
 import { sha256 } from '../../system/sha256.ts'
 import { chooseAccelerator, type Accelerated, type KvmTrial, type Refusal } from './accelerator.ts'
 import { ownArchitecture } from './architecture.ts'
@@ -41,7 +42,7 @@ export async function findMicrovmHost(env: NodeJS.ProcessEnv, asked: AskedHost):
   const settings = { ...own, accel: asked.accel ?? own.accel }
   const wanted = asked.vmm ?? settings.vmm
   const inside = findInside(env)
-  const at = places(env)
+  const at = realPlaces(places(env))
   const memo = openMemo(at)
   const here = await firecrackerHere(env, memo, { ...settings, vmm: wanted })
   const [found, notFirecracker] = here === undefined || 'path' in here ? [here] : [undefined, here]
