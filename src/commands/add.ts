@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { addPolicyFlags, type PolicyFlags } from '../config/policy-flags.ts'
 import { GloveboxError } from '../errors.ts'
 import type { AddSource, AddSurroundings } from '../packages/add-source.ts'
 import type { Places } from '../system/places.ts'
+import { shellWord } from '../ui/shell-word.ts'
 
 interface AddFlags extends PolicyFlags, AddSource {
   readonly scope?: string
@@ -60,6 +63,7 @@ async function add(name: string, words: string[], flags: AddFlags): Promise<void
   ])
   const places = placesOf(process.env)
   const cwd = process.cwd()
+  requireName(name, words)
   const { scope, config } = flags
   const target = targetOf({ cwd, places, scope, config })
   const base = target.kind === 'user' ? undefined : path.dirname(target.path)
@@ -72,6 +76,39 @@ async function add(name: string, words: string[], flags: AddFlags): Promise<void
   const edited = await addServer(target, name, entry, places)
   process.stdout.write(renderEdit('add', name, edited, flags.json === true))
   if (flags.install) await installAhead(entry, places)
+  if (flags.json !== true && flags.disabled !== true) {
+    if (target.kind === 'user') tellRelative(command, cwd)
+    await tellHindrances(name, edited.path, cwd)
+  }
+}
+
+/** `add -- node server.js`: what stands behind the dashes is a command, and its first word no name. */
+function requireName(name: string, words: readonly string[]): void {
+  const at = process.argv.indexOf('--')
+  if (at === -1 || process.argv[at + 1] !== name || process.argv.length !== at + 2 + words.length) return
+  throw new GloveboxError('USAGE', 'add: the server has no name', {
+    fix: `write one before the dashes: glovebox add NAME -- ${[name, ...words].map(shellWord).join(' ')}`,
+  })
+}
+
+/** A server of the user's is started from anywhere, and relative paths among its words mean something else each time. */
+function tellRelative(command: readonly string[], cwd: string): void {
+  for (const word of command) {
+    if (word.startsWith('-') || isAbsolute(word) || !/[/.]/.test(word) || !existsSync(resolve(cwd, word))) continue
+    process.stderr.write(
+      `glovebox: "${word}" is looked up from wherever the server is started: write ${resolve(cwd, word)} for it to be this one\n`,
+    )
+  }
+}
+
+async function tellHindrances(name: string, file: string, cwd: string): Promise<void> {
+  const [{ hindrances }, { renderHindrances }, { styleFor }] = await Promise.all([
+    import('../runtime/hindrances.ts'),
+    import('../ui/policy.ts'),
+    import('../ui/style.ts'),
+  ])
+  const found = await hindrances(file, { env: process.env, cwd, only: [name] })
+  process.stderr.write(renderHindrances(found, styleFor(process.stderr, process.env)))
 }
 
 const collect = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]

@@ -127,3 +127,21 @@ test('a server that would not start here is told, by what to write into the file
   assert.equal(checked.code, 0, checked.stderr)
   assert.match(checked.stdout, /^fine .*\n\nwould not start here\n {2}files {2}the argument/)
 })
+
+test('add says what would keep the server from starting, or from being the same everywhere, and wants a name', async () => {
+  const env = { PATH: process.env['PATH'], HOME: root, GLOVEBOX_HOME: path.join(root, 'g'), ...compiledFor() }
+  const add = async (...words: string[]): Promise<Apart> => runApart(['add', ...words], { env, cwd })
+  mkdirSync(path.join(cwd, 'docs'))
+  writeFileSync(path.join(cwd, 'server.mjs'), '')
+  const unnamed = await add('--', 'node', 'server.mjs')
+  assert.equal(unnamed.code, 2)
+  assert.match(unnamed.stderr, /no name\n {2}fix: .*glovebox add NAME -- node server\.mjs/)
+  const hidden = await add('files', '--', 'node', path.join(cwd, 'server.mjs'), './docs')
+  assert.equal(hidden.code, 0, hidden.stderr)
+  assert.match(
+    hidden.stderr,
+    /"\.\/docs" is looked up from wherever[^]*would not start here\n {2}files {2}the argument/,
+  )
+  const fine = await add('whole', '--read', 'docs', '--', 'node', path.join(cwd, 'server.mjs'), path.join(cwd, 'docs'))
+  assert.deepEqual([fine.code, fine.stderr], [0, ''])
+})
