@@ -25,7 +25,7 @@ test('records that are as they were written are no failure', () => {
     assert.equal(failure, undefined)
     assert.match(
       text,
-      /^STATE +EVENTS +SANDBOX\nok +2 +gbx-1\nok +2 +gbx-2\n2 records: 2 ok, 0 unrecorded, 0 tampered\n$/,
+      /^state +events +sandbox\nok +2 +gbx-1\nok +2 +gbx-2\n2 records: 2 ok, 0 unrecorded, 0 tampered\n$/,
     )
   })
 })

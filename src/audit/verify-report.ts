@@ -54,7 +54,7 @@ function asTable(reports: readonly ChainReport[], style: Style): string {
   const count = (state: ChainReport['state']): number => reports.filter((report) => report.state === state).length
   const summary = `${reports.length} ${reports.length === 1 ? 'record' : 'records'}: ${count('ok')} ok, ${count('unrecorded')} unrecorded, ${count('tampered')} tampered`
   if (rows.length === 0) return summary
-  return `${table([['STATE', 'EVENTS', 'SANDBOX', ''].map(style.bold), ...rows])}\n${summary}`
+  return `${table([['state', 'events', 'sandbox', ''].map(style.bold), ...rows])}\n${summary}`
 }
 
 function noteOn({ file, state, problem, afterHead, tornBytes }: ChainReport): string {

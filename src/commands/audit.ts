@@ -26,7 +26,7 @@ export function register(program: Command): void {
     .description('show the last events of all sandboxes, or of those of one server')
     .argument('[name]', 'a server, or the id of a sandbox')
     .option('-f, --follow', 'go on with what is added')
-    .option('-n, --lines <count>', 'how many of the last events', parseCount, 20)
+    .option('-n, --lines <count>', 'how many of the last events', countOf('--lines'), 20)
     .option('--json', 'the events as they are in the record, one a line')
     .exitOverride()
     .addHelpText('after', '\nExample:\n  glovebox audit tail files --follow\n')
@@ -44,7 +44,7 @@ export function register(program: Command): void {
     .option('--program <name>', 'the program that acted, or that was executed')
     .option('--address <address>', 'an address or a name, with or without its port')
     .option('--tool <name>', 'the tool that was called')
-    .option('-n, --limit <count>', 'how many of the newest; 0 for all', parseCount, 1000)
+    .option('-n, --limit <count>', 'how many of the newest; 0 for all', countOf('--limit'), 1000)
     .option('-f, --follow', 'go on with those that come')
     .option('--json', 'the events as they are in the record, one a line')
     .addHelpText(
@@ -120,7 +120,9 @@ function readerGone(): AbortSignal {
   return gone.signal
 }
 
-function parseCount(text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new GloveboxError('USAGE', `${text}: not a number of events`, { fix: 'a whole number, 0 to 999999' })
+function countOf(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,6}$/.test(text)) return Number(text)
+    throw new GloveboxError('USAGE', `${flag} ${text}: not a number of events`, { fix: 'a whole number, 0 to 999999' })
+  }
 }

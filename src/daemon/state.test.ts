@@ -20,7 +20,7 @@ test('what was running when a daemon ended without a word is told as ended by th
   first.ended('gbx-2', undefined)
   assert.deepEqual(first.recent(), [])
   assert.deepEqual(first.recent({ isOver: true }), [
-    { id: 'gbx-1', name: 'one', startedMs: 900, endedMs: 1000, how: killed },
+    { id: 'gbx-1', name: 'one', startedMs: 900, endedMs: null, how: killed },
   ])
   first.close()
   const second = openState(file, () => 2000)

@@ -75,8 +75,8 @@ export function openState(path: string, now: () => number = Date.now): State {
     ended: (id, how) => void end.run(now(), how ?? null, id),
     recent({ isOver } = { isOver: false }) {
       const rows = latest.all(now() - recentMs) as unknown as Row[]
-      return rows.flatMap(({ id, name, startedMs, endedMs, how }) => {
-        if (endedMs === null) return isOver ? [{ id, name, startedMs, endedMs: now(), how: killed }] : []
+      return rows.flatMap(({ id, name, startedMs, endedMs, how }): EndedServer[] => {
+        if (endedMs === null) return isOver ? [{ id, name, startedMs, endedMs, how: killed }] : []
         return how === null ? [] : [{ id, name, startedMs, endedMs, how }]
       })
     },

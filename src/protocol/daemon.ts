@@ -106,7 +106,8 @@ export interface EndedServer {
   readonly name: string
   readonly id: string
   readonly startedMs: number
-  readonly endedMs: number
+  /** Null where nobody saw when: the daemon was killed. */
+  readonly endedMs: number | null
   readonly how: string
 }
 

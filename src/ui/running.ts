@@ -54,7 +54,7 @@ export function renderRunning(shown: Shown, { json, stream, now }: Options): str
     ...servers.flatMap((server) => notesOf(server, now).map(style.dim)),
     ...ended.map((server) =>
       style.bad(
-        `${untrusted(server.name)} (${server.id}) ended ${ageOf(now - server.endedMs)} ago: ${untrusted(server.how).slice(0, 300)}`,
+        `${untrusted(server.name)} (${server.id}) ended${server.endedMs === null ? '' : ` ${ageOf(now - server.endedMs)} ago`}: ${untrusted(server.how).slice(0, 300)}`,
       ),
     ),
   ]

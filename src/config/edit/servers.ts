@@ -110,6 +110,11 @@ export async function removeServer(target: Target, name: string, places: Places)
 /** Whether a server can be started. */
 export async function setEnabled(target: Target, name: string, enabled: boolean, places: Places): Promise<Edited> {
   const before = await requireServer(target, name)
+  const { config } = await readConfig(before)
+  // Nothing to write, and no copy of what was there before it.
+  if ((config.mcpServers?.[name]?.enabled ?? true) === enabled) {
+    return { path: target.path, backup: undefined, trusted: true }
+  }
   return apply(target, before, { kind: 'set', path: ['mcpServers', name, 'enabled'], value: enabled }, places)
 }
 
