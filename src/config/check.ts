@@ -36,9 +36,9 @@ export async function checkFiles(
   const findings: Finding[] = []
   for (const file of files) {
     if (!existsSync(file)) throw new GloveboxError('USAGE', `${file}: there is no such file`, { fix: 'check the path' })
-    findings.push(
-      ...(file.endsWith('.profile') ? checkProfile(file, options.env) : await checkConfiguration(file, options)),
-    )
+    const found = file.endsWith('.profile') ? checkProfile(file, options.env) : await checkConfiguration(file, options)
+    // What is wrong in a profile is wrong in each server that has it, too.
+    findings.push(...found.filter(({ message }) => !findings.some((known) => known.message === message)))
   }
   return { files, findings }
 }

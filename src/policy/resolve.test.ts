@@ -237,6 +237,7 @@ test('disk is memory: a default follows a small memory, and a wish for more than
 })
 
 test('fewer open files than a start needs are refused, and the least starts', () => {
+  refuses(() => resolve({ limits: { pids: 2 ** 22 } }), 'POLICY_INVALID', /limits\.pids \(4194304\) is more than/)
   refuses(() => resolve({ limits: { openFiles: 31 } }), 'POLICY_INVALID', /limits\.openFiles \(31\) is less than/)
   assert.equal(resolve({ limits: { openFiles: 32 } }).limits.openFiles.value, 32)
 })

@@ -132,6 +132,9 @@ function denied(policy: Policy, facts: HostFacts): string[] {
   )
 }
 
+/** PID_MAX_LIMIT of 64 bits (proc_sys_kernel(5), pid_max), less the few of our own. */
+const mostProcesses = 2 ** 22 - 64
+
 function planLimits(policy: Policy): JailLimits {
   const { limits } = policy
   const defaults = defaultsOf(policy)
@@ -150,6 +153,11 @@ function planLimits(policy: Policy): JailLimits {
   if (limits.openFiles !== undefined && limits.openFiles < fewestOpenFiles) {
     throw new GloveboxError('POLICY_INVALID', `limits.openFiles (${limits.openFiles}) is less than a start needs`, {
       fix: `${fewestOpenFiles} is the least: --open-files ${fewestOpenFiles}`,
+    })
+  }
+  if (limits.pids !== undefined && limits.pids > mostProcesses) {
+    throw new GloveboxError('POLICY_INVALID', `limits.pids (${limits.pids}) is more than a kernel has`, {
+      fix: `${mostProcesses} is the most`,
     })
   }
   return {

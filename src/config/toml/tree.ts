@@ -22,12 +22,18 @@ export function parseValues(text: string): Record<string, unknown> {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const [why = ''] = error.message.replace('Invalid TOML document: ', '').split('\n')
-    throw new SyntaxProblem(
-      offsetOf(text, error.line, error.column),
-      `this is not TOML: ${why}`,
-      'see toml.io/en/v1.1.0',
-    )
+    const offset = offsetOf(text, error.line, error.column)
+    throw new SyntaxProblem(offset, `this is not TOML: ${why}`, fixFor(why, text.slice(offset)))
   }
+}
+
+/** For the mistakes that nearly all are. */
+function fixFor(why: string, rest: string): string {
+  const word = /^[A-Za-z_~./$][^\s,\]}#]*/.exec(rest)?.[0]
+  if (why === 'invalid value' && word !== undefined) return `texts stand in quotes: ${JSON.stringify(word)}`
+  if (why.startsWith('trying to redefine')) return 'it is written twice: leave one of them'
+  if (why.startsWith('expected comma or end')) return 'a list, or a table in braces, is not closed before this place'
+  return 'see toml.io/en/v1.1.0'
 }
 
 function offsetOf(text: string, line: number, column: number): number {
