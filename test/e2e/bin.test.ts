@@ -194,7 +194,7 @@ test('Without any Node in PATH that is what is told.', () => {
 })
 
 test('help is a verb too, and so is version.', () => {
-  const say = (...words: string[]): string => spawnSync(bin, words, { encoding: 'utf8' }).stdout
+  const say = (...words: string[]): string => spawnSync(process.execPath, [bin, ...words], { encoding: 'utf8' }).stdout
   assert.match(say('help'), /^Usage: glovebox \[options\]/)
   assert.equal(say('help', 'run'), say('run', '--help'))
   assert.equal(say('help', 'policy', 'learn'), say('policy', 'learn', '--help'))
@@ -297,7 +297,7 @@ test('An argument that is not UTF-8 is an error, and not another argument; the c
   const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
   try {
     const say = (word: string) =>
-      spawnSync('bash', ['-c', `"$0" exec -- printf %s ${word}`, bin], {
+      spawnSync('bash', ['-c', `"$0" "$1" exec -- printf %s ${word}`, process.execPath, bin], {
         env: { PATH: process.env['PATH'], HOME: home, GLOVEBOX_HOME: home },
         encoding: 'utf8',
       })

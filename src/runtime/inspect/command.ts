@@ -19,7 +19,8 @@ export function inspectCommand(
   const path = collected.program(name, 'program')
   const script = scriptOf(basename(path), args, options.cwd)
   if (script !== undefined) collected.script(script.path)
-  else if (options.hasOwnPrograms !== true) requireScript(basename(path), args, options.cwd)
+  else if (options.hasOwnPrograms !== true && options.hasWorkspace !== true)
+    requireScript(basename(path), args, options.cwd)
   const argv = [name, ...args.map((arg, index) => (index === script?.index ? script.path : arg))]
   const allowed = (options.exec ?? []).flatMap((wanted) => collected.allow(wanted))
   return {
@@ -40,6 +41,8 @@ interface Surroundings {
   readonly home: string
   /** The driver has programs of its own, which are taken by their names: a shim of ours that leads nowhere says nothing about them. */
   readonly hasOwnPrograms?: boolean
+  /** It has a working directory of its own, in which a script may be. */
+  readonly hasWorkspace?: boolean
 }
 
 function collector(options: Surroundings) {

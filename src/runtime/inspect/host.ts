@@ -25,6 +25,7 @@ export function inspectHost(
       home,
       exec: policy.exec,
       hasOwnPrograms: hasOwnPrograms(policy.driver),
+      hasWorkspace: policy.workspace !== null,
     }),
     paths: new Map(named.map((given) => [given, inspectPath(given, cwd)])),
     system: inspectSystem(),

@@ -98,6 +98,11 @@ test('a script that is not there is an error here, by the path that was meant', 
   ]) {
     assert.doesNotThrow(() => inspect(words))
   }
+  const inside = { cwd: root, env: { PATH: '/usr/bin:/bin' }, home: '/none', exec: null }
+  for (const script of ['/workspace/inside.sh', 'inside.sh']) {
+    assert.throws(() => inspectCommand(['sh', script], inside), /there is no/)
+    assert.doesNotThrow(() => inspectCommand(['sh', script], { ...inside, hasWorkspace: true }))
+  }
 })
 
 test('code on the command line is no script', () => {

@@ -100,7 +100,9 @@ for (const runner of usualRunners()) {
     const socket = path.join(house.home, 'runtime/daemon.sock')
     const program = `require('node:net').connect(${JSON.stringify(socket)}).on('connect', () => process.exit(9)).on('error', ({ code }) => console.log(code))`
     const tried = house.verb('exec', '--read', house.home, '--', runner.node, '-e', program)
-    assert.deepEqual([tried.status, tried.stdout], [0, 'EACCES\n'], tried.stderr)
+    // It is masked there, with all of Glovebox's own.
+    assert.equal(tried.status, 0, tried.stderr)
+    assert.match(tried.stdout, /^(EACCES|ENOENT)\n$/)
   })
 
   test(`a daemon with nothing to own ends after its time, and leaves no file that says it is there (${runner.name})`, async (t) => {
