@@ -18,11 +18,11 @@ export async function untilAnswered(
   const answered = Promise.race([pipe.answered(), over])
   if (await settlesWithin(answered, soonMs)) return
   const done = new AbortController()
+  let isOver = false
+  const end = Promise.race([answered, readerGone(done.signal)]).finally(() => (isOver = true))
   try {
-    const end = Promise.race([answered, readerGone(done.signal)])
-    for (;;) {
-      if ((await pipe.whileTaken(end, graceMs)) || hasUntaken()) return
-    }
+    // A signal ends each wait at once, and with it the conversation.
+    while (!(await pipe.whileTaken(end, graceMs)) && !isOver && !hasUntaken());
   } finally {
     done.abort()
   }

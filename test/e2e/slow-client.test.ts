@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, writeFileSync } from 'node:fs'
+import { chownSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { usualRunners, type Runner } from '../support/as-user.ts'
+import { eventually } from '../support/eventually.ts'
 import { glovebox } from '../support/mcp-client.ts'
 
 // All of it takes a slow reader longer than anybody is waited for who reads nothing, and no pipe holds as much.
@@ -53,6 +54,16 @@ for (const runner of usualRunners()) {
       assert.deepEqual(await talk.end, [0, ''])
     })
 
+    test(`a signal ends us while an answer is waited for (lifetime: ${lifetime})${as}`, async () => {
+      const talk = speak(runner, ['--config', configured(runner, lifetime), 'large'])
+      await once(talk.child.stdout as Readable, 'data')
+      talk.ask(1, 5, 3_600_000)
+      talk.child.stdin?.end()
+      await eventually(() => (isWatching(talk.child.pid ?? 0) ? true : undefined))
+      talk.child.kill('SIGTERM')
+      assert.deepEqual(await talk.end, [143, ''])
+    })
+
     test(`a server that fails at the end of its input gives its exit code (lifetime: ${lifetime})${as}`, async () => {
       const talk = speak(runner, ['--config', configured(runner, lifetime, 'fails'), 'large'])
       talk.child.stdin?.end()
@@ -97,6 +108,21 @@ function configured(runner: Runner, lifetime: 'session' | 'call', ...words: read
   writeFileSync(file, JSON.stringify({ mcpServers: { large: { command: 'node', args, sandbox: { lifetime } } } }))
   chownSync(file, runner.uid, runner.gid)
   return file
+}
+
+/** Whether it has begun to look whether anybody reads. */
+function isWatching(pid: number): boolean {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return children.some((child) => child !== '' && /\0reader\0$/.test(commandOf(child)))
+}
+
+/** Empty for one that is gone. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 interface Talk {
