@@ -20,7 +20,7 @@ export async function explainMissing(
   { cwd, env, config, verb }: Missing,
 ): Promise<unknown> {
   if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND') return missing
-  if (config !== undefined || name.includes('/')) return missing
+  if (config !== undefined || name.includes('/') || !isOf(missing, name)) return missing
   const names = await configuredNames(cwd, env)
   // It is the server's own command that is not there.
   if (names.includes(name) && more.length === 0) return missing
@@ -34,11 +34,16 @@ export async function explainMissing(
     })
   }
   // A word alone may have been meant as a server or as a program.
-  if (more.length > 0 || !/no such program/.test(missing.message)) return missing
+  if (more.length > 0 || missing.message.includes('no such server')) return missing
   return new GloveboxError(missing.code, `${name}: no such server is configured, and no such program is in PATH`, {
     fix: 'glovebox list shows all servers; of a program write the full path',
     cause: missing,
   })
+}
+
+/** Whether it is this word that is not there, and not something that a program of this name was given. */
+export function isOf(missing: GloveboxError, word: string): boolean {
+  return missing.message.startsWith(`${word}: no such `)
 }
 
 function behindName(name: string, more: readonly string[], verb: string): GloveboxError {

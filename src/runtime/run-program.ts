@@ -31,6 +31,8 @@ export async function runProgram(options: {
 }): Promise<number> {
   const { plan, driver, verify } = options
   const { id = newSandboxId(), json = false } = options
+  // It may be removed meanwhile.
+  const cwd = process.cwd()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
   const starting = new AbortController()
   let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))
@@ -60,7 +62,7 @@ export async function runProgram(options: {
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(renderEnded(why, { json, sandbox: id, server: plan.server }))
-    else if (exit.code !== 0 && exit.code !== null && !json) tellUnseen(plan)
+    else if (exit.code !== 0 && exit.code !== null && !json) tellUnseen(plan, cwd)
     return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
@@ -72,8 +74,8 @@ export async function runProgram(options: {
 }
 
 /** A program that was started by a person, and failed: perhaps because of a file that it was to have. */
-function tellUnseen(plan: Plan): void {
-  const unseen = unseenArguments(plan, process.cwd())
+function tellUnseen(plan: Plan, cwd: string): void {
+  const unseen = unseenArguments(plan, cwd)
   if (unseen.length === 0) return
   const words = unseen.slice(0, 3).map(shellWord)
   const flags = words.map((word) => `--read ${word}`).join(' ')

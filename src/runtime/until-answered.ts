@@ -17,13 +17,12 @@ export async function untilAnswered(
 ): Promise<void> {
   const answered = Promise.race([pipe.answered(), over])
   if (await settlesWithin(answered, soonMs)) return
-  const done = new AbortController()
-  let isOver = false
-  const end = Promise.race([answered, readerGone(done.signal)]).finally(() => (isOver = true))
+  const [nobodyAsks, isOver] = [new AbortController(), new AbortController()]
+  const end = Promise.race([answered, readerGone(nobodyAsks.signal)]).finally(() => isOver.abort())
   try {
     // A signal ends each wait at once, and with it the conversation.
-    while (!(await pipe.whileTaken(end, graceMs)) && !isOver && !hasUntaken());
+    while (!(await pipe.whileTaken(end, graceMs)) && !isOver.signal.aborted && !hasUntaken());
   } finally {
-    done.abort()
+    nobodyAsks.abort()
   }
 }

@@ -113,7 +113,7 @@ function configured(runner: Runner, lifetime: 'session' | 'call', ...words: read
 /** Whether it has begun to look whether anybody reads. */
 function isWatching(pid: number): boolean {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-  return children.some((child) => child !== '' && /\0reader\0$/.test(commandOf(child)))
+  return children.some((child) => child !== '' && commandOf(child).endsWith('\0reader\0'))
 }
 
 /** Empty for one that is gone. */

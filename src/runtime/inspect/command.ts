@@ -145,7 +145,8 @@ function requireScript(program: string, args: readonly string[], cwd: string): v
   const missing = args.find((arg, index) => namesScript.test(arg) && !takesValue.test(args[index - 1] ?? ''))
   if (missing === undefined) return
   const path = resolve(cwd, missing)
-  throw new GloveboxError('NOT_FOUND', `${program}: there is no ${path}${path === missing ? '' : ` ("${missing}")`}`, {
+  const spelled = path === missing ? '' : ` ("${missing}")`
+  throw new GloveboxError('NOT_FOUND', `there is no ${path}${spelled}, which ${program} is to run`, {
     fix: 'check the path, and the directory that it is looked up from',
   })
 }

@@ -1,4 +1,4 @@
-import { configuredNames } from '../../config/explain-missing.ts'
+import { configuredNames, isOf } from '../../config/explain-missing.ts'
 import { GloveboxError } from '../../errors.ts'
 import { meansId } from '../../protocol/sandbox-id.ts'
 import { places } from '../../system/places.ts'
@@ -14,7 +14,7 @@ export async function explainNoProgram(
   [name = '', ...more]: readonly string[],
   { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<unknown> {
-  if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND' || name.includes('/')) return missing
+  if (!(missing instanceof GloveboxError) || missing.code !== 'NOT_FOUND' || !isOf(missing, name)) return missing
   const command = more.length === 0 ? 'COMMAND' : more.map(shellWord).join(' ')
   if (listRunning(places(env)).some(({ server, id }) => server === name || meansId(name, id))) {
     return new GloveboxError('USAGE', `"${name}" is a running sandbox, and a command in it stands behind two dashes`, {
