@@ -13,6 +13,8 @@ use rustix::net::{
     connect, send, socket_with, AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
+use crate::poller::EventFlags;
+
 /// Past this programs wait until the host has read.
 const CONGESTED: usize = 256 << 10;
 
@@ -48,6 +50,8 @@ pub struct Link {
     unread: Vec<u8>,
     heard: usize,
     unsaid: Vec<u8>,
+    /// There was no room for all of it.
+    is_full: bool,
     /// What is said with the next line, or then.
     late: Vec<u8>,
     late_at: Option<Instant>,
@@ -73,6 +77,7 @@ impl Link {
             unread: Vec::new(),
             heard: 0,
             unsaid: Vec::new(),
+            is_full: false,
             late: Vec::new(),
             late_at: None,
         })
@@ -166,6 +171,16 @@ impl Link {
         self.unsaid.len() + self.late.len() > CONGESTED
     }
 
+    /// What there is to wait for. For room only while there is none: the host makes some by each read, and would wake us for
+    /// it on its own processor, where we then wait until it has done with what it read.
+    pub fn awaited(&self) -> EventFlags {
+        let always = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
+        match self.is_full {
+            true => always | EventFlags::OUT,
+            false => always,
+        }
+    }
+
     /// True: everything is said that is due.
     pub fn flush(&mut self, now: Instant) -> Result<bool, LinkError> {
         if self.late_at.is_some_and(|at| at <= now) {
@@ -181,7 +196,8 @@ impl Link {
             }
         }
         self.unsaid.drain(..sent);
-        Ok(self.unsaid.is_empty())
+        self.is_full = !self.unsaid.is_empty();
+        Ok(!self.is_full)
     }
 }
 

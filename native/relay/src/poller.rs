@@ -78,6 +78,12 @@ impl Poller {
         epoll::add(&self.epoll, socket, data, flags)
     }
 
+    /// From now on for these: what of them is there already is told too.
+    pub fn change(&self, socket: impl AsFd, token: Token, flags: EventFlags) -> Result<()> {
+        let data = epoll::EventData::new_u64(token.encode());
+        epoll::modify(&self.epoll, socket, data, flags)
+    }
+
     pub fn remove(&self, socket: impl AsFd) -> Result<()> {
         epoll::delete(&self.epoll, socket)
     }

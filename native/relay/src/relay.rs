@@ -101,7 +101,7 @@ impl Relay {
             .min(limits.connections);
         let now = Instant::now();
         let poller = Poller::new()?;
-        poller.add_socket(&link, Token::Link)?;
+        poller.add(&link, Token::Link, link.awaited())?;
         poller.add(&sockets.udp, Token::Queries, EventFlags::IN)?;
         poller.add(&life, Token::Life, EventFlags::RDHUP | EventFlags::ET)?;
         let datagrams = Datagrams::new(sockets.datagrams, limits.connections, &poller)?;
@@ -141,6 +141,21 @@ impl Relay {
         }
     }
 
+    /// Says what is due; true: all of it.
+    fn say(&mut self) -> Result<bool, LinkError> {
+        let Common {
+            link, poller, now, ..
+        } = &mut self.common;
+        let awaited = link.awaited();
+        let is_said = link.flush(*now)?;
+        if link.awaited() != awaited {
+            poller
+                .change(&*link, Token::Link, link.awaited())
+                .map_err(|errno| LinkError::Call("watch the link", errno))?;
+        }
+        Ok(is_said)
+    }
+
     /// False: the work is done.
     fn turn(&mut self) -> Result<bool, LinkError> {
         let call = |what| move |errno| LinkError::Call(what, errno);
@@ -170,14 +185,14 @@ impl Relay {
         for id in self.timers.due(self.common.now) {
             self.go_on(id, |_| {});
         }
-        if self.common.link.flush(self.common.now)? {
+        if self.say()? {
             // Before anything else is said, and each once.
             for _ in 0..self.unheard.len() {
                 if let Some(id) = self.unheard.next() {
                     self.go_on(id, |_| {});
                 }
             }
-            self.common.link.flush(self.common.now)?;
+            self.say()?;
         }
         self.is_still_needed()
     }
@@ -361,7 +376,7 @@ impl Relay {
         for (id, reason) in done {
             self.close(id, reason);
         }
-        let is_said = self.common.link.flush(self.common.now)?;
+        let is_said = self.say()?;
         let is_done = self.flows.is_empty() && self.datagrams.is_done() && is_said;
         Ok(!is_over && !is_done)
     }

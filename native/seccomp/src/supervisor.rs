@@ -112,6 +112,7 @@ pub struct Supervisor<S> {
     replays: replay::Replays,
     /// Network namespace of the sandbox, from its first notification on.
     network: Option<connect::Namespace>,
+    network_cookie: Option<u64>,
     executables: exec::Executables,
 }
 
@@ -132,6 +133,7 @@ impl<S: Sink> Supervisor<S> {
             options,
             replays: replay::Replays::default(),
             network: None,
+            network_cookie: None,
         })
     }
 

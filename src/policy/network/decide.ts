@@ -3,6 +3,7 @@ import { classOf, type Classified } from './address.ts'
 import { formatIp, isSingle, parseIp, rangeHas, withoutMapping, type Ip } from './ip.ts'
 import { hasPort, hasPortBeside } from './ports.ts'
 import { carries } from './protocol.ts'
+import { remembered } from './remembered.ts'
 import { readRule } from './rule.ts'
 
 /** What somebody wants to connect to, or with `udp` to send datagrams to. */
@@ -155,7 +156,7 @@ export function rulesOf(network: Network): Rules {
   return {
     decide: (target) => decide(network, target),
     resolves: (name) => decideName(network, name),
-    mayConnect: (address, port, by) => whyNotConnect(network, address, port, by),
+    mayConnect: remembered((address, port, by) => whyNotConnect(network, address, port, by)),
   }
 }
 

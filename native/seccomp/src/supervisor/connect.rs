@@ -104,11 +104,22 @@ impl<S: Sink> Supervisor<S> {
                 .network
                 .insert(namespace_at(&format!("/proc/{}/ns/net", target.tid))?),
         };
-        Ok(Socket {
-            domain,
-            kind,
-            own: namespace_of(socket)? == Some(sandbox),
-        })
+        let own = self.is_in(sandbox, socket)?;
+        Ok(Socket { domain, kind, own })
+    }
+
+    /// The kernel gives no two network namespaces the same cookie, also not one after the other: where a socket has the one of a
+    /// socket that was seen to be the sandbox's, nothing has to be opened to find out.
+    fn is_in(&mut self, sandbox: Namespace, socket: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let cookie = cookie_of(socket);
+        if cookie.is_some() && cookie == self.network_cookie {
+            return Ok(true);
+        }
+        let own = namespace_of(socket)? == Some(sandbox);
+        if own {
+            self.network_cookie = cookie;
+        }
+        Ok(own)
     }
 
     /// The Unix socket that a path leads to, if it is on a file system of the sandbox's own.
@@ -167,6 +178,23 @@ fn may_block(socket: &OwnedFd, facts: Socket) -> bool {
     let waits = rustix::fs::fcntl_getfl(socket)
         .map_or(true, |flags| !flags.contains(rustix::fs::OFlags::NONBLOCK));
     waits && [SocketType::STREAM, SocketType::SEQPACKET].contains(&facts.kind)
+}
+
+/// Of the network namespace of a socket (`SO_NETNS_COOKIE`); `None` before Linux 5.14.
+fn cookie_of(socket: BorrowedFd<'_>) -> Option<u64> {
+    let mut cookie = 0u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes into a number of that size.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &mut length,
+        )
+    };
+    (result == 0 && cookie != 0).then_some(cookie)
 }
 
 /// The network namespace of a socket; `None` if it is one that we have no rights over, which the
