@@ -1,4 +1,5 @@
 import { genesis, unseal } from './chain.ts'
+import { fileOf } from './files.ts'
 import type { Head } from './heads.ts'
 import type { Line } from './lines.ts'
 import { readLines } from './lines.ts'
@@ -11,6 +12,8 @@ export interface Problem {
   readonly expected: string
   readonly found: string
 }
+
+export const notOfARecord = 'not a line of a record'
 
 /** Where a chain stands after some of its lines. */
 export interface Position {
@@ -81,7 +84,7 @@ function afterTheEnd(line: number, found: Line): Problem {
 function notOurs(line: number, found: Line): Problem {
   return {
     line,
-    what: 'not a line of a record',
+    what: notOfARecord,
     expected: 'an event that ends in "prev" and "hash"',
     found: `${found.bytes.length} bytes that do not`,
   }
@@ -93,11 +96,23 @@ function edited(line: number, claimed: string, computed: string): Problem {
 
 function unlinked(line: number, found: Line, expected: string, prev: string): Problem {
   const sequence = sequenceOf(found.bytes)
+  const sandbox = sandboxIn(found.bytes)
+  if (line === 1 && sandbox !== undefined && genesis(sandbox) === prev) return anothers(sandbox)
   return {
     line,
     what: whatHappened(line, sequence),
     expected: `event ${line} after hash ${expected}`,
     found: `event ${sequence ?? 'without a number'} after hash ${prev}`,
+  }
+}
+
+/** A chain begins with its sandbox: under another name it is somebody else's, or a copy that was renamed. */
+function anothers(sandbox: string): Problem {
+  return {
+    line: 1,
+    what: 'the record of another sandbox',
+    expected: 'one of the sandbox that the file is named for',
+    found: `that of ${sandbox}, whose copies have to be called ${fileOf(sandbox)}`,
   }
 }
 
@@ -115,6 +130,10 @@ function otherThanHead(at: Position, head: Head): Problem {
     expected: `hash ${head.hash} at byte ${head.bytes}, as its kept head says`,
     found: `hash ${at.hash} at byte ${at.bytes}`,
   }
+}
+
+function sandboxIn(bytes: Buffer): string | undefined {
+  return /"correlation_uid":"([a-z0-9-]{1,64})","sequence":1\}/.exec(bytes.toString('utf8'))?.[1]
 }
 
 /** The number that an event gives itself. Its hash was right, so it is JSON unless somebody forged it. */

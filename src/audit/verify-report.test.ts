@@ -60,6 +60,33 @@ test('one record is named by the id of its sandbox or by its file', () => {
   })
 })
 
+test('a file that never was a record is no record that was tampered with', () => {
+  withDirectory((directory) => {
+    const notes = join(directory, 'notes.txt')
+    writeFileSync(notes, 'buy milk\n')
+    assert.throws(() => verifyAudit({ directory, target: notes, json: false, style }), {
+      code: 'USAGE',
+      message: `${notes} is no record: its first line is none of a record's`,
+    })
+    const named = join(directory, 'gbx-1.jsonl')
+    writeFileSync(named, 'buy milk\n')
+    assert.equal(verifyAudit({ directory, target: named, json: false, style }).failure?.code, 'AUDIT_TAMPERED')
+  })
+})
+
+test('a copy under another name is told what it has to be called', () => {
+  withDirectory((directory) => {
+    const copy = join(directory, 'evidence.jsonl')
+    copyFileSync(record(directory, 'gbx-1'), copy)
+    const { text, failure } = verifyAudit({ directory, target: copy, json: false, style })
+    assert.equal(failure?.code, 'AUDIT_TAMPERED')
+    assert.match(
+      text,
+      /the record of another sandbox; .* found that of gbx-1, whose copies have to be called gbx-1\.jsonl/,
+    )
+  })
+})
+
 test('what is no tampering is noted', () => {
   withDirectory((directory) => {
     const file = record(directory, 'gbx-1')

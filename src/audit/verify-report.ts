@@ -3,7 +3,8 @@ import { GloveboxError } from '../errors.ts'
 import type { Style } from '../ui/style.ts'
 import { table } from '../ui/table.ts'
 import { untrusted } from '../ui/untrusted.ts'
-import { keyOf } from './files.ts'
+import { notOfARecord } from './chain-check.ts'
+import { isRecord, keyOf } from './files.ts'
 import type { ChainReport } from './verify.ts'
 import { verifyDirectory, verifyOne } from './verify.ts'
 
@@ -32,10 +33,20 @@ function reportsFor({ directory, target }: VerifyOptions): ChainReport[] {
       ? []
       : [one]
     : verifyDirectory(directory).filter(({ sandbox }) => sandbox === target)
+  if (one !== undefined && isNoRecord(one)) {
+    throw new GloveboxError('USAGE', `${target} is no record: its first line is none of a record's`, {
+      fix: 'name the file of a record (ID.jsonl), or the id of a sandbox as glovebox audit tail shows it',
+    })
+  }
   if (reports.length > 0) return reports
   throw new GloveboxError('USAGE', `there is no record "${target}"`, {
     fix: 'name a file, or the id of a sandbox as glovebox audit tail shows it',
   })
+}
+
+/** Another file was named. What is called as records are was one, and has been tampered with. */
+function isNoRecord({ file, events, problem }: ChainReport): boolean {
+  return !isRecord(file) && events === 0 && problem?.what === notOfARecord
 }
 
 function asDocument(reports: readonly ChainReport[]): string {
