@@ -7,7 +7,7 @@ import { checkConfig } from './file.ts'
 import { fileIn, findProjectFile } from './find.ts'
 import { spellProblem } from './problem.ts'
 import { profileFolders, folderAt } from './profile/folder.ts'
-import { readProfile } from './profile/parse.ts'
+import { ProfileError, readProfile } from './profile/parse.ts'
 import { configureServer, ownerOf } from './servers.ts'
 import { readScopes } from './scopes.ts'
 import { readSource } from './source.ts'
@@ -36,7 +36,9 @@ export async function checkFiles(
   const findings: Finding[] = []
   for (const file of files) {
     if (!existsSync(file)) throw new GloveboxError('USAGE', `${file}: there is no such file`, { fix: 'check the path' })
-    const found = file.endsWith('.profile') ? checkProfile(file, options.env) : await checkConfiguration(file, options)
+    const found = await (file.endsWith('.profile')
+      ? checkOneProfile(file, options.env)
+      : checkConfiguration(file, options))
     // What is wrong in a profile is wrong in each server that has it, too.
     findings.push(...found.filter(({ message }) => !findings.some((known) => known.message === message)))
   }
@@ -81,29 +83,25 @@ async function checkConfiguration(file: string, options: { cwd: string; env: Nod
   })
 }
 
-function checkProfile(file: string, env: NodeJS.ProcessEnv): Finding[] {
+async function checkOneProfile(file: string, env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const folders = profileFolders(folderAt('file', dirname(file)), placesOf(env))
-  try {
+  return collect(async () => {
     readProfile(basename(file, '.profile'), folders, homedir())
     return []
-  } catch (error) {
-    return [findingOf(error)]
-  }
+  })
 }
 
 async function collect(act: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await act()
   } catch (error) {
-    return [findingOf(error)]
+    return findingsOf(error)
   }
 }
 
-function findingOf(error: unknown): Finding {
+function findingsOf(error: unknown): Finding[] {
+  if (error instanceof ProfileError) return error.mistakes.map((mistake) => ({ code: 'POLICY_INVALID', ...mistake }))
   if (!(error instanceof GloveboxError)) throw error
-  return {
-    code: error.code === 'HOST_CANNOT' ? 'HOST_CANNOT' : 'POLICY_INVALID',
-    message: error.message,
-    fix: error.fix ?? '',
-  }
+  const code = error.code === 'HOST_CANNOT' ? 'HOST_CANNOT' : 'POLICY_INVALID'
+  return [{ code, message: error.message, fix: error.fix ?? '' }]
 }

@@ -52,12 +52,11 @@ export interface Profile {
   readonly places: ReadonlyMap<string, Place>
 }
 
-/** A draft as a profile. `conflict` is told of a line that cannot hold. */
-export function finishProfile(
-  name: string,
-  draft: Draft,
-  conflict: (place: Place, why: string, fix: string) => never,
-): Profile {
+/** What is wrong, and how to mend it; the rest is read on, to find more. */
+export type OnMistake = (place: Place, why: string, fix: string) => void
+
+/** A draft as a profile; lines that contradict each other are mistakes. */
+export function finishProfile(name: string, draft: Draft, onMistake: OnMistake): Profile {
   const places = new Map<string, Place>()
   const values = (key: string, items: readonly Placed[]): string[] => {
     const unique = [...new Map(items.map((item) => [item.value, item])).values()]
@@ -72,7 +71,7 @@ export function finishProfile(
   )
   for (const { value, place } of draft.notExecutable) {
     if (!read.some((path) => path === value || value.startsWith(`${path}/`) || path.startsWith(`${value}/`))) continue
-    conflict(
+    onMistake(
       place,
       `what is shown read-only may be executed, ${value} too`,
       'list the programs that may run with private-bin',

@@ -4,7 +4,7 @@ import { nearest } from '../schema/nearest.ts'
 import { quoted, type Wrong } from '../schema/words.ts'
 import type { Source } from '../source.ts'
 import { directives } from './directives.ts'
-import { finishProfile, newDraft, type Draft, type Place, type Profile } from './draft.ts'
+import { finishProfile, newDraft, type Draft, type OnMistake, type Place, type Profile } from './draft.ts'
 import { profileFile, type ProfileFolder } from './folder.ts'
 
 /** Far more than profiles have, and few enough that including each other twice at every step comes to an end. */
@@ -13,17 +13,37 @@ const maxIncludes = 32
 /**
  * The profile `NAME.profile` of the first folder that has it; `include` looks in the same folders.
  * Undefined when none has it.
- * @throws GloveboxError POLICY_INVALID naming file and line
+ * @throws ProfileError naming file and line
  */
 export function readProfile(name: string, folders: readonly ProfileFolder[], home: string): Profile | undefined {
   const found = find(`${name}.profile`, folders)
   if (found === undefined) return undefined
+  const mistakes: Mistake[] = []
+  const onMistake = ({ file, line }: Place, why: string, fix: string): void => {
+    mistakes.push({ message: untrusted(`${file}:${line}: ${why}`), fix })
+  }
   const draft = newDraft(home)
-  const reading = { folders, draft, included: 0 }
-  readLines(found, reading, [])
-  return finishProfile(name, draft, (place, why, fix) => {
-    throw profileError(place, why, fix)
-  })
+  readLines(found, { folders, draft, included: 0, onMistake }, [])
+  const profile = finishProfile(name, draft, onMistake)
+  const [first, ...more] = mistakes
+  if (first !== undefined) throw new ProfileError(first, more)
+  return profile
+}
+
+/** What is wrong in a profile: `FILE:LINE: why`. */
+export interface Mistake {
+  readonly message: string
+  readonly fix: string
+}
+
+/** The first mistake of a profile, saying how many there are. */
+export class ProfileError extends GloveboxError {
+  readonly mistakes: readonly Mistake[]
+  constructor(first: Mistake, more: readonly Mistake[]) {
+    const others = more.length === 0 ? '' : ` (and ${more.length} more: glovebox policy check)`
+    super('POLICY_INVALID', `${first.message}${others}`, { fix: first.fix })
+    this.mistakes = [first, ...more]
+  }
 }
 
 interface Found {
@@ -35,6 +55,7 @@ interface Reading {
   readonly folders: readonly ProfileFolder[]
   readonly draft: Draft
   included: number
+  readonly onMistake: OnMistake
 }
 
 function find(file: string, folders: readonly ProfileFolder[]): Found | undefined {
@@ -57,7 +78,7 @@ function readLines({ source, isBuiltIn }: Found, reading: Reading, above: readon
     if (word === 'include') include(argument, place, reading, [...above, source.path])
     else {
       const wrong = apply(word, argument, reading.draft, place)
-      if (wrong !== undefined) throw profileError(place, wrong[0], wrong[1])
+      if (wrong !== undefined) reading.onMistake(place, wrong[0], wrong[1])
     }
   }
 }
@@ -73,27 +94,25 @@ function apply(word: string, argument: string, draft: Draft, place: Place): Wron
 }
 
 function include(name: string, place: Place, reading: Reading, above: readonly string[]): void {
+  const { folders, onMistake } = reading
   if (!profileFile.test(name)) {
-    throw profileError(
+    return onMistake(
       place,
       `${quoted(name)} is not the name of a file in a profile folder`,
       'write the name alone: NAME.profile, NAME.inc or NAME.local',
     )
   }
-  const found = find(name, reading.folders)
+  const found = find(name, folders)
   if (found === undefined) {
-    const where = reading.folders.map(({ path }) => path).join(', ')
-    throw profileError(place, `there is no ${quoted(name)} to include`, `put it into one of ${where}`)
+    const where = folders.map(({ path }) => path).join(', ')
+    return onMistake(place, `there is no ${quoted(name)} to include`, `put it into one of ${where}`)
   }
   if (above.includes(found.source.path)) {
-    throw profileError(place, `${found.source.path} includes itself`, 'remove one of the include lines of the circle')
+    return onMistake(place, `${found.source.path} includes itself`, 'remove one of the include lines of the circle')
   }
-  if (++reading.included > maxIncludes) {
-    throw profileError(place, `more than ${maxIncludes} files are included`, 'include less')
+  reading.included += 1
+  if (reading.included === maxIncludes + 1) {
+    onMistake(place, `more than ${maxIncludes} files are included`, 'include less')
   }
-  readLines(found, reading, above)
-}
-
-function profileError({ file, line }: Place, why: string, fix: string): GloveboxError {
-  return new GloveboxError('POLICY_INVALID', untrusted(`${file}:${line}: ${why}`), { fix })
+  if (reading.included <= maxIncludes) readLines(found, reading, above)
 }

@@ -7,7 +7,7 @@ import { GloveboxError } from '../../errors.ts'
 import { chooseProfile } from './choose.ts'
 import { builtInFolder, folderAt, folderOf, type ProfileFolder } from './folder.ts'
 import { profileLayer } from './layer.ts'
-import { readProfile } from './parse.ts'
+import { ProfileError, readProfile } from './parse.ts'
 import type { Profile } from './draft.ts'
 
 const home = '/home/me'
@@ -118,6 +118,23 @@ test('a circle of includes is an error, and so are includes without end', () => 
     ]),
   )
   assert.throws(() => read('include n0.inc\n', { ...many, 'n20.inc': '' }), /more than 32 files are included/)
+})
+
+test('all mistakes of a profile are found, those of what it includes in their place', () => {
+  const files = { 'a.inc': 'rlimit-as lots\n', 'p.profile': 'blacklistt /x\ninclude a.inc\ninclude b.inc\nnet foo\n' }
+  const folder = texts(files)
+  assert.throws(
+    () => readProfile('p', folder, home),
+    (error) => {
+      assert.ok(error instanceof ProfileError)
+      assert.match(error.message, /p\.profile:1: the directive "blacklistt" .* \(and 3 more: glovebox policy check\)$/)
+      assert.deepEqual(
+        error.mistakes.map(({ message }) => message.replace(/^.*?([^/]+:\d+):.*$/, '$1')),
+        ['p.profile:1', 'a.inc:1', 'p.profile:3', 'p.profile:4'],
+      )
+      return true
+    },
+  )
 })
 
 test('a link in a profile folder does not lead out of it', () => {
