@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
 import type { Layer } from '../layers/layer.ts'
 import { nearest } from '../schema/nearest.ts'
@@ -64,6 +65,13 @@ function hidden(name: string, folders: readonly ProfileFolder[]): string | undef
 
 function unknownProfile(name: string, folders: readonly ProfileFolder[]): never {
   const all = [...new Set(folders.flatMap((folder) => folder.names()))]
+  const own = folders.find(({ kind }) => kind === 'user')
+  if (own !== undefined && /\/|\.profile$/.test(name)) {
+    const alone = basename(name, '.profile')
+    throw new GloveboxError('POLICY_INVALID', `a profile has a name, and "${name}" is a file`, {
+      fix: all.includes(alone) ? `write "${alone}"` : `put the file into ${own.path}, and write "${alone}"`,
+    })
+  }
   const near = nearest(name, all)
   throw new GloveboxError('POLICY_INVALID', `there is no profile "${name}"`, {
     fix: near === undefined ? `one of ${all.join(', ')}` : `did you mean "${near}"?`,

@@ -137,6 +137,17 @@ test('all mistakes of a profile are found, those of what it includes in their pl
   )
 })
 
+test('a file where the name of a profile belongs is answered with what to write', () => {
+  const folders = texts({ 'mine.profile': '' })
+  const choose = (wanted: string) => () => profileLayer({ server: undefined, wanted, command: ['true'], folders, home })
+  assert.throws(choose('./mine.profile'), { fix: 'write "mine"' })
+  assert.throws(choose('/srv/other.profile'), {
+    message: 'a profile has a name, and "/srv/other.profile" is a file',
+    fix: 'put the file into /profiles, and write "other"',
+  })
+  assert.throws(choose('mina'), { message: 'there is no profile "mina"', fix: 'did you mean "mine"?' })
+})
+
 test('a link in a profile folder does not lead out of it', () => {
   const place = configHome()
   after(place.remove)
