@@ -33,6 +33,8 @@ export interface Changed {
   readonly head: RequestHead
   /** What the body goes through; of the same length, where the head says how long it is. */
   readonly body?: Transform | undefined
+  /** What stands behind the body (RFC 9112, 7.1.2), or why it goes no further. */
+  readonly trailers?: ((trailers: readonly Header[]) => BodyRefused | undefined) | undefined
   readonly answer?: Through | undefined
 }
 
@@ -104,11 +106,15 @@ async function exchange(
       return exchange(flow, { ...agents, kept: agents.fresh }, changed, incoming, response)
     }
   }
-  incoming.once('end', () => {
-    if (incoming.rawTrailers.length > 0) outgoing.addTrailers(asTrailers(incoming.rawTrailers))
-  })
   // A server may answer, and close, before it has read all of a body: what counts is whether there is an answer.
   const { body } = changed
+  // Before the body ends, and with it the request.
+  incoming.once('end', () => {
+    const trailers = asTrailers(incoming.rawTrailers)
+    const stray = changed.trailers?.(trailers)
+    if (stray !== undefined) (body ?? outgoing).destroy(stray)
+    else if (trailers.length > 0) outgoing.addTrailers(trailers)
+  })
   const sent = body === undefined ? pipeline(incoming, outgoing) : sendThrough(incoming, body, outgoing)
   const refused = new Promise<never>((_, reject) => {
     sent.catch((error: unknown) => {

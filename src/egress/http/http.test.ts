@@ -6,6 +6,11 @@ import { PassThrough } from 'node:stream'
 import { test, type TestContext } from 'node:test'
 import { egressBench, type BenchOptions, type EgressBench } from '../../../test/support/egress.ts'
 import { eventually } from '../../../test/support/eventually.ts'
+import { toSecret } from '../../policy/secret-words.ts'
+import type { Secret } from '../../policy/secrets.ts'
+import type { OnRequest } from './forward.ts'
+import { onRequestFor } from '../secrets/on-request.ts'
+import { Secrets } from '../secrets/secrets.ts'
 import type { Program } from '../../../test/support/fake-relay.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
@@ -312,6 +317,39 @@ test('a hook sees each request as it would go out, may change it, and may refuse
   )
   assert.equal(seen.length, 1)
   assert.ok(bench.facts.some((fact) => fact.fact === 'egress-refuse' && fact.rule === 'secrets.TOKEN'))
+})
+
+test('a placeholder behind a body ends the request before the host has its end, unless it is for that host', async (t) => {
+  const whole: (string | undefined)[] = []
+  const hook: { act?: OnRequest } = {}
+  const { open, port, bench } = await setUp(
+    t,
+    async (request, response) => {
+      await request.toArray().catch(() => undefined)
+      if (request.complete) whole.push(request.trailers['x-note'])
+      response.end('hello')
+    },
+    { onRequest: async (head) => hook.act?.(head) ?? { head } },
+  )
+  const secretOf = (name: string, host: string): Secret =>
+    toSecret(name, { from: `env:${name}`, hosts: [`${host}:${port}`] })
+  const values = new Map(Object.entries({ OURS: 'v1', OTHERS: 'v2' }))
+  const secrets = new Secrets([secretOf('OURS', 'a.example'), secretOf('OTHERS', 'b.example')], values)
+  hook.act = onRequestFor(secrets)
+  const { OURS = '', OTHERS = '' } = secrets.environment()
+  const send = async (note: string): Promise<string> =>
+    exchange(
+      await open(),
+      `POST / HTTP/1.1\r\nHost: a.example:${port}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\nx-note: ${note}\r\n\r\n`,
+    )
+  assert.match(await send('harmless'), /200 OK/)
+  for (const hidden of [OTHERS, encodeURIComponent(`%${OTHERS}`), Buffer.from(OTHERS).toString('base64')]) {
+    assert.match(await send(hidden), /403 Forbidden[^]*OTHERS/)
+  }
+  await eventually(() => bench.facts.filter((fact) => fact.fact === 'egress-refuse').length === 3 || undefined)
+  assert.ok(bench.facts.every((fact) => fact.fact !== 'egress-refuse' || fact.rule === 'secrets.OTHERS'))
+  assert.match(await send(OURS), /200 OK/)
+  assert.deepEqual(whole, ['harmless', OURS])
 })
 
 test('whatever of a request is refused before it is looked at is in the record', async (t) => {

@@ -1,7 +1,7 @@
 import type { OnRequest } from '../http/forward.ts'
 import { BodyRefused } from '../http/forward.ts'
 import { hostOf } from '../http/authority.ts'
-import type { RequestHost } from './request.ts'
+import type { Header, RequestHost } from './request.ts'
 import type { Secrets, StrayPlaceholder } from './secrets.ts'
 
 /** Puts secrets into requests as they are forwarded, keeps placeholders from other hosts, and values out of answers. */
@@ -14,11 +14,15 @@ export function onRequestFor(secrets: Secrets): OnRequest {
       return { kind: 'refused', rule: `secrets.${secret}`, reason: `${why}: ${fix}` }
     }
     const body = secrets.scanBody(host, (stray) => bodyRefused(stray))
+    const trailers = (found: readonly Header[]): BodyRefused | undefined => {
+      const stray = secrets.strayInTrailers(host, found)
+      return stray === undefined ? undefined : bodyRefused(stray)
+    }
     const answer = {
-      headers: (headers: Parameters<typeof secrets.redactHeaders>[1]) => secrets.redactHeaders(host, headers),
+      headers: (headers: readonly Header[]) => secrets.redactHeaders(host, headers),
       body: () => secrets.redactBody(host),
     }
-    return { head: { ...head, ...injected.head }, body, answer: secrets.binds(host) ? answer : undefined }
+    return { head: { ...head, ...injected.head }, body, trailers, answer: secrets.binds(host) ? answer : undefined }
   }
 }
 

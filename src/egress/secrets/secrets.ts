@@ -12,7 +12,7 @@ import {
   type RequestHead,
   type RequestHost,
 } from './request.ts'
-import { createScanner, type Trace } from './scan.ts'
+import { createScanner, traceIn, type Trace } from './scan.ts'
 
 /** A body had the placeholder of a secret that is not bound to where it was going. Nothing of it may go on. */
 export class StrayPlaceholder extends Error {
@@ -84,8 +84,7 @@ export class Secrets {
 
   /** Ends with `StrayPlaceholder` before the last byte of a placeholder that does not belong to this host has gone on. */
   scanBody(host: RequestHost, refused: (stray: StrayPlaceholder) => Error = (stray) => stray): Transform {
-    const traces = this.#traces.filter(({ secret }) => !mayGo(secret, host))
-    const scanner = createScanner(traces)
+    const scanner = createScanner(this.#strangersTo(host))
     return new Transform({
       transform(chunk: Buffer, _, done) {
         const scanned = scanner.push(chunk)
@@ -94,6 +93,12 @@ export class Secrets {
       },
       flush: (done) => done(null, scanner.end()),
     })
+  }
+
+  /** The same for what stands behind a body. */
+  strayInTrailers(host: RequestHost, trailers: readonly Header[]): StrayPlaceholder | undefined {
+    const found = traceIn(Buffer.from(trailers.flat().join('\n'), 'latin1'), this.#strangersTo(host))
+    return found === undefined ? undefined : new StrayPlaceholder(found, host)
   }
 
   /** The headers (or the trailers, or the reason) of a response without the values of secrets that are bound to its host. */
@@ -128,6 +133,10 @@ export class Secrets {
   /** The same for a stream, such as a server's stderr. */
   redactStream(): Transform {
     return redacting(this.#names)
+  }
+
+  #strangersTo(host: RequestHost): Trace[] {
+    return this.#traces.filter(({ secret }) => !mayGo(secret, host))
   }
 
   #needlesFor({ name, port }: RequestHost): Needle[] {
