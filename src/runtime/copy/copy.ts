@@ -2,10 +2,9 @@ import { isatty } from 'node:tty'
 import { GloveboxError } from '../../errors.ts'
 import { tarOut } from '../../inside/files.ts'
 import type { Connection } from '../../inside/connection.ts'
-import { places } from '../../system/places.ts'
 import { Interrupted } from '../interrupted.ts'
 import { enter } from '../running/entry.ts'
-import { findRunning } from '../running/find.ts'
+import { requireRunning } from '../running/require.ts'
 import { sinkTo } from '../../system/output.ts'
 import { onEndingSignals } from '../signals.ts'
 import { copyArchiveIn, copyIn } from './copy-in.ts'
@@ -23,7 +22,7 @@ export async function copyBetween(
 ): Promise<{ code: number; copied: Copied }> {
   const [from, to] = [parseEndpoint(source), parseEndpoint(destination)]
   const sandbox = theSandbox(from, to)
-  const running = findRunning(sandbox.name, places(process.env))
+  const running = await requireRunning(sandbox.name, process.env)
   const interrupted = new AbortController()
   const release = onEndingSignals((signal) => interrupted.abort(new Interrupted(signal)))
   let copied: Copied = { bytes: 0, leftOut: [] }

@@ -1,6 +1,5 @@
-import { places } from '../../system/places.ts'
 import { enter } from './entry.ts'
-import { findRunning } from './find.ts'
+import { requireRunning } from './require.ts'
 import { runInside, type ProgramOptions } from './run-inside.ts'
 
 /**
@@ -8,6 +7,6 @@ import { runInside, type ProgramOptions } from './run-inside.ts'
  * @throws GloveboxError USAGE where the name means no sandbox, or several
  */
 export async function programIn(name: string, kind: 'exec' | 'shell', options: ProgramOptions): Promise<number> {
-  const sandbox = findRunning(name, places(process.env))
+  const sandbox = await requireRunning(name, process.env)
   return enter(sandbox, { kind, command: options.command }, async (inside) => runInside(inside, options))
 }

@@ -11,6 +11,7 @@ import { findRunning } from './find.ts'
 import { listRunning } from './list.ts'
 import { parseRecord } from './record.ts'
 import { register } from './register.ts'
+import { requireRunning } from './require.ts'
 import { registryOf } from './registry.ts'
 
 function placesFor(t: TestContext, name: string = 'glovebox-running-'): Places {
@@ -35,6 +36,29 @@ test('A sandbox is found by its name, its id, and the beginning of that, for as 
   registered.remove()
   assert.deepEqual(fs.readdirSync(below(places)), [])
   assert.throws(() => findRunning('files', places), { code: 'USAGE', fix: /none is running at all/ })
+})
+
+test('A configured server that does not run is answered with how it is started', async (t) => {
+  const home = fs.mkdtempSync(path.join(tmpdir(), 'glovebox-running-'))
+  t.after(() => fs.rmSync(home, { recursive: true, force: true }))
+  const env = { GLOVEBOX_HOME: home }
+  const { config } = placesOf(env)
+  fs.mkdirSync(config, { recursive: true })
+  fs.writeFileSync(path.join(config, 'glovebox.json'), '{"mcpServers": {"notes": {"command": "node"}}}')
+  const code = 'USAGE'
+  const message = 'no sandbox named "notes" is running'
+  await assert.rejects(requireRunning('notes', env), {
+    code,
+    message,
+    fix: 'it is a configured server: glovebox launch notes starts it',
+  })
+  await assert.rejects(requireRunning('other', env), { code, fix: /none is running at all/ })
+  const places = placesOf(env)
+  for (const id of ['gbx-aaaaaaaaaaaa', 'gbx-bbbbbbbbbbbb']) {
+    register(places, id).announce({ ...about, server: 'notes' })
+  }
+  await assert.rejects(requireRunning('notes', env), { code, message: '2 sandboxes run that "notes" could mean' })
+  assert.equal((await requireRunning('gbx-aaaaaaaaaaaa', env)).server, 'notes')
 })
 
 test('How long its inside may be silent is found with it, and nonsense is no record', (t) => {

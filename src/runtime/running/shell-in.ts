@@ -1,6 +1,5 @@
-import { places } from '../../system/places.ts'
 import { enter } from './entry.ts'
-import { findRunning } from './find.ts'
+import { requireRunning } from './require.ts'
 import { runInside } from './run-inside.ts'
 import { shellOf } from './shell-of.ts'
 
@@ -14,7 +13,7 @@ export interface ShellOptions {
 
 /** A login shell in a running sandbox. Returns the exit code. @throws GloveboxError */
 export async function shellIn(name: string, options: ShellOptions): Promise<number> {
-  const sandbox = findRunning(name, places(process.env))
+  const sandbox = await requireRunning(name, process.env)
   const named = options.shell === undefined ? [] : [options.shell]
   return enter(sandbox, { kind: 'shell', command: named }, async (inside) => {
     const shell = options.shell ?? (await shellOf(inside.connection))

@@ -2,9 +2,9 @@ import { messageOf } from '../../errors.ts'
 import type { StatsReply } from '../../protocol/inside/v1.ts'
 import { places } from '../../system/places.ts'
 import { connectTo } from './connect.ts'
-import { findRunning } from './find.ts'
 import { listRunning } from './list.ts'
 import type { RunningRecord } from './record.ts'
+import { requireRunning } from './require.ts'
 
 /** One sandbox and what it uses; or why that is not known. */
 export interface StatsRow {
@@ -14,14 +14,14 @@ export interface StatsRow {
 }
 
 /** @throws GloveboxError USAGE for a name that means no sandbox, or several */
-export function sandboxesOf(names: readonly string[]): RunningRecord[] {
-  const here = places(process.env)
-  return names.length === 0 ? listRunning(here) : names.map((name) => findRunning(name, here))
+export async function sandboxesOf(names: readonly string[]): Promise<RunningRecord[]> {
+  if (names.length === 0) return listRunning(places(process.env))
+  return Promise.all(names.map(async (name) => requireRunning(name, process.env)))
 }
 
 /** Of each of them, asked at the same time. One that does not answer keeps nothing from the others. */
 export async function readStats(names: readonly string[]): Promise<StatsRow[]> {
-  return Promise.all(sandboxesOf(names).map(readOne))
+  return Promise.all((await sandboxesOf(names)).map(readOne))
 }
 
 export async function readOne(sandbox: RunningRecord): Promise<StatsRow> {

@@ -12,7 +12,7 @@ import { writeWhole } from '../../system/write-whole.ts'
 import type { ShownSshConfig } from '../../ui/ssh-config.ts'
 import { createWayIn } from '../publish/way-in.ts'
 import { enter } from '../running/entry.ts'
-import { findRunning } from '../running/find.ts'
+import { requireRunning } from '../running/require.ts'
 import { listRunning } from '../running/list.ts'
 import { hostOf, sshConfig, sshOptions, type ProxyWords } from './config.ts'
 import { sshKeys } from './keys.ts'
@@ -31,7 +31,7 @@ export async function connectSsh(
 ): Promise<number> {
   const here = places(process.env)
   // Asked here too: ssh could only tell that nobody answered.
-  const { id } = findRunning(name, here)
+  const { id } = await requireRunning(name, process.env)
   const options = sshOptions(id, sshKeys(here), proxyWords(process.env))
   const words = [
     '-F',
@@ -56,7 +56,7 @@ export async function connectSsh(
 /** Speaks SSH on our stdin and stdout, for a client that started us as its ProxyCommand. Returns the exit code. */
 export async function serveSshOnStdio(name: string): Promise<number> {
   const here = places(process.env)
-  const sandbox = findRunning(name, here)
+  const sandbox = await requireRunning(name, process.env)
   const { socket, silenceMs } = sandbox
   return enter(sandbox, { kind: 'ssh', command: [] }, async (inside) => {
     const transport = standardDuplex()
