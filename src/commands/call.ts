@@ -18,7 +18,10 @@ afterwards.`,
     )
     .argument('<name>', 'a launched server by name or id, or a configured one')
     .argument('<tool>', 'the tool')
-    .argument('[arguments]', 'its arguments, a JSON object; @FILE reads them from a file, - from stdin', '{}')
+    .argument(
+      '[arguments...]',
+      'its arguments: KEY=TEXT and KEY:=JSON words, or one JSON object; @FILE reads it from a file, - from stdin',
+    )
     .option(
       '--timeout <duration>',
       `give up when it has not started and answered within so long (default ${defaultTimeout})`,
@@ -29,7 +32,9 @@ afterwards.`,
       'after',
       `
 Examples:
+  glovebox call files read_text_file path=/tmp/notes.md
   glovebox call files read_text_file '{"path": "/tmp/notes.md"}'
+  glovebox call files directory_tree path=/tmp 'excludePatterns:=["node_modules"]'
   glovebox call files write_file @arguments.json --json
   echo '{"a": 1, "b": 2}' | glovebox call calculator add -
 
@@ -38,7 +43,7 @@ Exit codes: 0 the tool answered, 5 it answered with an error, 124 it did not wit
     .action(call)
 }
 
-async function call(name: string, tool: string, given: string, flags: CallFlags): Promise<void> {
+async function call(name: string, tool: string, given: readonly string[], flags: CallFlags): Promise<void> {
   const [{ callServer }, { readArguments }, { parseDuration }, { renderCall }] = await Promise.all([
     import('../daemon/use-server.ts'),
     import('../config/call-arguments.ts'),
