@@ -10,6 +10,7 @@ import { keepCompiled } from '../system/keep-compiled.ts'
 import { places } from '../system/places.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Interrupted } from './interrupted.ts'
+import { noticingLoopback } from './lonely-connections.ts'
 import { recorderFor } from './recorder.ts'
 import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
@@ -34,6 +35,7 @@ export async function runProgram(options: {
   // It may be removed meanwhile.
   const cwd = process.cwd()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
+  const { record, lonely } = noticingLoopback(recorderFor(audit.record, options.secrets))
   const starting = new AbortController()
   let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))
   const release = onEndingSignals((signal) => forward(signal))
@@ -42,7 +44,7 @@ export async function runProgram(options: {
       id,
       plan,
       driver,
-      record: recorderFor(audit.record, options.secrets),
+      record,
       stdio: 'inherit',
       signal: starting.signal,
       verify,
@@ -62,7 +64,10 @@ export async function runProgram(options: {
     const exit = await sandbox.exit
     const why = sandbox.endedBy()
     if (why !== undefined) process.stderr.write(renderEnded(why, { json, sandbox: id, server: plan.server }))
-    else if (exit.code !== 0 && exit.code !== null && !json) tellUnseen(plan, cwd)
+    else if (exit.code !== 0 && exit.code !== null && !json) {
+      tellUnseen(plan, cwd)
+      tellLonely(lonely())
+    }
     return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
@@ -81,5 +86,15 @@ function tellUnseen(plan: Plan, cwd: string): void {
   const flags = words.map((word) => `--read ${word}`).join(' ')
   process.stderr.write(
     `glovebox: the sandbox does not see ${words.join(', ')}: ${flags} ${words.length > 1 ? 'show them' : 'shows it'}, and --write lets ${words.length > 1 ? 'them' : 'it'} be changed\n`,
+  )
+}
+
+/** Perhaps because it looked for a server of this machine at an address that is its own in there. */
+function tellLonely(addresses: readonly string[]): void {
+  if (addresses.length === 0) return
+  const words = addresses.slice(0, 3)
+  const flags = words.map((address) => `--allow-net ${address}`).join(' ')
+  process.stderr.write(
+    `glovebox: inside, ${words.join(', ')} is the sandbox itself, and nothing in it listened there: ${flags} leads to this machine\n`,
   )
 }

@@ -109,3 +109,23 @@ for (const runner of runners()) {
     assert.ok(found.stdout.includes(JSON.stringify(runner.node)), 'with the program that connected')
   })
 }
+
+const visit = `require('node:net').connect(Number(process.argv[1]), process.argv[2] ?? '127.0.0.1')
+  .on('connect', () => process.exit(4)).on('error', (error) => { console.log(error.code); process.exit(3) })`
+const visitItself = `const server = require('node:net').createServer().listen(Number(process.argv[1]), '127.0.0.1', () =>
+  require('node:net').connect(Number(process.argv[1]), '127.0.0.1').on('connect', () => process.exit(5)))`
+
+for (const runner of runners()) {
+  test(`a program that looks for a server of this machine at its own loopback fails with what leads there (${runner.name})`, async (t) => {
+    const port = String(await listen(t, createServer()))
+    const exec = async (...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+      start(runner, ['exec', ...words]).ended
+    const hint = `glovebox: inside, 127.0.0.1:${port} is the sandbox itself, and nothing in it listened there: --allow-net 127.0.0.1:${port} leads to this machine\n`
+    const alone = await exec('--', runner.node, '-e', visit, port)
+    assert.deepEqual([alone.code, alone.stdout, alone.stderr], [3, 'ECONNREFUSED\n', hint])
+    const led = await exec('--allow-net', `127.0.0.1:${port}`, '--', runner.node, '-e', visit, port)
+    assert.deepEqual([led.code, led.stderr], [4, ''])
+    const itself = await exec('--', runner.node, '-e', visitItself, port)
+    assert.deepEqual([itself.code, itself.stderr], [5, ''], 'whoever listens there itself is told nothing')
+  })
+}

@@ -43,8 +43,9 @@ export async function giveLesson(lesson: Lesson, start: Start, flags: LearnFlags
   )
   const line = flagLine(learned)
   if (line !== '') tell(`as flags: ${line}`)
-  if (learned.notGiven.length > 0)
-    tell(`${learned.notGiven.length} things that it asked for are not given; the policy has them as comments`)
+  const kept = learned.notGiven.length
+  if (kept === 1) tell('1 thing that it asked for is not given; the policy has it as a comment')
+  if (kept > 1) tell(`${kept} things that it asked for are not given; the policy has them as comments`)
 }
 
 function listsOf({ read, write, exec, connect }: Learned): Record<string, object[]> {

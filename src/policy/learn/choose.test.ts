@@ -37,6 +37,8 @@ const refused = (host: string, port: number, more: Partial<Attempt> = {}): Attem
   ...more,
 })
 
+const toItself: Attempt = { ...attempt, kind: 'connect', verdict: 'allowed', rule: 'loopback', access: undefined }
+
 interface Host {
   readonly files?: readonly string[]
   readonly programs?: readonly string[]
@@ -251,11 +253,18 @@ test('names with ports are given; private, denied and odd ones are told', () => 
     { ...refused('', 0), kind: 'connect', host: undefined, port: undefined, address: '8.8.8.8:53' },
     { ...refused('', 0), kind: 'connect', host: undefined, port: undefined, address: '169.254.169.254:80' },
     { ...refused('', 0), kind: 'connect', host: undefined, port: undefined, address: 'unix:/x', rule: 'unix.absent' },
+    { ...toItself, address: '127.0.0.1:5432' },
+    { ...toItself, address: '127.0.0.1:8080' },
+    { ...toItself, kind: 'bind', address: '0.0.0.0:8080' },
   ])
   assert.deepEqual(values(found.connect), ['8.8.8.8:443', 'api.example.org', 'db.example.org:5432'])
   assert.deepEqual(
     found.notGiven.map(({ what }) => what),
-    ['git.corp', 'no.example.org', '8.8.8.8:53', '169.254.169.254:80'],
+    ['git.corp', 'no.example.org', '8.8.8.8:53', '169.254.169.254:80', '127.0.0.1:5432'],
+  )
+  assert.match(
+    found.notGiven.at(-1)?.why ?? '',
+    /the sandbox itself.*--allow-net 127\.0\.0\.1:5432 leads to this machine/,
   )
 })
 

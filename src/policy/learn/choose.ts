@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { classOf } from '../network/address.ts'
 import { parseIp, withoutMapping } from '../network/ip.ts'
+import { ownLoopback } from '../network/own-loopback.ts'
 import { readRule } from '../network/rule.ts'
 import { innermost, learnFiles, throughTop } from './files.ts'
 import type { Item, Learned, NotGiven, View } from './learned.ts'
@@ -63,6 +64,11 @@ function learnConnection(wish: ConnectionWish): { item?: Item; notGiven?: NotGiv
   const value = udp === true ? `${place}/udp` : place
   const refuse = (why: string): { notGiven: NotGiven } => ({ notGiven: { what: value, why, askers } })
   if (rule === 'network.address') return refuse(`${detail}: --allow-private would let names live there`)
+  if (rule === ownLoopback) {
+    return refuse(
+      `inside, this is the sandbox itself, and nothing in it listens there: --allow-net ${value} leads to this machine`,
+    )
+  }
   if (rule !== 'network.default-deny') return refuse(`the rule ${rule} refused it: ${detail}`)
   if (readRule(value, 'allow').mistake !== undefined) return refuse('no rule can name it')
   if (udp === true)

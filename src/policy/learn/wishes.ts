@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { Attempt } from '../explain/attempt.ts'
+import { withoutListener } from '../network/own-loopback.ts'
 
 /** Who asked for something, and how often. */
 export type Askers = ReadonlyMap<string, number>
@@ -38,6 +39,7 @@ export function wishesOf(attempts: readonly Attempt[]): Wishes {
   const writes = new Map<string, Map<string, number>>()
   const programs: ProgramWish[] = []
   const connections = new Map<string, ConnectionWish & { askers: Map<string, number> }>()
+  const lonely = withoutListener(attempts)
   for (const attempt of attempts) {
     const asker = attempt.program ?? 'a program'
     const path = pathOf(attempt)
@@ -46,7 +48,7 @@ export function wishesOf(attempts: readonly Attempt[]): Wishes {
     } else if (attempt.kind === 'exec' && path !== undefined) {
       programs.push({ path, pid: attempt.pid, asker })
     } else {
-      const wish = connectionOf(attempt)
+      const wish = lonely.has(attempt) ? placeOf(attempt) : connectionOf(attempt)
       if (wish === undefined) continue
       const key = `${wish.host}:${wish.port}${wish.udp === true ? '/udp' : ''}`
       const known = connections.get(key) ?? { ...wish, askers: new Map<string, number>() }
@@ -79,7 +81,19 @@ function connectionOf({
     return { host, port, isName: true, rule, detail, udp }
   }
   const isAddress = kind === 'egress-refuse' || (kind === 'connect' && rule === 'network.default-deny')
-  const [, v6, v4, digits] = (isAddress && /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '')) || []
+  return isAddress ? placeOf({ rule, address, detail, udp }) : undefined
+}
+
+/** By its address. */
+function placeOf({
+  rule,
+  address,
+  detail,
+  udp,
+}: Pick<Attempt, 'rule' | 'address' | 'detail'> & { readonly udp?: true | undefined }):
+  | Omit<ConnectionWish, 'askers'>
+  | undefined {
+  const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
   const ip = v6 === undefined ? v4 : `[${v6}]`
   return ip === undefined ? undefined : { host: ip, port: Number(digits), isName: false, rule, detail, udp }
 }
