@@ -16,8 +16,7 @@ export function noticingLoopback(record: Recorder): { record: Recorder; lonely: 
       if (places.size < most) places.set(`${place.kind} ${place.address}`, place)
       else isWhole = false
     },
-    lonely: () =>
-      isWhole ? [...new Set([...withoutListener([...places.values()])].map(({ address }) => address ?? ''))] : [],
+    lonely: () => (isWhole ? [...new Set(withoutListener([...places.values()]).values())] : []),
   }
 }
 

@@ -94,7 +94,8 @@ function tellLonely(addresses: readonly string[]): void {
   if (addresses.length === 0) return
   const words = addresses.slice(0, 3)
   const flags = words.map((address) => `--allow-net ${address}`).join(' ')
+  const [is, leads] = words.length === 1 ? ['is', 'leads'] : ['are', 'lead']
   process.stderr.write(
-    `glovebox: inside, ${words.join(', ')} is the sandbox itself, and nothing in it listened there: ${flags} leads to this machine\n`,
+    `glovebox: inside, ${words.join(', ')} ${is} the sandbox itself, and nothing in it listened there: ${flags} ${leads} to this machine\n`,
   )
 }

@@ -48,7 +48,8 @@ export function wishesOf(attempts: readonly Attempt[]): Wishes {
     } else if (attempt.kind === 'exec' && path !== undefined) {
       programs.push({ path, pid: attempt.pid, asker })
     } else {
-      const wish = lonely.has(attempt) ? placeOf(attempt) : connectionOf(attempt)
+      const address = lonely.get(attempt)
+      const wish = address === undefined ? connectionOf(attempt) : placeOf({ ...attempt, address })
       if (wish === undefined) continue
       const key = `${wish.host}:${wish.port}${wish.udp === true ? '/udp' : ''}`
       const known = connections.get(key) ?? { ...wish, askers: new Map<string, number>() }

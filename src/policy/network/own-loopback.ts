@@ -1,3 +1,5 @@
+import { formatIp, parseIp, withoutMapping } from './ip.ts'
+
 /** The rule by which a sandbox may reach its own loopback addresses, which are not those of the host. */
 export const ownLoopback = 'loopback'
 
@@ -13,21 +15,35 @@ export interface Place {
 
 /**
  * The connections to a sandbox's own loopback that nobody in it can have answered, because nobody listened on that port: mostly
- * meant for a server of the host. None where a port is not known: one that the kernel chose.
+ * meant for a server of the host, and there `ADDRESS:PORT`. None where a port is not known: one that the kernel chose.
  */
-export function withoutListener<P extends Place>(places: readonly P[]): ReadonlySet<P> {
+export function withoutListener<P extends Place>(places: readonly P[]): ReadonlyMap<P, string> {
   const bound = new Set(places.filter(({ kind }) => kind === 'bind').map(({ address }) => portOf(address)))
-  if (bound.has('0')) return new Set()
-  const led = new Set(places.filter(({ kind }) => kind.startsWith('egress-')).map(({ address }) => address))
-  return new Set(
-    places.filter(({ kind, rule, verdict, address }) => {
+  if (bound.has('0')) return new Map()
+  const led = new Set(places.filter(({ kind }) => kind.startsWith('egress-')).map(({ address }) => onHost(address)))
+  const own = places.filter(
+    ({ kind, rule, verdict }) => kind === 'connect' && rule === ownLoopback && verdict === 'allowed',
+  )
+  return new Map(
+    own.flatMap((place) => {
+      const address = onHost(place.address)
       const port = portOf(address)
-      if (kind !== 'connect' || rule !== ownLoopback || verdict !== 'allowed') return false
-      return port !== undefined && port !== '0' && !bound.has(port) && !led.has(address)
+      if (address === undefined || port === '0' || bound.has(port) || led.has(address)) return []
+      return [[place, address] as const]
     }),
   )
 }
 
 function portOf(address: string | undefined): string | undefined {
   return /:(\d{1,5})$/.exec(address ?? '')?.[1]
+}
+
+/** As a rule writes it. To the unspecified address the kernel connects as to the loopback. */
+function onHost(address: string | undefined): string | undefined {
+  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
+  const parsed = parseIp(v6 ?? v4 ?? '')
+  if (parsed === undefined) return undefined
+  const ip = withoutMapping(parsed)
+  if (ip.family === 4) return `${ip.bits === 0n ? '127.0.0.1' : formatIp(ip)}:${port}`
+  return `[${ip.bits === 0n ? '::1' : formatIp(ip)}]:${port}`
 }
