@@ -66,12 +66,14 @@ async function serveHere({ idle = defaultIdle, readyFd }: StartFlags): Promise<v
 }
 
 async function stop(flags: { readonly json?: boolean }): Promise<void> {
-  const [{ stopDaemon }, { places }, { renderDaemonStopped }] = await Promise.all([
+  const [{ stopDaemon }, { places }, { renderDaemonStopped }, { renderTakenOver }] = await Promise.all([
     import('../daemon/contact.ts'),
     import('../system/places.ts'),
     import('../ui/daemon.ts'),
+    import('../ui/launched.ts'),
   ])
   const stopped = await stopDaemon(places(process.env))
+  if (flags.json !== true) process.stderr.write(renderTakenOver(stopped.stopped))
   process.stdout.write(renderDaemonStopped(stopped, { json: flags.json === true }))
 }
 

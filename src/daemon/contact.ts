@@ -2,7 +2,7 @@ import { closeSync, existsSync, lstatSync, openSync, readFileSync, renameSync, r
 import { dirname, join } from 'node:path'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { packageRoot } from '../package-root.ts'
-import { parseDaemonFile } from '../protocol/daemon.ts'
+import { parseDaemonFile, type DaemonStopped } from '../protocol/daemon.ts'
 import { ownDirectory } from '../runtime/running/own-directory.ts'
 import { makeDirectory } from '../system/make-directory.ts'
 import { places as placesOf, type Places } from '../system/places.ts'
@@ -68,11 +68,13 @@ export async function ensureDaemon(env: NodeJS.ProcessEnv, idle?: string): Promi
 }
 
 /** Ends it, of whatever version, and returns when its process is gone. */
-export async function stopDaemon(places: Places): Promise<{ wasRunning: boolean; servers: readonly string[] }> {
+export async function stopDaemon(places: Places): Promise<DaemonStopped> {
   const found = await findDaemon(places)
-  if (found === undefined) return { wasRunning: false, servers: [] }
+  if (found === undefined) return { wasRunning: false, servers: [], stopped: [] }
   const { client } = found
   const begun = processState(client.pid)?.begun
+  // Before it ends, so that what became of their workspaces can be told. One of another version ends them with itself.
+  const { stopped } = found.version === version ? await client.stopAll() : { stopped: [] }
   const { servers } = await client.stopDaemon({ whenIdle: false })
   const patience = AbortSignal.timeout(patienceMs)
   const isThere = (): boolean => begun !== undefined && processState(client.pid)?.begun === begun
@@ -82,7 +84,7 @@ export async function stopDaemon(places: Places): Promise<{ wasRunning: boolean;
       fix: `kill ${client.pid}: its sandboxes end with it`,
     })
   }
-  return { wasRunning: true, servers }
+  return { wasRunning: true, servers: [...new Set([...stopped.map(({ name }) => name), ...servers])], stopped }
 }
 
 /** Of a daemon that was killed. One that is just being started has the lock, and keeps its files. */

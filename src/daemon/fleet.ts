@@ -147,10 +147,10 @@ export function createFleet({
 
   async function remove(launched: Launched): Promise<StopReply['stopped'][number]> {
     const stopped = { name: launched.request.name, id: launched.id() }
-    const { unsynced } = await launched.stop()
+    const { unsynced, workspace } = await launched.stop()
     all.delete(launched)
     onChange()
-    return { ...stopped, unsynced }
+    return { ...stopped, unsynced, workspace }
   }
 
   /** Those that are being started, too: each ends what it has begun, and tells whoever asked for it why. */

@@ -3,7 +3,15 @@ import { toolIn } from '../guard/tool-rules.ts'
 import { tooLate, type Answer, type JsonObject } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { Plan } from '../policy/plan.ts'
-import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus, ToolApart } from '../protocol/daemon.ts'
+import type {
+  CallReply,
+  LaunchReply,
+  LaunchRequest,
+  LaunchState,
+  ServerStatus,
+  StopReply,
+  ToolApart,
+} from '../protocol/daemon.ts'
 import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
@@ -41,8 +49,11 @@ export interface Launched {
   /** One of its pool, which is not its own from then on. */
   takeWaiting(): Served | undefined
   /** Whether something that it did to a copied workspace could not be taken over. */
-  stop(): Promise<{ readonly unsynced: boolean }>
+  stop(): Promise<Stopped>
 }
+
+/** What became of its workspace. */
+export type Stopped = Pick<StopReply['stopped'][number], 'unsynced' | 'workspace'>
 
 /** What a list of tools may take, each page of it, and what is waited for before. */
 const toolsMs = 60_000
@@ -287,7 +298,7 @@ export async function launch(
     }
   }
 
-  async function stop(): Promise<{ unsynced: boolean }> {
+  async function stop(): Promise<Stopped> {
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
     const left = current ?? leaving
@@ -299,7 +310,7 @@ export async function launch(
     ])
     log.close()
     const end = await left?.ended
-    return { unsynced: end?.unsynced === true }
+    return { unsynced: end?.unsynced === true, workspace: end?.synced ?? null }
   }
 }
 

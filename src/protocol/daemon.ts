@@ -1,3 +1,5 @@
+import type { SyncReport } from './workspace.ts'
+
 /**
  * What the daemon is asked, and what it answers: JSON over HTTP on a Unix socket, between processes of one user and of one
  * version. Only `GET /v1/daemon` and `POST /v1/daemon/stop` are kept as they are for ever: by them a client finds out that
@@ -143,7 +145,15 @@ export interface StopReply {
     readonly id: string
     /** Something that it did to a copied workspace could not be taken over, and is kept. */
     readonly unsynced: boolean
+    /** What became of that copy; null where there was none. */
+    readonly workspace: SyncReport | null
   }[]
+}
+
+/** What `daemon stop` has done. */
+export interface DaemonStopped extends StopReply {
+  readonly wasRunning: boolean
+  readonly servers: readonly string[]
 }
 
 /** The body of every answer that is not 2xx. */

@@ -7,6 +7,7 @@ import type { AskDesk } from '../guard/ask-desk.ts'
 import type { PipeStreams } from '../guard/pipe.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import type { SyncReport } from '../protocol/workspace.ts'
 import { places } from '../system/places.ts'
 import { noticingDenials, type SeenDenial } from './denials.ts'
 import { attachClient, whyGone, type Guarded } from './guarded.ts'
@@ -46,6 +47,7 @@ export interface ServedEnd {
   readonly why: string
   /** Something that it did to a copied workspace could not be taken over. */
   readonly unsynced: boolean
+  readonly synced: SyncReport | undefined
 }
 
 export interface AttendOptions {
@@ -212,7 +214,7 @@ async function watch(
   gone(why)
   // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
   await sandbox.exit.catch(() => undefined) // told above
-  return { exit, why, unsynced: sandbox.unsynced() }
+  return { exit, why, unsynced: sandbox.unsynced(), synced: sandbox.synced() }
 }
 
 /** Returns whether it ended by itself. */

@@ -1,6 +1,7 @@
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import type { Recorder, StartFact } from '../protocol/facts.ts'
+import type { SyncReport } from '../protocol/workspace.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
@@ -23,6 +24,8 @@ export interface Sandbox {
   readonly endedBy: () => string | undefined
   /** Whether, at its end, something that it did to a copied workspace could not be taken over. */
   readonly unsynced: () => boolean
+  /** What became of a copied workspace; undefined where there is none, and before the sandbox has ended. */
+  readonly synced: () => SyncReport | undefined
   /** Ends it at once: what it was there for is done. Settles as `wall.stop` does. */
   readonly discard: () => Promise<void>
   /** One that was started as a spare is found by its name from now on. */
@@ -70,7 +73,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const unrecorded = Promise.withResolvers<void>()
   const told = startTold(plan, record)
   let limit: string | undefined
-  let unsynced = false
+  let synced: SyncReport | undefined
   let isUnneeded = false
   const onLimit = (detail: string): void => void (limit ??= detail)
   const { around, started } = await begin()
@@ -89,7 +92,17 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     isUnneeded = !hasEnded
     await wall.stop(0)
   }
-  return { id, plan, wall, exit, endedBy: () => limit, unsynced: () => unsynced, discard, announce }
+  return {
+    id,
+    plan,
+    wall,
+    exit,
+    endedBy: () => limit,
+    synced: () => synced,
+    unsynced: () => isUnsynced(synced),
+    discard,
+    announce,
+  }
 
   async function begin(): Promise<{ around: Surroundings; started: Wall }> {
     let opened: Surroundings | undefined
@@ -114,7 +127,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       const exit = await wall.exit
       // The last connections are in the record before the end is.
       await around.close()
-      unsynced = await around.finish()
+      synced = await around.finish()
       record({ fact: 'stop', exit, ...(isUnneeded && { unneeded: true }) })
       return exit
     } finally {
@@ -220,4 +233,8 @@ function startTold(plan: Plan, record: Recorder): Told {
 function requireSecrets(plan: Plan, secrets: Secrets | undefined): void {
   if (plan.secrets.length === 0 || secrets !== undefined) return
   throw new GloveboxError('INTERNAL', `the secret ${plan.secrets[0]?.name} was not read before its sandbox was started`)
+}
+
+function isUnsynced(report: SyncReport | undefined): boolean {
+  return report?.state === 'failed' || report?.state === 'partly' || report?.state === 'lost'
 }

@@ -5,6 +5,7 @@ import type { TrustInside } from '../egress/tls/trust-inside.ts'
 import type { AskDesk } from '../guard/ask-desk.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import type { SyncReport } from '../protocol/workspace.ts'
 import type { SandboxNetwork } from './network.ts'
 import type { ListeningPort } from './publish/listen.ts'
 import type { Published } from './publish/publish.ts'
@@ -25,8 +26,8 @@ export interface Surroundings {
   receipt(receipt: Receipt): Receipt
   /** Nobody comes and goes any more, and the last connections are in the record. Idempotent. */
   close(): Promise<void>
-  /** It has ended: what it did to its copy is taken over. Whether something of it was not. */
-  finish(): Promise<boolean>
+  /** It has ended: what it did to its copy is taken over. What became of that. */
+  finish(): Promise<SyncReport | undefined>
   /** It was not started. */
   abandon(): Promise<void>
 }
@@ -82,10 +83,7 @@ export async function openSurroundings(options: SurroundingsOptions): Promise<Su
     },
     receipt: (receipt) => withUnchecked(receipt, network?.unchecked ?? []),
     close,
-    async finish() {
-      const state = (await workspace?.finish())?.state ?? 'unchanged'
-      return state === 'failed' || state === 'partly' || state === 'lost'
-    },
+    finish: async () => workspace?.finish(),
     async abandon() {
       await close()
       await workspace?.abandon()

@@ -1,4 +1,4 @@
-import type { DaemonInfo } from '../protocol/daemon.ts'
+import type { DaemonInfo, DaemonStopped } from '../protocol/daemon.ts'
 import { ageOf } from './running.ts'
 
 export function renderDaemon(info: DaemonInfo | undefined, { json }: { json: boolean }): string {
@@ -12,10 +12,7 @@ export function renderDaemon(info: DaemonInfo | undefined, { json }: { json: boo
   return `the daemon runs: version ${version}, process ${pid}, for ${ageOf(Date.now() - startedMs)}, owns ${owned}\n`
 }
 
-export function renderDaemonStopped(
-  stopped: { readonly wasRunning: boolean; readonly servers: readonly string[] },
-  { json }: { json: boolean },
-): string {
+export function renderDaemonStopped(stopped: DaemonStopped, { json }: { json: boolean }): string {
   if (json) return `${JSON.stringify({ schema: 'glovebox/daemon-stop/1', ...stopped })}\n`
   if (!stopped.wasRunning) return 'the daemon did not run\n'
   const { servers } = stopped

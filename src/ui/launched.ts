@@ -1,6 +1,7 @@
 import { milliseconds } from './milliseconds.ts'
 import type { LaunchReply, StopReply } from '../protocol/daemon.ts'
 import { untrusted } from './untrusted.ts'
+import { renderSync } from './workspace.ts'
 
 export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, { json }: { json: boolean }): string {
   if (json) {
@@ -18,6 +19,14 @@ export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, {
     ...(pool.wanted > 0 ? [`pool: ${pool.ready} of ${pool.wanted} ready, the rest is being started`] : []),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** What became of the workspaces of servers that were stopped, as their own terminal would have told it. */
+export function renderTakenOver(stopped: StopReply['stopped']): string {
+  const about = { json: false, earlier: false, question: false }
+  return stopped
+    .map(({ name, workspace }) => (workspace === null ? '' : renderSync(workspace, { ...about, server: name })))
+    .join('')
 }
 
 export function renderStopped(stopped: StopReply['stopped'], { json }: { json: boolean }): string {

@@ -83,6 +83,27 @@ for (const runner of usualRunners()) {
     }
   })
 
+  test(`what could not be taken over is told by whatever stops a server (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const directory = project(house, runner, { tiny: { command: runner.node, args: ['tiny.mjs'] } })
+    const stop = (verb: string, ...words: string[]): { stdout: string; stderr: string } => {
+      up(house, directory)
+      house.ok('exec', 'tiny', '--', 'sh', '-c', 'echo inside > /workspace/notes; echo x > /workspace/.envrc')
+      writeFileSync(path.join(directory, 'notes'), `of the host, before ${verb} ${words.join(' ')}\n`)
+      return house.verb(verb, ...words)
+    }
+    for (const [verb, word] of Object.entries({ stop: 'tiny', daemon: 'stop' })) {
+      const { stderr } = stop(verb, word)
+      assert.match(stderr, /not taken over without a yes[^]*\.envrc/, verb)
+      assert.match(stderr, /not overwritten, and kept aside:\n {2}notes/)
+    }
+    const { stdout, stderr } = stop('stop', 'tiny', '--json')
+    assert.equal(stderr, '')
+    const { stopped } = JSON.parse(stdout) as { stopped: { workspace: { held: string[]; conflicts: string[] } }[] }
+    assert.match(stopped[0]?.workspace.held.join() ?? '', /\.envrc/)
+    assert.match(stopped[0]?.workspace.conflicts.join() ?? '', /^notes/)
+  })
+
   test(`VM-AUTO: a second time changes nothing, and says so of what would be another server by now (${runner.name})`, (t) => {
     const house = household(t, runner)
     const servers = { tiny: { command: runner.node, args: ['tiny.mjs'] } }
