@@ -43,8 +43,8 @@ export function sentWorkspace(
 }
 
 /**
- * The inside makes no link that leads out of what is unpacked: such links are taken out of the copy, and out of what was copied, so that
- * nobody takes them for deleted. Gives their names.
+ * What a link that leads out of the workspace led to is not there in a machine: such links are taken out of the copy, and out of what was
+ * copied, so that nobody takes them for deleted. Gives their names.
  */
 export function withoutLinksOut(session: Session, manifest: Map<TreePath, Original>): string[] {
   const top = openDirectory(session.files)

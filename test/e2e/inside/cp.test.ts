@@ -77,6 +77,30 @@ for (const runner of usualRunners()) {
     assert.deepEqual(fs.readdirSync(base).sort(), ['back', 'tree'], 'nothing else is left')
   })
 
+  test(`links go in as they are, wherever they lead, and nothing goes through one${as}`, async (t) => {
+    const box = await running(t, runner)
+    const base = workplace(runner)
+    const tree = make(runner, path.join(base, 'tree'))
+    const links = { absolute: '/etc/hostname', up: '../..', nowhere: 'missing/file' }
+    for (const [name, to] of Object.entries(links)) {
+      fs.symlinkSync(to, path.join(tree, name))
+      own(runner, path.join(tree, name))
+    }
+    put(runner, path.join(tree, 'z'), 'the last one')
+    const into = await box.verb('cp', tree, `${box.name}:/tmp/copied`).ended
+    assert.equal(into.code, 0, into.stderr)
+    assert.equal(
+      await inside(box, 'cd /tmp/copied; for each in absolute up nowhere; do readlink $each; done; cat z'),
+      '/etc/hostname\n../..\nmissing/file\nthe last one',
+    )
+    // A directory where such a link stands already.
+    const over = make(runner, path.join(base, 'over'))
+    put(runner, path.join(make(runner, path.join(over, 'up')), 'planted'), 'x')
+    const through = await box.verb('cp', `${over}/.`, `${box.name}:/tmp/copied`).ended
+    assert.notEqual(through.code, 0)
+    assert.equal(await inside(box, 'ls /planted /tmp/planted /tmp/copied/planted 2>/dev/null || echo none'), 'none\n')
+  })
+
   test(`where it goes is what docker cp would make of it${as}`, async (t) => {
     const box = await running(t, runner)
     const base = workplace(runner)

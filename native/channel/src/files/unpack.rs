@@ -205,16 +205,9 @@ impl Target {
         Ok(())
     }
 
+    /// Holds anything: a later entry that would go out by it is refused by the kernel (RESOLVE_BENEATH), and programs of the sandbox
+    /// make what links they like.
     fn link(&self, entry: &Entry, path: &[u8]) -> Result<()> {
-        if leads_out(path, &entry.link) {
-            return Err(Status::new(
-                Code::PermissionDenied,
-                format!(
-                    "{}: a link that leads out of the archive's directory",
-                    shown(path)
-                ),
-            ));
-        }
         let make = || {
             let (parent, name) = self.base.parent(path)?;
             replace(&parent, name, || symlinkat(&entry.link[..], &parent, name))?;
@@ -300,25 +293,6 @@ fn plain(path: &[u8]) -> Result<Vec<u8>> {
     Ok(parts.join(&b'/'))
 }
 
-/// By its words alone. What it leads to by way of other links the kernel checks when it is used.
-fn leads_out(path: &[u8], link: &[u8]) -> bool {
-    if link.starts_with(b"/") || link.is_empty() || link.contains(&0) {
-        return true;
-    }
-    let mut depth = path.iter().filter(|byte| **byte == b'/').count();
-    for part in link.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => match depth.checked_sub(1) {
-                Some(above) => depth = above,
-                None => return true,
-            },
-            _ => depth += 1,
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,13 +306,5 @@ mod tests {
             assert_eq!(of(wrong), None, "{wrong}");
         }
         assert_eq!(of(&"d/".repeat(129)), None);
-    }
-
-    #[test]
-    fn a_link_stays_in_the_directory() {
-        let out = |path: &str, link: &str| leads_out(path.as_bytes(), link.as_bytes());
-        assert!(!out("a", "b") && !out("d/a", "../b") && !out("a", "./b/../c"));
-        assert!(out("a", "/etc") && out("a", "../b") && out("d/a", "../../b") && out("a", ""));
-        assert!(out("d/a", "x/../../../y"));
     }
 }
