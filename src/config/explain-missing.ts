@@ -46,7 +46,8 @@ export function isOf(missing: GloveboxError, word: string): boolean {
   return missing.message.startsWith(`${word}: no such `)
 }
 
-function behindName(name: string, more: readonly string[], verb: string): GloveboxError {
+/** What is wrong with words behind the name of a configured server. */
+export function behindName(name: string, more: readonly string[], verb: string): GloveboxError {
   const words = more.map(shellWord).join(' ')
   if (more.some((word) => word.startsWith('-'))) {
     return new GloveboxError('USAGE', `"${name}" is a configured server, and options behind its name are not ours`, {

@@ -57,6 +57,8 @@ export async function startOf(
     env: NodeJS.ProcessEnv
     /** Whether a single word may name a configured server or one of the catalogue, or has to. */
     servers: boolean | 'only'
+    /** For what to write instead; `run` by default. */
+    verb?: string
   },
 ): Promise<Start> {
   const { cwd, env } = options
@@ -76,6 +78,7 @@ export async function startOf(
   const { profile, manifest } = flags
   const known =
     options.servers !== false && flags.command === undefined ? await inCatalog(words, flags, options) : undefined
+  if (known !== undefined) await refuseTaken(words, options)
   if (known === undefined && options.servers === 'only') throw noSuchServer(only ?? '')
   const command = known?.command ?? commandOf(words, flags.command)
   const layers = known === undefined ? [] : [known.layer]
@@ -88,6 +91,16 @@ export async function startOf(
     known: layers,
   })
   return { name: flags.name ?? known?.name, command, cwd, policy, origins, placed, unused: [], review: () => undefined }
+}
+
+/** A server of the user's own stands before one of the catalogue: words behind its name do not make it the other one. */
+async function refuseTaken(
+  [name = '', ...more]: readonly string[],
+  { cwd, env, verb = 'run' }: { cwd: string; env: NodeJS.ProcessEnv; verb?: string },
+): Promise<void> {
+  if (more.length === 0) return
+  const { behindName, configuredNames } = await import('./explain-missing.ts')
+  if ((await configuredNames(cwd, env)).includes(name)) throw behindName(name, more, verb)
 }
 
 function noSuchServer(name: string): GloveboxError {

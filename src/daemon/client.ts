@@ -55,7 +55,7 @@ export function clientOf(file: DaemonFile): DaemonClient {
     async log(name, { follow, signal }) {
       const path = `${paths.server(name, 'log')}${follow ? '?follow=1' : ''}`
       const response = await send(file, { method: 'GET', path, signal })
-      if (response.statusCode === 200) return response
+      if (response.statusCode === 200) return bytesOf(response, signal)
       throw failureIn(await bodyOf(response))
     },
   }
@@ -73,6 +73,15 @@ async function send({ socket, token }: DaemonFile, { method, path, body, signal 
     request.once('error', (cause) => reject(signal?.aborted === true ? reasonOf(signal) : lost(cause)))
     request.end(bytes)
   })
+}
+
+/** Its end is told apart from that of the daemon, which breaks the stream off. */
+async function* bytesOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>
+  } catch (cause) {
+    throw signal?.aborted === true ? reasonOf(signal) : lost(cause)
+  }
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -31,11 +31,19 @@ export function renderCall(
   }
   if (error !== undefined) {
     throw new GloveboxError('TOOL_ERROR', `${tool}: ${error.message} (${error.code})`, {
-      fix: `see its tools: glovebox tools ${server}`,
+      fix: fixFor(error.code, server, fresh),
     })
   }
   const text = textOf(result ?? {})
   return { text: stream.isTTY === true ? untrustedLog(text) : text, exitCode }
+}
+
+/** JSON-RPC 2.0, 5.1: there is no such method, or its arguments are not those that it takes. */
+const mistaken: ReadonlySet<number> = new Set([-32601, -32602])
+
+function fixFor(code: number, server: string, fresh: boolean): string {
+  if (mistaken.has(code)) return `see its tools: glovebox tools ${server}`
+  return fresh ? `see how it starts: glovebox test ${server}` : `see what it wrote: glovebox logs ${server}`
 }
 
 /** Blocks of text as they are, anything else by what it is; structure where there is no text. */

@@ -260,7 +260,8 @@ test('What cannot be meant is told as such, before anything is started or change
   const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
   try {
     mkdirSync(path.join(home, 'config'))
-    const servers = { lost: { command: 'no-program-of-this-name' } }
+    // One of the catalogue has that name, too.
+    const servers = { lost: { command: 'no-program-of-this-name' }, files: { command: 'node', args: ['x.js'] } }
     writeFileSync(path.join(home, 'config/glovebox.json'), JSON.stringify({ mcpServers: servers }))
     const cases: [string[], number, RegExp][] = [
       [['run', 'lost'], 127, /^glovebox: no-program-of-this-name: no such program in PATH\n/],
@@ -271,6 +272,8 @@ test('What cannot be meant is told as such, before anything is started or change
       ],
       [['run', 'lost', 'word'], 2, /"lost" is a configured server, and there is "word" behind its name\n/],
       [['launch', 'lost', '-x'], 2, /options behind its name are not ours\n {2}fix: .*glovebox launch -x lost\n/],
+      [['launch', 'files', '/tmp'], 2, /"files" is a configured server, and there is "\/tmp" behind its name\n/],
+      [['policy', 'show', 'files', '-x'], 2, /fix: .*glovebox policy show -x files\n/],
       [['policy', 'show', 'lost', '-x'], 2, /fix: .*glovebox policy show -x lost\n/],
       [['exec', 'lost', 'ls'], 2, /"lost" is a configured server, and exec starts programs\n/],
       [['run', 'nowhere-at-all'], 127, /: no such server is configured, and no such program is in PATH\n/],

@@ -27,7 +27,8 @@ export function findRunning(nameOrId: string, places: Places): RunningRecord {
 
 function whatRuns(wanted: string, running: readonly RunningRecord[]): string {
   if (running.length === 0) return 'none is running at all; glovebox run starts one'
-  const names = [...new Set(running.map(({ server }) => server))]
+  const names = [...new Set(running.filter(({ spare }) => spare !== true).map(({ server }) => server))]
+  if (names.length === 0) return 'none is running but spares of a pool; glovebox status shows what was launched'
   const near = nearest(wanted, names)
   return near === undefined ? `running now: ${names.join(', ')} (glovebox status)` : `did you mean "${near}"?`
 }

@@ -61,6 +61,14 @@ test('A configured server that does not run is answered with how it is started',
   assert.equal((await requireRunning('gbx-aaaaaaaaaaaa', env)).server, 'notes')
 })
 
+test('Spares of a pool are no answer to a name, and nobody is sent to them', (t) => {
+  const places = placesFor(t)
+  register(places, 'gbx-aaaaaaaaaaaa').announce({ ...about, spare: true })
+  assert.throws(() => findRunning('files', places), { fix: /spares of a pool/ })
+  register(places, 'gbx-bbbbbbbbbbbb').announce({ ...about, server: 'git' })
+  assert.throws(() => findRunning('files', places), { fix: 'running now: git (glovebox status)' })
+})
+
 test('How long its inside may be silent is found with it, and nonsense is no record', (t) => {
   const places = placesFor(t)
   register(places, 'gbx-aaaaaaaaaaaa').announce({ ...about, silenceMs: 20_000 })

@@ -15,7 +15,7 @@ export interface StatsRow {
 
 /** @throws GloveboxError USAGE for a name that means no sandbox, or several */
 export async function sandboxesOf(names: readonly string[]): Promise<RunningRecord[]> {
-  if (names.length === 0) return listRunning(places(process.env))
+  if (names.length === 0) return listRunning(places(process.env)).filter(({ spare }) => spare !== true)
   return Promise.all(names.map(async (name) => requireRunning(name, process.env)))
 }
 

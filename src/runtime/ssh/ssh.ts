@@ -12,8 +12,9 @@ import { writeWhole } from '../../system/write-whole.ts'
 import type { ShownSshConfig } from '../../ui/ssh-config.ts'
 import { createWayIn } from '../publish/way-in.ts'
 import { enter } from '../running/entry.ts'
-import { requireRunning } from '../running/require.ts'
 import { listRunning } from '../running/list.ts'
+import { requireRunning } from '../running/require.ts'
+import { onEndingSignals } from '../signals.ts'
 import { hostOf, sshConfig, sshOptions, type ProxyWords } from './config.ts'
 import { sshKeys } from './keys.ts'
 import { serveSsh } from './serve.ts'
@@ -66,15 +67,26 @@ export async function serveSshOnStdio(name: string): Promise<number> {
       })
     }
     const ports = createWayIn(async () => connectUnix(socket ?? ''), silenceMs)
+    // ssh ends its ProxyCommand by a signal: how this ended is in the record all the same.
+    const asked = Promise.withResolvers<void>()
+    let isOver = false
+    const release = onEndingSignals(() => {
+      isOver = true
+      asked.resolve()
+      transport.destroy()
+    })
     try {
-      await serveSsh(transport, sshKeys(here), {
+      const served = serveSsh(transport, sshKeys(here), {
         inside,
         ports,
         directory: sandbox.directory ?? '/',
-        tell: (message) => void process.stderr.write(`glovebox: ${message}\n`),
+        tell: (message) => void (isOver || process.stderr.write(`glovebox: ${message}\n`)),
       })
+      served.catch(() => undefined) // told by the race, unless a signal came first
+      await Promise.race([served, asked.promise])
       return { code: 0, how: 'the connection was closed' }
     } finally {
+      release()
       ports.close()
     }
   })

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { usualRunners, type Runner } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
 import { bytesUnlessGone, filesBelow } from '../../support/files-below.ts'
 import { everything, household, tiny } from '../../support/launching.ts'
-import { start } from '../../support/mcp-client.ts'
+import { glovebox, start } from '../../support/mcp-client.ts'
 
 for (const runner of usualRunners()) {
   test(`VM-LAUNCH: a launched server goes on without its command, is shown, entered and stopped (${runner.name})`, (t) => {
@@ -60,6 +63,20 @@ for (const runner of usualRunners()) {
     const again = house.launch('--name', 'lost', '--', ...tiny(runner))
     assert.notEqual(again.id, id)
     assert.deepEqual(house.status().ended, [])
+  })
+
+  test(`whoever follows a log is told that the daemon was killed, in a sentence (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    const [node, server] = tiny(runner) as [string, string]
+    const loud = 'console.error("ready"); import(process.argv[1])'
+    house.launch('--name', 'lost', '--read', server, '--', node, '-e', loud, server)
+    const settings = Object.entries(house.env).map(([name, value]) => `${name}=${value}`)
+    const [program, ...args] = glovebox(runner, ['logs', '-f', 'lost'])
+    const child = runner.spawn('env', ['-i', ...settings, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const told = text(child.stderr as Readable)
+    await once(child.stdout as Readable, 'data')
+    process.kill(house.pid(), 'SIGKILL')
+    assert.match(await told, /^glovebox: the daemon has ended, or was killed\n {2}fix: .*\n$/)
   })
 
   test(`of two that start it at once one daemon is left, and both are served (${runner.name})`, async (t) => {

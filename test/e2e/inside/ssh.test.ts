@@ -335,6 +335,23 @@ test('what went in by ssh is in the record', { skip, timeout: 60_000 }, async (t
   assert.match(stdout, /\/cat"/)
 })
 
+test(
+  'how a visit by ssh ended is in the record, though ssh ends us by a signal',
+  { skip, timeout: 60_000 },
+  async (t) => {
+    const runner = ordinaryUser()
+    const box = await running(t, runner)
+    for (const command of ['true', 'exit 4']) await clientsOf(runner).run('ssh', `${box.name}.glovebox`, command)
+    const kinds = async (kind: string): Promise<number> => {
+      const { stdout } = await box.verb('audit', 'query', '--json', '--server', box.name, '--kind', kind).ended
+      return stdout.split('\n').filter((line) => line !== '').length
+    }
+    assert.equal(await kinds('entry'), 2)
+    // ssh does not wait for us.
+    while ((await kinds('entry-end')) < 2) await new Promise((resolve) => setTimeout(resolve, 50))
+  },
+)
+
 /** What comes on a port, and on a socket, goes back. */
 const echoServers = `
 import socket, threading
