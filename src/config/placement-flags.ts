@@ -1,6 +1,10 @@
 import { Option, type Command } from 'commander'
+import { GloveboxError } from '../errors.ts'
 import { parseCount, parseDuration } from '../policy/sizes.ts'
 import type { Lifetime, Placement } from '../protocol/daemon.ts'
+
+/** As in a configuration (`pool`). */
+const mostPooled = 1000
 
 /** Where and when sandboxes are placed; what they may do is in the policy flags. */
 export interface PlacementFlags {
@@ -23,7 +27,11 @@ export function addPlacementFlags(command: Command): Command {
 }
 
 function countOf(text: string): number {
-  return text.trim() === '0' ? 0 : parseCount(text, '--pool')
+  const count = text.trim() === '0' ? 0 : parseCount(text, '--pool')
+  if (count <= mostPooled) return count
+  throw new GloveboxError('POLICY_INVALID', `--pool: ${count} sandboxes, where at most ${mostPooled} can be`, {
+    fix: 'each takes memory as long as nobody needs it: as many as are asked for at once are enough',
+  })
 }
 
 /** @throws GloveboxError POLICY_INVALID naming the flag */

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { sandboxHome } from './environment.ts'
 
 /** Whether `path` is `directory` or lies below it. Both absolute and normalised. */
 export function isWithin(path: string, directory: string): boolean {
@@ -13,6 +14,9 @@ export function ancestors(path: string): string[] {
     if (at === '/') return found
   }
 }
+
+/** Where a sandbox has files of its own whatever it is shown. */
+export const ownPlaces: readonly string[] = ['/tmp', '/var/tmp', '/run', sandboxHome]
 
 /** Where the jail puts its own: no host path can be mounted over, above or below these. */
 const reserved = ['/proc', '/sys', '/dev'] as const

@@ -94,6 +94,14 @@ test('a directory among the arguments that the sandbox cannot see is refused, na
   refuses(() => resolve({}, facts), 'PATH_NOT_VISIBLE', /--root=\/data.*--read \/data/)
 })
 
+test('a directory that every sandbox has of its own is told as such, or is what is meant', () => {
+  const naming = (path: string): HostFacts => hostFacts({ command: { directories: [{ argument: path, path }] } })
+  refuses(() => resolve({}, naming('/tmp')), 'PATH_NOT_VISIBLE', /has a \/tmp of its own/)
+  refuses(() => resolve({}, naming('/tmp')), 'PATH_NOT_VISIBLE', /--read \/tmp.*sh -c 'ls \/tmp'/)
+  for (const path of ['/', '/proc', '/dev/shm', '/sys'])
+    assert.deepEqual(resolve({}, naming(path)).mounts.length > 0, true)
+})
+
 test('a directory among the arguments is fine when a flag shows it', () => {
   const facts = hostFacts({
     command: { directories: [{ argument: '/data/x', path: '/data/x' }] },

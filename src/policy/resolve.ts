@@ -7,7 +7,7 @@ import { publishedPorts, readNetwork, resolveNetwork } from './network/words.ts'
 import type { Network } from './network.ts'
 import { decide } from './network/decide.ts'
 import { requireReachable, type SecretHost } from './secrets.ts'
-import { isWithin } from './paths.ts'
+import { isWithin, ownPlaces, whyReserved } from './paths.ts'
 import type { Plan, PlanMount, PlanWorkspace } from './plan.ts'
 import { defaultLimits, fewestOpenFiles, type Policy } from './policy.ts'
 import { formatBytes } from './sizes.ts'
@@ -109,17 +109,21 @@ function requireVisible(
   mounts: readonly PlanMount[],
   configured: Configured | undefined,
 ): void {
-  const hidden = directories.find(({ path }) => !isVisible(path, mounts))
+  // Of what is reserved every sandbox has its own, and that is what is meant: the host's could not be shown.
+  const hidden = directories.find(({ path }) => !isVisible(path, mounts) && whyReserved(path) === undefined)
   if (!hidden) return
   const { argument, path } = hidden
   const fix =
     configured === undefined
       ? `add --read ${path}, or --write ${path} if it may change files there`
       : `to "${configured.name}" in ${configured.file} add "sandbox": { "filesystem": { "read": [${JSON.stringify(path)}] } }, or "write" if it may change files there`
+  const isOwn = ownPlaces.some((own) => own === path)
   throw new GloveboxError(
     'PATH_NOT_VISIBLE',
-    `the argument "${argument}" is a directory that the sandbox cannot see: ${path}`,
-    { fix },
+    isOwn
+      ? `the argument "${argument}" is a directory of this machine, and the sandbox has a ${path} of its own`
+      : `the argument "${argument}" is a directory that the sandbox cannot see: ${path}`,
+    { fix: isOwn ? `${fix}; where its own is meant, let a shell name it: sh -c 'ls ${path}'` : fix },
   )
 }
 

@@ -274,6 +274,7 @@ test('What cannot be meant is told as such, before anything is started or change
       [['launch', 'lost', '-x'], 2, /options behind its name are not ours\n {2}fix: .*glovebox launch -x lost\n/],
       [['launch', 'files', '/tmp'], 2, /"files" is a configured server, and there is "\/tmp" behind its name\n/],
       [['policy', 'show', 'files', '-x'], 2, /fix: .*glovebox policy show -x files\n/],
+      [['launch', '--pool', '100000', '--', 'true'], 2, /--pool: 100000 sandboxes, where at most 1000 can be\n/],
       [['policy', 'show', 'lost', '-x'], 2, /fix: .*glovebox policy show -x lost\n/],
       [['exec', 'lost', 'ls'], 2, /"lost" is a configured server, and exec starts programs\n/],
       [['run', 'nowhere-at-all'], 127, /: no such server is configured, and no such program is in PATH\n/],

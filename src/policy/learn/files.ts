@@ -1,6 +1,5 @@
 import { posix } from 'node:path'
-import { sandboxHome } from '../environment.ts'
-import { isWithin, whyReserved } from '../paths.ts'
+import { isWithin, ownPlaces, whyReserved } from '../paths.ts'
 import type { PlanMount } from '../plan.ts'
 import type { Item, NotGiven, View } from './learned.ts'
 import { joinAskers } from './learned.ts'
@@ -9,9 +8,6 @@ import type { Askers, Wishes } from './wishes.ts'
 
 /** So many entries of one directory, and the directory is what is meant. */
 const several = 3
-
-/** Where a sandbox has files of its own whatever it is shown. */
-const ownPlaces = ['/tmp', '/var/tmp', '/run', sandboxHome] as const
 
 /** Written by the launcher (native/inside, tree/files.rs): the host's would say who is on it, and whom to ask for names. */
 const ownFiles: ReadonlySet<string> = new Set(
