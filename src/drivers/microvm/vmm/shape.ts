@@ -1,3 +1,4 @@
+import { availableParallelism, totalmem } from 'node:os'
 import { GloveboxError } from '../../../errors.ts'
 import { formatBytes } from '../../../policy/sizes.ts'
 import type { JailLimits } from '../../../protocol/jail-plan.ts'
@@ -7,6 +8,12 @@ import type { SentWorkspace } from '../../driver.ts'
 export interface Shape {
   readonly memoryBytes: number
   readonly vcpus: number
+}
+
+/** What there is of the machine that a guest is to run on. */
+export interface Host {
+  readonly memoryBytes: number
+  readonly cpus: number
 }
 
 const mebibyte = 1024 ** 2
@@ -23,16 +30,29 @@ export const mostWorkspaceBytes: number = 2048 * mebibyte
 /** Of a file, directory or link besides its contents: what is left of its last page, and what the kernel knows of it. */
 const entryBytes = 6 * 1024
 
-/** @param workspace what is sent; what a sandbox adds to it is memory of its own, as all that it writes */
+/**
+ * @param workspace what is sent; what a sandbox adds to it is memory of its own, as all that it writes
+ * @throws GloveboxError HOST_CANNOT for more memory than the machine has
+ */
 export function shapeFor(
   { memory, cpus }: Pick<JailLimits, 'memory' | 'cpus'>,
   workspace?: SentWorkspace['size'],
+  host: Host = { memoryBytes: totalmem(), cpus: availableParallelism() },
 ): Shape {
   const policyBytes = Math.ceil((memory.value + overheadBytes) / stepBytes) * stepBytes
-  return {
-    memoryBytes: policyBytes + (workspace === undefined ? 0 : workspaceBytes(workspace)),
-    vcpus: Math.ceil(cpus.value),
-  }
+  const memoryBytes = policyBytes + (workspace === undefined ? 0 : workspaceBytes(workspace))
+  if (memoryBytes > host.memoryBytes) throw tooLarge(memoryBytes, host)
+  // More than there are would wait for each other; as many as that are no more than what the policy allows.
+  return { memoryBytes, vcpus: Math.min(Math.ceil(cpus.value), host.cpus) }
+}
+
+/** A VMM would find out in the middle of a boot, or take what the rest of the machine needs. */
+function tooLarge(memoryBytes: number, host: Host): GloveboxError {
+  return new GloveboxError(
+    'HOST_CANNOT',
+    `a virtual machine of ${formatBytes(memoryBytes)} does not fit into this machine, which has ${formatBytes(host.memoryBytes)}`,
+    { fix: 'ask for less memory (limits.memory, --memory), or use --driver jail, where it is a limit alone' },
+  )
 }
 
 /** In steps that double, so that few templates serve all workspaces. @throws GloveboxError HOST_CANNOT for one that is too large */
