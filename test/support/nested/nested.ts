@@ -31,6 +31,8 @@ export interface NestedResult {
   readonly code: number | undefined
   /** What it printed, on stdout and stderr. */
   readonly output: string
+  /** Its time was over. */
+  readonly isLate: boolean
   /** For a failed assertion: both, and what the kernel said. */
   readonly told: string
 }
@@ -50,11 +52,12 @@ export function whyNotNested(): string | undefined {
 
 /**
  * Once more where the emulated machine's own kernel has locked up: under two emulated processors with nested paging it sometimes
- * does (both spin, as if the one's interrupt for the other was lost), whatever runs in it. Twice in a row is told as it is.
+ * does (both spin, as if the one's interrupt for the other was lost), whatever runs in it; where not even its watchdog gets a turn,
+ * its time is over without a word. Twice in a row is told as it is.
  */
 export async function runNested(run: NestedRun): Promise<NestedResult> {
   const first = await attempt(run)
-  if (first.code !== undefined || !first.told.includes('soft lockup')) return first
+  if (first.code !== undefined || !(first.isLate || first.told.includes('soft lockup'))) return first
   process.stderr.write(`the emulated machine has locked up, and is started once more. It said:\n${first.told}\n`)
   return attempt(run)
 }
@@ -69,7 +72,7 @@ async function attempt(run: NestedRun): Promise<NestedResult> {
     truncateSync(disk, diskBytes)
     const files = ['console', 'output', 'status'].map((name) => path.join(directory, name))
     const initrd = outerInitrd(directory, image.modules)
-    await runQemu(
+    const isLate = await runQemu(
       [
         ...(await machine(image.kernel, initrd, run)),
         ...drives.flatMap((file, index) => drive(file, index, 'on')),
@@ -80,7 +83,8 @@ async function attempt(run: NestedRun): Promise<NestedResult> {
     )
     const [console, output, status] = files.map((file) => readFileSync(file, 'utf8')) as [string, string, string]
     const [, code] = /^exit (\d+)$/m.exec(status) ?? []
-    return { code: code === undefined ? undefined : Number(code), output, told: `${output}\n--- console\n${console}` }
+    const told = `${output}\n--- console\n${console}`
+    return { code: code === undefined ? undefined : Number(code), output, isLate, told }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -119,16 +123,22 @@ function ports(directory: string): string[] {
   return [console, '-device', 'virtio-serial-device', port('output'), port('status')].flat()
 }
 
-async function runQemu(args: readonly string[], { limitMs = defaultLimitMs }: NestedRun): Promise<void> {
+/** Returns whether its time was over. */
+async function runQemu(args: readonly string[], { limitMs = defaultLimitMs }: NestedRun): Promise<boolean> {
   // Whatever ends us ends it (prctl(2), PR_SET_PDEATHSIG).
   const words = ['--pdeathsig', 'KILL', findQemu(process.env, 'x64'), ...args]
   const child = spawn('setpriv', words, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    child.kill('SIGKILL')
+  }, limitMs)
   try {
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', () => resolve())
     })
+    return isLate
   } finally {
     clearTimeout(timer)
   }
