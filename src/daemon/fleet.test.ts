@@ -50,6 +50,7 @@ function bench(t: TestContext, { deaf = false } = {}): { fleet: Fleet; begun: Be
         lastDenial: () => undefined,
         countTools: async () => 1,
         handOut: () => undefined,
+        published: [],
         leaving: ended.promise.then(() => undefined),
         ended: ended.promise,
         stop: async () => end('stopped'),

@@ -161,7 +161,8 @@ export async function launch(
   }
   const { sandboxMs, handshakeMs } = first.took
   const took = { sandboxMs, handshakeMs, totalMs: performance.now() - from }
-  return { launched, reply: { status: status(), tools, took, fromPool: options.pooled !== undefined } }
+  const published = isEachCall ? [] : first.published.map(({ address, port, inside }) => ({ address, port, inside }))
+  return { launched, reply: { status: status(), tools, took, fromPool: options.pooled !== undefined, published } }
 
   function poolOf(ready: Served | undefined): Pool | undefined {
     if (placement.pool === 0) return undefined

@@ -101,6 +101,8 @@ export interface LaunchReply {
   /** From the request to the program, and to the answer to the handshake. */
   readonly took: { readonly sandboxMs: number; readonly handshakeMs: number; readonly totalMs: number }
   readonly fromPool: boolean
+  /** Ports of this machine that lead to it; a fresh sandbox for each call has none that lasts. */
+  readonly published: readonly { readonly address: string; readonly port: number; readonly inside: number }[]
 }
 
 /** One that ended without being asked to. */

@@ -1,12 +1,16 @@
 import { milliseconds } from './milliseconds.ts'
 import type { LaunchReply, StopReply } from '../protocol/daemon.ts'
+import { urlOf } from './published.ts'
 import { untrusted } from './untrusted.ts'
 import { renderSync } from './workspace.ts'
 
-export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, { json }: { json: boolean }): string {
+export function renderLaunched(
+  { status, tools, took, fromPool, published }: LaunchReply,
+  { json }: { json: boolean },
+): string {
   if (json) {
     const [sandboxMs, handshakeMs, totalMs] = [took.sandboxMs, took.handshakeMs, took.totalMs].map(milliseconds)
-    return `${JSON.stringify({ schema: 'glovebox/launch/1', ...status, tools, sandboxMs, handshakeMs, totalMs, fromPool }, null, 2)}\n`
+    return `${JSON.stringify({ schema: 'glovebox/launch/1', ...status, tools, sandboxMs, handshakeMs, totalMs, fromPool, published }, null, 2)}\n`
   }
   const { name, id, driver, server, lifetime, pool } = status
   const how = fromPool ? 'out of the pool' : 'from nothing'
@@ -15,6 +19,7 @@ export function renderLaunched({ status, tools, took, fromPool }: LaunchReply, {
     server === null ? '' : `, ${untrusted(server.name).slice(0, 60)} ${untrusted(server.version).slice(0, 30)}`
   const lines = [
     `${untrusted(name)} runs: ${id}, ${driver}, ${many}${self}, in ${Math.round(took.totalMs)} ms ${how}`,
+    ...published.map((port) => `${urlOf(port)} → port ${port.inside}`),
     ...(lifetime === 'call' ? ['each call gets a fresh sandbox'] : []),
     ...(pool.wanted > 0 ? [`pool: ${pool.ready} of ${pool.wanted} ready, the rest is being started`] : []),
   ]

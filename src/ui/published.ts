@@ -6,9 +6,10 @@ export function renderPublished(
   { json, sandbox, server }: { readonly json: boolean; readonly sandbox: string; readonly server: string },
 ): string {
   if (json) return `${JSON.stringify({ schema: 'glovebox/published/1', sandbox, name: server, ports })}\n`
-  const lines = ports.map(({ address, port, inside }) => {
-    const host = address.includes(':') ? `[${address}]` : address
-    return `glovebox: http://${host}:${port} → port ${inside} of "${untrusted(server)}"\n`
-  })
-  return lines.join('')
+  return ports.map((port) => `glovebox: ${urlOf(port)} → port ${port.inside} of "${untrusted(server)}"\n`).join('')
+}
+
+/** For a browser, which is what most ports are for. */
+export function urlOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
 }

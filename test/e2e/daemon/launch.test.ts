@@ -65,6 +65,17 @@ for (const runner of usualRunners()) {
     assert.deepEqual(house.status().ended, [])
   })
 
+  test(`a launch says where the ports are that it publishes (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const told = house.ok('launch', '--publish', '0:3000', '--name', 'web', '--', ...tiny(runner))
+    assert.match(told, /^http:\/\/127\.0\.0\.1:\d+ → port 3000$/m)
+    house.ok('stop', 'web')
+    const { published } = house.launch('--publish', '0:3000', '--', ...tiny(runner)) as unknown as {
+      published: object[]
+    }
+    assert.deepEqual(Object.keys(published[0] ?? {}), ['address', 'port', 'inside'])
+  })
+
   test(`whoever follows a log is told that the daemon was killed, in a sentence (${runner.name})`, async (t) => {
     const house = household(t, runner)
     const [node, server] = tiny(runner) as [string, string]
