@@ -1,4 +1,4 @@
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Runner } from '../../support/as-user.ts'
 
@@ -10,7 +10,7 @@ export interface Traces {
 }
 
 export function tracesOn(runner: Runner): Traces {
-  return { mounts: mounts(), files: files(runner), cgroups: staleCgroups() }
+  return { mounts: mounts(), files: files(runner), cgroups: staleCgroups(runner) }
 }
 
 /** What is there now and was not there before. */
@@ -39,11 +39,12 @@ function files(runner: Runner): string[] {
   return [...own, ...registered, ...shared].toSorted()
 }
 
-/** Groups `glovebox-PID-STARTTIME-…` whose launcher is not there any more. */
-function staleCgroups(): string[] {
+/** Groups `glovebox-PID-STARTTIME-…` of this runner's whose launcher is not there any more; each user's next start removes their own. */
+function staleCgroups(runner: Runner): string[] {
   return globSync('/sys/fs/cgroup/**/glovebox-*-*').filter((group) => {
     const [, pid = '', start = ''] = /glovebox-(\d+)-(\d+)[^/]*$/.exec(group) ?? []
-    return pid !== '' && startTimeOf(pid) !== start
+    if (pid === '' || startTimeOf(pid) === start) return false
+    return statSync(group, { throwIfNoEntry: false })?.uid === runner.uid
   })
 }
 
