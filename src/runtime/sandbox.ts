@@ -7,6 +7,7 @@ import type { Plan } from '../policy/plan.ts'
 import type { Driver, Exit, Wall } from '../drivers/driver.ts'
 import { makeDirectory } from '../system/make-directory.ts'
 import { places } from '../system/places.ts'
+import { realOrNamed } from '../system/real-places.ts'
 import { randomHex } from '../system/random-hex.ts'
 import type { ListeningPort } from './publish/listen.ts'
 import { register, type Registered } from './running/register.ts'
@@ -147,7 +148,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 /** Directories of ours that are masked have to be there for it: who made one later would show it. */
 function makeMasked({ deny }: Plan): void {
   const { config, state, runtime } = places(process.env)
-  for (const path of [config, state, runtime].filter((each) => deny.includes(each))) {
+  for (const path of [config, state, runtime].map(realOrNamed).filter((each) => deny.includes(each))) {
     try {
       makeDirectory(path)
     } catch (cause) {

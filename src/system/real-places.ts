@@ -1,5 +1,5 @@
-import { realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { hasCode } from './error-code.ts'
 import type { Places } from './places.ts'
 
@@ -18,11 +18,24 @@ export function realPlaces({ config, state, audit, data, cache, runtime }: Place
   }
 }
 
+/** Of one path; as it is named where nobody may look, or links lead in a circle. */
+export function realOrNamed(path: string): string {
+  try {
+    return realPath(path)
+  } catch {
+    return path
+  }
+}
+
 function realPath(path: string): string {
   try {
     return realpathSync.native(path)
   } catch (error) {
     if (!hasCode(error, 'ENOENT') || dirname(path) === path) throw error
+    // A link to what is not there yet: there it would be made.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+      return realPath(resolve(realPath(dirname(path)), readlinkSync(path)))
+    }
     return join(realPath(dirname(path)), basename(path))
   }
 }

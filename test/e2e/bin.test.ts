@@ -297,6 +297,33 @@ test('What cannot be meant is told as such, before anything is started or change
   }
 })
 
+test('A program that fails keeps its exit code, and what may run no file is not looked for.', () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
+  try {
+    const long = `exit 42 # ${'word '.repeat(60)}`
+    const cases: [string[], number][] = [
+      [['sh', '-c', long], 42],
+      [['sh', '-c', 'exit 3', 'b'.repeat(300)], 3],
+      [['bash', '-lc', 'exit 4', 'out.sh'], 4],
+      [['sh', '-ec', 'exit 5;./never.sh'], 5],
+      [[process.execPath, '--eval=process.exit(6)', 'out.js'], 6],
+      [[process.execPath, '-pe', 'process.exit(7)', 'out.js'], 7],
+      [[process.execPath, 'never.js'], 127],
+    ]
+    for (const [words, code] of cases) {
+      const env = { PATH: '/usr/bin:/bin', HOME: home, GLOVEBOX_HOME: home }
+      const { status, stderr } = spawnSync(process.execPath, [bin, 'exec', '--', ...words], {
+        cwd: '/',
+        env,
+        encoding: 'utf8',
+      })
+      assert.equal(status, code, `${words.join(' ')}: ${stderr}`)
+    }
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+})
+
 test('An argument that is not UTF-8 is an error, and not another argument; the character for one is passed on.', () => {
   const home = mkdtempSync(path.join(tmpdir(), 'glovebox-bin-'))
   try {

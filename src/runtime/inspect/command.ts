@@ -141,15 +141,18 @@ const takesValue =
  * @throws GloveboxError NOT_FOUND
  */
 function requireScript(program: string, args: readonly string[], cwd: string): void {
-  if (!interpreterNames.test(program) || args.some((arg) => runsNoFile.has(arg))) return
-  const missing = args.find((arg, index) => namesScript.test(arg) && !takesValue.test(args[index - 1] ?? ''))
-  if (missing === undefined) return
+  if (!interpreterNames.test(program) || args.some((arg) => runsNoFile.has(arg) || mayRunNoFile.test(arg))) return
+  const missing = args.find((arg, index) => !arg.startsWith('-') && !takesValue.test(args[index - 1] ?? ''))
+  if (missing === undefined || !namesScript.test(missing) || inspectPath(missing, cwd).kind !== 'missing') return
   const path = resolve(cwd, missing)
   const spelled = path === missing ? '' : ` ("${missing}")`
   throw new GloveboxError('NOT_FOUND', `there is no ${path}${spelled}, which ${program} is to run`, {
     fix: 'check the path, and the directory that it is looked up from',
   })
 }
+
+/** Options in one word, `-lc`, `-pe`, `-mjson.tool`, and such with their value: rather too often, since a wrong answer keeps a command from running. */
+const mayRunNoFile = /^(?:-[A-Za-z]*[cemps]|--(?:eval|print)=)/i
 
 const namesScript = /^(?!-)[^\s:]*\.([cm]?[jt]s|py|rb|pl|sh|jar)$/
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { HostFacts } from '../../policy/host-facts.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { places } from '../../system/places.ts'
+import { realOrNamed } from '../../system/real-places.ts'
 import { hasOwnPrograms } from '../../drivers/registry.ts'
 import { inspectCommand } from './command.ts'
 import { inspectPath } from './paths.ts'
@@ -34,15 +35,18 @@ export function inspectHost(
   }
 }
 
-/** Real paths, so that a link into them is seen; as they are named where they do not exist yet. */
+/** Real paths, so that a link into them is seen, also of what does not exist yet: it would be made there. */
 function ownFiles(env: NodeJS.ProcessEnv): Pick<HostFacts, 'own' | 'unseen' | 'staging'> {
   const { config, state, data, cache, runtime } = places(env)
-  const real = (path: string): string => inspectPath(path, '/').real ?? path
   return {
     // The cache too: Node runs compiled code from there, and machines are booted from it.
-    own: [config, state, data, cache, runtime].map(real),
+    own: [config, state, data, cache, runtime].map(realOrNamed),
     // What is left is for sandboxes to run: packages and images.
-    unseen: [config, state, runtime].map(real),
-    staging: [join(real(data), 'store', 'staging'), join(real(cache), 'npm'), join(real(cache), 'pip')],
+    unseen: [config, state, runtime].map(realOrNamed),
+    staging: [
+      join(realOrNamed(data), 'store', 'staging'),
+      join(realOrNamed(cache), 'npm'),
+      join(realOrNamed(cache), 'pip'),
+    ],
   }
 }

@@ -17,10 +17,9 @@ export function inspectPath(given: string, cwd: string): PathFact {
   }
 }
 
+/** A word that is too long for a name is none. */
+const nothingThere: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'])
+
 export function isMissing(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES' || error.code === 'ELOOP')
-  )
+  return error instanceof Error && 'code' in error && nothingThere.has(error.code)
 }
