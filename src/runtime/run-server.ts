@@ -108,7 +108,7 @@ async function converse(
       client: {
         clientIn: client.input,
         clientOut: client.output,
-        whileTaken: whileTaken(client.output, interrupted),
+        whileTaken: whileTaken(client.output, { signal: interrupted }),
       },
       onStderr: passServerStderr,
     })

@@ -10,7 +10,9 @@ import { findInside } from './native.ts'
  */
 export async function readerGone(signal: AbortSignal): Promise<void> {
   // Not told by `signal` itself, which would be an error: the end of its input is enough, and holds when we are killed.
-  const watch = spawn(findInside(process.env), ['reader'], { stdio: ['pipe', 1, 'ignore'] })
+  // Not as one of its first three: those libuv makes blocking (`uv__process_child_init`), and with them the description that we share.
+  // A write to a client that does not read would stop our event loop then, its timers and signals with it.
+  const watch = spawn(findInside(process.env), ['reader', '--fd', '3'], { stdio: ['pipe', 'ignore', 'ignore', 1] })
   const leave = (): void => void watch.stdin?.destroy()
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave, { once: true })

@@ -22,8 +22,9 @@ Starts one program in a jail, and ends it with its owner.
       inside a jail: tries to do what it forbids, and says what happened
   glovebox-inside delegate --user UID [--undo]
       as root: gives an ordinary user control groups, or takes them back
-  glovebox-inside reader
-      ends when nobody reads our stdout any more, or our stdin is closed
+  glovebox-inside reader --fd N
+      ends when nobody reads any more what is written to descriptor N, or
+      our stdin is closed
   glovebox-inside --version
   glovebox-inside --help";
 
@@ -46,7 +47,9 @@ pub enum Action {
         user: u32,
         undo: bool,
     },
-    AwaitReader,
+    AwaitReader {
+        of: OwnedFd,
+    },
     Print(String),
 }
 
@@ -69,7 +72,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Action, String> {
         }),
         Some(["delegate", "--user", user]) => delegate(user, false),
         Some(["delegate", "--user", user, "--undo"]) => delegate(user, true),
-        Some(["reader"]) => Ok(Action::AwaitReader),
+        Some(["reader", "--fd", of]) => Ok(Action::AwaitReader { of: adopt(of)? }),
         Some(["--version"]) => Ok(Action::Print(format!(
             "glovebox-inside {}",
             env!("CARGO_PKG_VERSION")

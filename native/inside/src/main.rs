@@ -86,7 +86,7 @@ fn start() -> i32 {
         Ok(Action::TakeMemory { bytes }) => probe::take_memory(bytes),
         Ok(Action::TakeTime) => probe::take_time(),
         Ok(Action::Delegate { user, undo }) => delegate(user, undo),
-        Ok(Action::AwaitReader) => reader::await_end(),
+        Ok(Action::AwaitReader { of }) => reader::await_end(&of),
         Ok(Action::Print(text)) => {
             println!("{text}");
             0

@@ -71,7 +71,7 @@ async function converse(
 ): Promise<number> {
   const { json = false, plan } = options
   const client = clientStreams()
-  const patience = whileTaken(client.output, signal)
+  const patience = whileTaken(client.output, { signal })
   let desk: AskDesk | undefined
   let shared: Attended | undefined
   const fan = createFan({
