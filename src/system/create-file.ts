@@ -20,12 +20,14 @@ export function createFile(path: string, text: string): void {
  * @throws GloveboxError FAILED, as `createFile` would
  */
 export function requireCreatable(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw taken(path, undefined)
+  let isTaken: boolean
   try {
-    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+    isTaken = lstatSync(path, { throwIfNoEntry: false }) !== undefined
+    if (!isTaken) accessSync(dirname(path), constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw failure(path, cause)
   }
+  if (isTaken) throw taken(path, undefined)
 }
 
 function failure(path: string, cause: unknown): GloveboxError {

@@ -18,24 +18,31 @@ export function realPlaces({ config, state, audit, data, cache, runtime }: Place
   }
 }
 
-/** Of one path; as it is named where nobody may look, or links lead in a circle. */
+/**
+ * Of one path; as it is named where no path leads: nobody may look there, a file is in the way, or links lead in a circle.
+ * @throws the system's error of anything else, as of a disk that fails
+ */
 export function realOrNamed(path: string): string {
   try {
     return realPath(path)
-  } catch {
-    return path
+  } catch (error) {
+    if (hasCode(error, 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return path
+    throw error
   }
 }
 
-function realPath(path: string): string {
+/** How many links a path may lead through, as the kernel has it (path_resolution(7)). */
+const mostLinks = 40
+
+function realPath(path: string, links = 0): string {
   try {
     return realpathSync.native(path)
   } catch (error) {
     if (!hasCode(error, 'ENOENT') || dirname(path) === path) throw error
-    // A link to what is not there yet: there it would be made.
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-      return realPath(resolve(realPath(dirname(path)), readlinkSync(path)))
-    }
-    return join(realPath(dirname(path)), basename(path))
+    const parent = realPath(dirname(path), links)
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return join(parent, basename(path))
+    // A link to what is not there yet: there it would be made. `l -> missing/../l` is a circle that only counting finds.
+    if (links === mostLinks) throw Object.assign(new Error(`${path}: too many links`), { code: 'ELOOP' })
+    return realPath(resolve(parent, readlinkSync(path)), links + 1)
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { usualRunners, type Runner } from '../support/as-user.ts'
@@ -39,4 +39,30 @@ for (const runner of usualRunners()) {
     assert.equal(refused.status, 2, refused.stderr)
     assert.match(refused.stderr, /filesystem\.read: .* is Glovebox's own .*which no sandbox may see/)
   })
+
+  for (const [what, link, target] of [
+    ['a directory', '.config', 'dotfiles/config'],
+    ['a single file', '.config/glovebox/glovebox.json', 'dotfiles/gb.json'],
+    ['a profile', '.config/glovebox/profiles/mine.json', 'dotfiles/mine.json'],
+  ] as const) {
+    test(`settings that are linked from elsewhere, ${what}, can be neither seen nor written there (${runner.name})`, (t) => {
+      const home = path.join(runner.home, `linked-${path.basename(target)}`)
+      t.after(() => rmSync(home, { recursive: true }))
+      const dotfiles = path.join(home, 'dotfiles')
+      const secret = path.join(home, target.endsWith('.json') ? target : `${target}/glovebox/glovebox.json`)
+      const make = `set -e; mkdir -p ${path.dirname(secret)} ${path.dirname(path.join(home, link))}
+        echo '{}' >${secret}; ln -s ${path.join(home, target)} ${path.join(home, link)}`
+      assert.equal(runner.spawnSync('sh', ['-c', make]).status, 0)
+      const exec = (...words: string[]) =>
+        runner.spawnSync('env', [`HOME=${home}`, ...glovebox(runner, ['exec', ...words])])
+
+      const written = exec('--write', dotfiles, '--', 'true')
+      assert.equal(written.status, 2, written.stderr)
+      assert.match(written.stderr, /has Glovebox's own files in it \(.*dotfiles.*\), which no sandbox may change/)
+      const read = exec('--read', dotfiles, '--', 'sh', '-c', `cat ${secret}; ls ${dotfiles}`)
+      assert.equal(read.status, 0, read.stderr)
+      assert.doesNotMatch(read.stdout, /\{/)
+      assert.match(read.stdout, new RegExp(path.basename(target)))
+    })
+  }
 }
