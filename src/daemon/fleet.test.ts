@@ -39,7 +39,7 @@ function bench(t: TestContext, { deaf = false } = {}): { fleet: Fleet; begun: Be
       let how: string | undefined
       const end = (why: string): void => {
         how ??= why
-        ended.resolve({ exit: undefined, why, unsynced: false, synced: undefined })
+        ended.resolve({ exit: undefined, why, synced: undefined })
       }
       const served = {
         id: `gbx-${begun.length}`,

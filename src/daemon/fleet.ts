@@ -10,6 +10,7 @@ import {
   type ToolApart,
 } from '../protocol/daemon.ts'
 import { meansId } from '../protocol/sandbox-id.ts'
+import { isUnsynced } from '../protocol/workspace.ts'
 import { serve, type Served } from '../runtime/served.ts'
 import { startable } from '../runtime/startable.ts'
 import type { Places } from '../system/places.ts'
@@ -147,10 +148,10 @@ export function createFleet({
 
   async function remove(launched: Launched): Promise<StopReply['stopped'][number]> {
     const stopped = { name: launched.request.name, id: launched.id() }
-    const { unsynced, workspace } = await launched.stop()
+    const synced = await launched.stop()
     all.delete(launched)
     onChange()
-    return { ...stopped, unsynced, workspace }
+    return { ...stopped, unsynced: isUnsynced(synced), workspace: synced ?? null }
   }
 
   /** Those that are being started, too: each ends what it has begun, and tells whoever asked for it why. */

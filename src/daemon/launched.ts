@@ -3,15 +3,8 @@ import { toolIn } from '../guard/tool-rules.ts'
 import { tooLate, type Answer, type JsonObject } from '../mcp/connection.ts'
 import type { Tool } from '../mcp/tools.ts'
 import type { Plan } from '../policy/plan.ts'
-import type {
-  CallReply,
-  LaunchReply,
-  LaunchRequest,
-  LaunchState,
-  ServerStatus,
-  StopReply,
-  ToolApart,
-} from '../protocol/daemon.ts'
+import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus, ToolApart } from '../protocol/daemon.ts'
+import type { SyncReport } from '../protocol/workspace.ts'
 import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
@@ -48,12 +41,9 @@ export interface Launched {
   tools(signal: AbortSignal): Promise<Tool[]>
   /** One of its pool, which is not its own from then on. */
   takeWaiting(): Served | undefined
-  /** Whether something that it did to a copied workspace could not be taken over. */
-  stop(): Promise<Stopped>
+  /** Settles when nothing of it is left, with what became of a copied workspace. */
+  stop(): Promise<SyncReport | undefined>
 }
-
-/** What became of its workspace. */
-export type Stopped = Pick<StopReply['stopped'][number], 'unsynced' | 'workspace'>
 
 /** What a list of tools may take, each page of it, and what is waited for before. */
 const toolsMs = 60_000
@@ -299,7 +289,7 @@ export async function launch(
     }
   }
 
-  async function stop(): Promise<Stopped> {
+  async function stop(): Promise<SyncReport | undefined> {
     over.abort(new GloveboxError('FAILED', `the server "${request.name}" was stopped`))
     clearTimeout(idling)
     const left = current ?? leaving
@@ -310,8 +300,7 @@ export async function launch(
       ...[...fresh].map(async (one) => one.discard()),
     ])
     log.close()
-    const end = await left?.ended
-    return { unsynced: end?.unsynced === true, workspace: end?.synced ?? null }
+    return (await left?.ended)?.synced
   }
 }
 

@@ -24,3 +24,8 @@ export interface SyncReport {
   /** Why, of `failed`, and of `lost` where it is known. */
   readonly reason: string | null
 }
+
+/** Whether something that a sandbox did to a copied workspace could not be taken over. */
+export function isUnsynced(report: SyncReport | undefined): boolean {
+  return report?.state === 'failed' || report?.state === 'partly' || report?.state === 'lost'
+}

@@ -45,8 +45,7 @@ export interface Attended {
 export interface ServedEnd {
   readonly exit: Exit | undefined
   readonly why: string
-  /** Something that it did to a copied workspace could not be taken over. */
-  readonly unsynced: boolean
+  /** What became of a copied workspace; undefined where there was none. */
   readonly synced: SyncReport | undefined
 }
 
@@ -214,7 +213,7 @@ async function watch(
   gone(why)
   // Whoever waits for an answer has it. Now what it did to a copied workspace is taken over.
   await sandbox.exit.catch(() => undefined) // told above
-  return { exit, why, unsynced: sandbox.unsynced(), synced: sandbox.synced() }
+  return { exit, why, synced: sandbox.synced() }
 }
 
 /** Returns whether it ended by itself. */

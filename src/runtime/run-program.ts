@@ -16,6 +16,7 @@ import { giveReceipt } from './receipt-file.ts'
 import { newSandboxId, startSandbox } from './sandbox.ts'
 import { onEndingSignals } from './signals.ts'
 import { unseenArguments } from './unseen-arguments.ts'
+import { isUnsynced } from '../protocol/workspace.ts'
 
 /** `exec` alone: a program behind the wall with our own stdio, no guard. Returns the exit code. */
 export async function runProgram(options: {
@@ -68,7 +69,7 @@ export async function runProgram(options: {
       tellUnseen(plan, cwd)
       tellLonely(lonely())
     }
-    return exitCodeOf(exit) || (sandbox.unsynced() ? exitCodes.failed : exitCodes.ok)
+    return exitCodeOf(exit) || (isUnsynced(sandbox.synced()) ? exitCodes.failed : exitCodes.ok)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
     throw error

@@ -6,6 +6,7 @@ import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { AskDesk, Keeper } from '../guard/ask-desk.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { Recorder } from '../protocol/facts.ts'
+import { isUnsynced } from '../protocol/workspace.ts'
 import { renderEnded } from '../ui/ended.ts'
 import { renderPublished } from '../ui/published.ts'
 import { places } from '../system/places.ts'
@@ -133,7 +134,7 @@ async function converse(
     await sandbox.exit
     tellUser(sandbox, exit, { spoke: spoke(), json: options.json === true })
     if (interrupted.aborted) throw interrupted.reason
-    const isIncomplete = tellUntaken(client.output) || sandbox.unsynced()
+    const isIncomplete = tellUntaken(client.output) || isUnsynced(sandbox.synced())
     const isOurs = first === 'client' && !endedItself
     return (isOurs ? exitCodes.ok : exitCodeOf(exit)) || (isIncomplete ? exitCodes.failed : exitCodes.ok)
   } finally {

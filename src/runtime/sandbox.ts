@@ -23,8 +23,6 @@ export interface Sandbox {
   readonly exit: Promise<Exit>
   /** Why it was ended, in words for the client, when a limit did it. */
   readonly endedBy: () => string | undefined
-  /** Whether, at its end, something that it did to a copied workspace could not be taken over. */
-  readonly unsynced: () => boolean
   /** What became of a copied workspace; undefined where there is none, and before the sandbox has ended. */
   readonly synced: () => SyncReport | undefined
   /** Ends it at once: what it was there for is done. Settles as `wall.stop` does. */
@@ -100,7 +98,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     exit,
     endedBy: () => limit,
     synced: () => synced,
-    unsynced: () => isUnsynced(synced),
     discard,
     announce,
   }
@@ -234,8 +231,4 @@ function startTold(plan: Plan, record: Recorder): Told {
 function requireSecrets(plan: Plan, secrets: Secrets | undefined): void {
   if (plan.secrets.length === 0 || secrets !== undefined) return
   throw new GloveboxError('INTERNAL', `the secret ${plan.secrets[0]?.name} was not read before its sandbox was started`)
-}
-
-function isUnsynced(report: SyncReport | undefined): boolean {
-  return report?.state === 'failed' || report?.state === 'partly' || report?.state === 'lost'
 }

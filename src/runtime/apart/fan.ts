@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.ts'
 import { createApartRouter, type CallNumber, type Step } from '../../guard/apart.ts'
 import { graceMs, type Attended, type Client } from '../attended.ts'
 import type { WhileTaken } from '../../system/while-taken.ts'
+import { isUnsynced } from '../../protocol/workspace.ts'
 import { createSlots } from './slots.ts'
 
 /** How many calls run in sandboxes of their own at a time; the next wait for one of them. */
@@ -50,7 +51,7 @@ export function createFan(options: FanOptions): Fan {
   const putClient = inTurn(toClient)
   const putShared = inTurn(toShared)
   let isClosed = false
-  let isUnsynced = false
+  let hasUnsynced = false
 
   const serverIn = lines(async (line) => take(router.fromClient(line)))
 
@@ -96,7 +97,7 @@ export function createFan(options: FanOptions): Fan {
       one.attended = await options.start(tool, client, signal)
       if (signal.aborted) void one.attended.discard()
       const end = await one.attended.ended
-      isUnsynced ||= end.unsynced
+      hasUnsynced ||= isUnsynced(end.synced)
       why = end.why
     } catch (error) {
       why = messageOf(error)
@@ -142,7 +143,7 @@ export function createFan(options: FanOptions): Fan {
       await whileTaken(Promise.all(ending), graceMs)
     },
     end: () => void toClient.end(),
-    unsynced: () => isUnsynced,
+    unsynced: () => hasUnsynced,
   }
 }
 

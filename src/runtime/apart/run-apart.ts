@@ -8,6 +8,7 @@ import { toolIn } from '../../guard/tool-rules.ts'
 import type { LockFlags } from '../../packages/program-of.ts'
 import type { Plan } from '../../policy/plan.ts'
 import type { ToolApart } from '../../protocol/daemon.ts'
+import { isUnsynced } from '../../protocol/workspace.ts'
 import { staySmall } from '../../system/stay-small.ts'
 import { hasUntaken, whileTaken, type WhileTaken } from '../../system/while-taken.ts'
 import { renderPublished } from '../../ui/published.ts'
@@ -111,13 +112,13 @@ async function converse(
     let endedItself = true
     if (first === 'client') [, endedItself] = await Promise.all([fan.finish(graceMs), shared.stop()])
     else await Promise.all([fan.finish(0), first === 'interrupted' ? shared.sandbox.wall.stop(graceMs) : shared.stop()])
-    const { exit, why, unsynced } = await shared.ended
+    const { exit, why, synced } = await shared.ended
     fan.end()
     await pipe.whileTaken(pipe.serverEnded, graceMs)
     await pipe.serverGone(why, graceMs)
     if (exit !== undefined) tellUser(shared.sandbox, exit, { spoke: shared.spoke(), json })
     signal.throwIfAborted()
-    const isIncomplete = tellUntaken(client.output) || unsynced || fan.unsynced()
+    const isIncomplete = tellUntaken(client.output) || isUnsynced(synced) || fan.unsynced()
     const isOurs = first === 'client' && !endedItself
     const code = isOurs ? exitCodes.ok : exit === undefined ? exitCodes.failed : exitCodeOf(exit)
     return code || (isIncomplete ? exitCodes.failed : exitCodes.ok)
