@@ -1,10 +1,7 @@
 import { Option, type Command } from 'commander'
 import { GloveboxError } from '../errors.ts'
 import { parseCount, parseDuration } from '../policy/sizes.ts'
-import type { Lifetime, Placement } from '../protocol/daemon.ts'
-
-/** As in a configuration (`pool`). */
-const mostPooled = 1000
+import { mostPooled, type Lifetime, type Placement } from '../protocol/daemon.ts'
 
 /** Where and when sandboxes are placed; what they may do is in the policy flags. */
 export interface PlacementFlags {

@@ -38,6 +38,9 @@ export interface StopDaemonReply {
 
 export type Lifetime = 'shared' | 'session' | 'call'
 
+/** How large a pool may be. */
+export const mostPooled = 1000
+
 /** Where and when sandboxes are placed; says nothing about what they may do. */
 export interface Placement {
   readonly lifetime: Lifetime

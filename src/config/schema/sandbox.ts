@@ -1,5 +1,6 @@
 import type { SecretWords } from '../../policy/secret-words.ts'
 import { controls, type Control } from '../../protocol/controls.ts'
+import { mostPooled } from '../../protocol/daemon.ts'
 import { field, list, record, table } from './collections.ts'
 import { limitsShape, type LimitsConfig } from './limits.ts'
 import { networkShape, type NetworkConfig } from './network.ts'
@@ -187,7 +188,7 @@ export const sandboxShape: Shape<SandboxConfig> = named(
       'boot',
     ),
     pool: field(
-      number({ min: 0, max: 1000, whole: true }),
+      number({ min: 0, max: mostPooled, whole: true }),
       'Sandboxes started ahead of need. Means nothing under `run`.',
       0,
     ),

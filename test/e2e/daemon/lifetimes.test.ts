@@ -73,6 +73,12 @@ for (const runner of usualRunners()) {
     const second = house.launch(...again)
     assert.deepEqual([first.fromPool, second.fromPool], [false, true])
     assert.notEqual(first.id, second.id)
+    const { sandboxes } = house.json('stats') as { sandboxes: readonly { id: string }[] }
+    assert.deepEqual(
+      sandboxes.map(({ id }) => id).toSorted(),
+      [first.id, second.id].toSorted(),
+      'spares use nothing that is asked for',
+    )
     assert.deepEqual([first.pool.wanted, second.pool.wanted], [1, 0], 'one pool for both')
     assert.equal(house.ok('call', second.id, 'count'), '1\n')
     assert.equal(house.ok('call', first.id, 'count'), '1\n')
