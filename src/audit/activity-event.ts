@@ -1,4 +1,5 @@
 import { basename } from 'node:path/posix'
+import { readEndpoint } from '../protocol/endpoint.ts'
 import type { ActivityFact } from '../protocol/facts.ts'
 import type { Mapped, Origin } from './ocsf.ts'
 import { classes, outcome, severityOf } from './ocsf.ts'
@@ -98,7 +99,5 @@ function file(path: string, type: number): Record<string, unknown> {
 
 /** An IP endpoint where the address is one, else a named one (`unix:/run/x`, `netlink`). */
 function endpoint(address: string): Record<string, unknown> {
-  const found = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address)
-  const ip = found?.[1] ?? found?.[2]
-  return ip === undefined ? { name: address } : { ip, port: Number(found?.[3]) }
+  return { ...(readEndpoint(address) ?? { name: address }) }
 }

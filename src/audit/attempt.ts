@@ -1,3 +1,4 @@
+import { bracketed, withPort } from '../protocol/endpoint.ts'
 import type { Attempt } from '../policy/explain/attempt.ts'
 import type { Entry } from './reader.ts'
 import { toRow } from './row.ts'
@@ -44,8 +45,7 @@ function countOf(event: Fields): { readonly count?: number } {
 
 function addressOf({ ip, port, name }: Fields): string | undefined {
   if (typeof ip !== 'string') return typeof name === 'string' ? name : undefined
-  const address = ip.includes(':') ? `[${ip}]` : ip
-  return typeof port === 'number' ? `${address}:${port}` : address
+  return typeof port === 'number' ? withPort(ip, port) : bracketed(ip)
 }
 
 function toolOf(event: Fields): string | undefined {

@@ -1,3 +1,4 @@
+import { bracketed } from '../protocol/endpoint.ts'
 import type { EgressCloseFact, EgressFact, LookupFact } from '../protocol/facts.ts'
 import { synthetic } from '../policy/network.ts'
 import type { Mapped, Origin } from './ocsf.ts'
@@ -25,7 +26,7 @@ function connectionEvent(fact: ConnectionFact, origin: Origin): Mapped {
     class: classes.network,
     activity: { id: activities[fact.fact] },
     severity: fact.fact === 'egress-fail' ? severity.low : severityOf(verdict),
-    message: `${fact.process?.program ?? 'a program'}: ${messageOf(fact, host.includes(':') ? `[${host}]` : host)}`,
+    message: `${fact.process?.program ?? 'a program'}: ${messageOf(fact, bracketed(host))}`,
     code: fact.fact,
     fields: {
       ...timesOf(fact),

@@ -1,4 +1,5 @@
 import { basename } from 'node:path/posix'
+import { withPort } from '../protocol/endpoint.ts'
 import type { Entry } from './reader.ts'
 import { toRow } from './row.ts'
 
@@ -67,7 +68,7 @@ function addEndpoint(terms: Set<string>, end: Readonly<Record<string, unknown>>)
   }
   if (typeof ip !== 'string') return
   terms.add(term('address', ip))
-  if (typeof port === 'number') terms.add(term('address', ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))
+  if (typeof port === 'number') terms.add(term('address', withPort(ip, port)))
 }
 
 /** Milliseconds, of an event that says when it was; what no date can be is none (ECMA-262, "Time Values"). */

@@ -13,8 +13,3 @@ export function canonicalAddress(text: string): string | undefined {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? []
   return mapped ?? address
 }
-
-/** `host:port` as records and Host headers write it. */
-export function withPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
+import { readEndpoint, withPort } from '../protocol/endpoint.ts'
 import type { Recorder } from '../protocol/facts.ts'
 import type { Activity } from '../protocol/jail-status.ts'
 import { synthetic } from '../policy/network.ts'
 import { defaultDeny, mayAsk } from '../policy/network/decide.ts'
-import { withPort } from './address.ts'
 import { dial, type DialOptions } from './connect/dial.ts'
 import { createStreamIncoming, type Reply } from './connect/stream-incoming.ts'
 import { dialProxy, dialThrough } from './connect/through-proxy.ts'
@@ -286,11 +286,12 @@ export function createEngine(options: EngineOptions): Engine {
     heard: ReadonlySet<number>,
     by: Pick<Target, 'udp'>,
   ): boolean {
-    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(place ?? '') ?? []
-    const at = v6 ?? v4 ?? ''
+    const endpoint = readEndpoint(place)
+    if (endpoint === undefined) return false
+    const { ip: at, port } = endpoint
     const name = names.nameAt(at)
-    if (name === undefined || heard.has(Number(port))) return false
-    const target = { name, port: Number(port), ...by }
+    if (name === undefined || heard.has(port)) return false
+    const target = { name, port, ...by }
     const { rule } = rules.decide(target)
     book.refuse(asker, { ...target, at }, { kind: 'refused', rule, reason: 'no rule allows it' })
     return true

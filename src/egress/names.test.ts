@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canonicalAddress, withPort } from './address.ts'
+import { withPort } from '../protocol/endpoint.ts'
+import { canonicalAddress } from './address.ts'
 import { normalName } from './host-name.ts'
 import { createNames, maxNames } from './names.ts'
 

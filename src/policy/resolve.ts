@@ -109,7 +109,7 @@ function requireVisible(
   mounts: readonly PlanMount[],
   configured: Configured | undefined,
 ): void {
-  // Of what is reserved every sandbox has its own, and that is what is meant: the host's could not be shown.
+  // Of these no rule shows the host's: a sandbox has a `/proc` and a `/dev` of its own, which are meant then, and no `/sys`.
   const hidden = directories.find(({ path }) => !isVisible(path, mounts) && whyReserved(path) === undefined)
   if (!hidden) return
   const { argument, path } = hidden

@@ -1,3 +1,4 @@
+import { withPort } from '../protocol/endpoint.ts'
 import { withoutListener, type Place } from '../policy/network/own-loopback.ts'
 import type { Fact, Recorder } from '../protocol/facts.ts'
 
@@ -23,10 +24,9 @@ export function noticingLoopback(record: Recorder): { record: Recorder; lonely: 
 function placeIn(fact: Fact): Place | undefined {
   if (fact.fact === 'activity') {
     const { kind, rule, verdict, address } = fact.activity
-    return { kind, rule, verdict, address }
+    return kind === 'connect' || kind === 'bind' ? { kind, rule, verdict, address } : undefined
   }
   if (fact.fact !== 'egress-open') return undefined
   const [ip = ''] = fact.addresses
-  const address = `${ip.includes(':') ? `[${ip}]` : ip}:${fact.port}`
-  return { kind: fact.fact, rule: fact.rule, verdict: 'allowed', address }
+  return { kind: fact.fact, rule: fact.rule, verdict: 'allowed', address: withPort(ip, fact.port) }
 }

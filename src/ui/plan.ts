@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { bracketed } from '../protocol/endpoint.ts'
 import type { Origin, Origins } from '../config/layers/origin.ts'
 import type { Plan, PlanMount } from '../policy/plan.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -96,7 +97,7 @@ function publishBlock({ publish }: Plan, { origins, style }: Context): string[][
   if (publish.length === 0) return []
   const rows = publish.map((published, index) => {
     const { address, hostPort, port } = published
-    const host = `${address.includes(':') ? `[${address}]` : address}:${hostPort === 0 ? '(a free port)' : hostPort}`
+    const host = `${bracketed(address)}:${hostPort === 0 ? '(a free port)' : hostPort}`
     return ['publish', `${host} → ${port}`, style.dim(originAt(origins, `network.publish[${index}]`))]
   })
   return [[style.bold('ports')], ...rows]

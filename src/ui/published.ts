@@ -1,3 +1,4 @@
+import { withPort } from '../protocol/endpoint.ts'
 import { untrusted } from './untrusted.ts'
 
 /** Where the ports of a sandbox are reached, as told when it starts: a line each for people, one document for programs. */
@@ -11,5 +12,5 @@ export function renderPublished(
 
 /** For a browser, which is what most ports are for. */
 export function urlOf({ address, port }: { readonly address: string; readonly port: number }): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+  return `http://${withPort(address, port)}`
 }

@@ -1,3 +1,4 @@
+import { withPort } from '../protocol/endpoint.ts'
 import type { EndedServer, ServerStatus } from '../protocol/daemon.ts'
 import type { RunningRecord } from '../runtime/running/record.ts'
 import { sizeOf } from './progress.ts'
@@ -129,7 +130,7 @@ function documentOf({ running, servers, ended }: Shown): object {
 
 /** `127.0.0.1:43125→3000`. */
 function formatPort({ address, port, inside }: RunningRecord['published'][number]): string {
-  return untrusted(`${address.includes(':') ? `[${address}]` : address}:${port}→${inside}`)
+  return untrusted(`${withPort(address, port)}→${inside}`)
 }
 
 /** In the largest unit that says something. */

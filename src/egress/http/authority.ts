@@ -1,3 +1,4 @@
+import { bracketed, withPort } from '../../protocol/endpoint.ts'
 import { canonicalAddress } from '../address.ts'
 import { normalName } from '../host-name.ts'
 import type { Target } from '../rules.ts'
@@ -31,6 +32,5 @@ export function hostOf(target: Target): string {
 /** What a Host header says: without the port that goes without saying. */
 export function hostHeader(target: Target, defaultPort: number): string {
   const host = hostOf(target)
-  const bracketed = host.includes(':') ? `[${host}]` : host
-  return target.port === defaultPort ? bracketed : `${bracketed}:${target.port}`
+  return target.port === defaultPort ? bracketed(host) : withPort(host, target.port)
 }

@@ -33,7 +33,7 @@ export interface Changed {
   readonly head: RequestHead
   /** What the body goes through; of the same length, where the head says how long it is. */
   readonly body?: Transform | undefined
-  /** What stands behind the body (RFC 9112, 7.1.2), or why it goes no further. */
+  /** Looks at what stands behind the body (RFC 9112, 7.1.2), and says why it goes no further; undefined where it does. */
   readonly trailers?: ((trailers: readonly Header[]) => BodyRefused | undefined) | undefined
   readonly answer?: Through | undefined
 }

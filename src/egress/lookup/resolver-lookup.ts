@@ -1,7 +1,8 @@
 import { Resolver } from 'node:dns/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withPort } from '../../protocol/endpoint.ts'
 import type { ResolverAddress } from '../../policy/network.ts'
-import { canonicalAddress, withPort } from '../address.ts'
+import { canonicalAddress } from '../address.ts'
 import { normalName } from '../host-name.ts'
 import { lookupError, lookupTimeoutMs, type Found, type Lookup } from './lookup.ts'
 

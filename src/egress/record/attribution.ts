@@ -1,4 +1,5 @@
-import { canonicalAddress, withPort } from '../address.ts'
+import { readEndpoint, withPort } from '../../protocol/endpoint.ts'
+import { canonicalAddress } from '../address.ts'
 import type { Activity } from '../../protocol/jail-status.ts'
 
 export interface Asker {
@@ -81,7 +82,7 @@ export function createAttribution(now: () => number = Date.now): Attribution {
 
 /** `1.2.3.4:80`, `[::1]:80`; undefined for what is no place of the network. */
 function keyOf(text: string | undefined): string | undefined {
-  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(text ?? '') ?? []
-  const address = canonicalAddress(v6 ?? v4 ?? '')
-  return address === undefined ? undefined : withPort(address, Number(port))
+  const endpoint = readEndpoint(text)
+  const address = canonicalAddress(endpoint?.ip ?? '')
+  return endpoint === undefined || address === undefined ? undefined : withPort(address, endpoint.port)
 }

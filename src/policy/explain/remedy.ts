@@ -1,3 +1,4 @@
+import { bracketed, readEndpoint, withPort } from '../../protocol/endpoint.ts'
 import { classOf } from '../network/address.ts'
 import { formatIp, parseIp, withoutMapping } from '../network/ip.ts'
 import { readRule } from '../network/rule.ts'
@@ -105,29 +106,27 @@ function privateRemedy({ host, port, detail }: Attempt): Found {
 }
 
 function addressRemedy({ address, udp }: Attempt): Found {
-  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
-  const ip = parseIp(v6 ?? v4 ?? '')
-  if (ip === undefined) return nothing('no rule opens this: rules are about names and about addresses with a port')
-  if (port === '53')
+  const endpoint = readEndpoint(address)
+  const ip = parseIp(endpoint?.ip ?? '')
+  if (endpoint === undefined || ip === undefined)
+    return nothing('no rule opens this: rules are about names and about addresses with a port')
+  const { port } = endpoint
+  if (port === 53)
     return nothing('it asked a name server; names that are allowed are answered inside: --allow-net NAME')
   const plain = withoutMapping(ip)
-  const place = `${bracketed(formatIp(plain))}:${port}`
+  const place = withPort(formatIp(plain), port)
   const word = udp === true ? `${place}/udp` : place
   if (readRule(word, 'allow').mistake !== undefined) return nothing('no rule opens an address of this kind')
   const { kind, what } = classOf(plain)
   const notes = [
     'it used an address instead of a name; where that is a name’s, allow the name',
-    ...(udp === true ? [whatDatagramsAre(Number(port))] : ['without /udp behind it a rule opens TCP only']),
+    ...(udp === true ? [whatDatagramsAre(port)] : ['without /udp behind it a rule opens TCP only']),
   ]
   if (kind === 'public') return { remedy: { ...allowNet(word), applies: udp !== true }, notes }
   return {
     remedy: { ...allowNet(word), applies: false },
     notes: [`the address is ${what}: write it yourself`, ...notes],
   }
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address
 }
 
 function allowNet(word: string): Remedy {

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { bracketed, readEndpoint } from '../../protocol/endpoint.ts'
 import type { Attempt } from '../explain/attempt.ts'
 import { withoutListener } from '../network/own-loopback.ts'
 
@@ -94,9 +95,9 @@ function placeOf({
 }: Pick<Attempt, 'rule' | 'address' | 'detail'> & { readonly udp?: true | undefined }):
   | Omit<ConnectionWish, 'askers'>
   | undefined {
-  const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
-  const ip = v6 === undefined ? v4 : `[${v6}]`
-  return ip === undefined ? undefined : { host: ip, port: Number(digits), isName: false, rule, detail, udp }
+  const endpoint = readEndpoint(address)
+  if (endpoint === undefined) return undefined
+  return { host: bracketed(endpoint.ip), port: endpoint.port, isName: false, rule, detail, udp }
 }
 
 function entry(map: Map<string, Map<string, number>>, key: string): Map<string, number> {

@@ -1,3 +1,4 @@
+import { readEndpoint, withPort } from '../../protocol/endpoint.ts'
 import { formatIp, parseIp, withoutMapping } from './ip.ts'
 
 /** The rule by which a sandbox may reach its own loopback addresses, which are not those of the host. */
@@ -40,10 +41,10 @@ function portOf(address: string | undefined): string | undefined {
 
 /** As a rule writes it. To the unspecified address the kernel connects as to the loopback. */
 function onHost(address: string | undefined): string | undefined {
-  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(address ?? '') ?? []
-  const parsed = parseIp(v6 ?? v4 ?? '')
-  if (parsed === undefined) return undefined
+  const endpoint = readEndpoint(address)
+  const parsed = parseIp(endpoint?.ip ?? '')
+  if (endpoint === undefined || parsed === undefined) return undefined
   const ip = withoutMapping(parsed)
-  if (ip.family === 4) return `${ip.bits === 0n ? '127.0.0.1' : formatIp(ip)}:${port}`
-  return `[${ip.bits === 0n ? '::1' : formatIp(ip)}]:${port}`
+  const loopback = ip.family === 4 ? '127.0.0.1' : '::1'
+  return withPort(ip.bits === 0n ? loopback : formatIp(ip), endpoint.port)
 }

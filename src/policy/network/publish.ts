@@ -1,3 +1,4 @@
+import { bracketed } from '../../protocol/endpoint.ts'
 import { GloveboxError } from '../../errors.ts'
 import { synthetic, type Network, type PublishedPort } from '../network.ts'
 import { formatIp, parseIp } from './ip.ts'
@@ -29,7 +30,7 @@ export function readPublish(text: string): Reading<PublishedPort> {
 }
 
 export function formatPublished({ address, hostPort, port }: PublishedPort): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${hostPort}:${port}`
+  return `${bracketed(address)}:${hostPort}:${port}`
 }
 
 function notRead(text: string): { readonly mistake: Mistake } {

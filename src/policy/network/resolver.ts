@@ -1,3 +1,4 @@
+import { withPort } from '../../protocol/endpoint.ts'
 import type { AddressRange, ResolverAddress } from '../network.ts'
 import { blockOf } from './address.ts'
 import { formatIp, formatRange, isSingle, parseIp, withoutMapping } from './ip.ts'
@@ -27,7 +28,7 @@ export function readResolver(text: string): Reading<ResolverAddress> {
 }
 
 export function formatResolver({ address, port }: ResolverAddress): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+  return withPort(address, port)
 }
 
 /**
