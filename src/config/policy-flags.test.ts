@@ -159,6 +159,23 @@ test('each value knows its flag, and `add` writes it under its key', () => {
   assert.deepEqual(entryOf(['true'], given, { cwd: '/', base: undefined })['sandbox'], { network: expected })
 })
 
+test('a workspace with a mode that is none says which there are, and how a name with a colon is written', () => {
+  for (const [word, meant] of [
+    ['.:foo', '.:copy'],
+    ['p:ro', 'p:read'],
+    ['p:rw', 'p:write'],
+    ['p:', 'p:copy'],
+  ] as const) {
+    assert.throws(() => policyFromFlags({ workspace: word }, {}), {
+      code: 'POLICY_INVALID',
+      message: new RegExp(`^--workspace ${word}: ".*" is no mode$`),
+      fix: new RegExp(`--workspace ${meant} .*${word}:copy`),
+    })
+  }
+  assert.deepEqual(policyFromFlags({ workspace: './a:b/c' }, {}).workspace, { path: './a:b/c', mode: 'copy' })
+  assert.deepEqual(policyFromFlags({ workspace: './a:b:read' }, {}).workspace, { path: './a:b', mode: 'read' })
+})
+
 test('a workspace without a mode is a copy, in a start and in what `add` writes', () => {
   const place = { cwd: '/home/me', base: undefined }
   for (const [word, mode] of [

@@ -274,9 +274,12 @@ function parseLimits(flags: PolicyFlags): PolicyLimits {
 /** Without a mode it is a copy. */
 export function parseWorkspace(text: string): Workspace {
   if (text === '') throw isEmpty('--workspace')
-  const match = /^(.+):(copy|read|write)$/.exec(text)
-  const mode = match?.[2]
-  return { path: match?.[1] ?? text, mode: mode === 'read' || mode === 'write' ? mode : 'copy' }
+  const [, path = text, mode = 'copy'] = /^(.+):([^/:]*)$/.exec(text) ?? []
+  if (mode === 'copy' || mode === 'read' || mode === 'write') return { path, mode }
+  const meant = mode === 'ro' ? 'read' : mode === 'rw' ? 'write' : 'copy'
+  throw new GloveboxError('POLICY_INVALID', `--workspace ${text}: "${mode}" is no mode`, {
+    fix: `copy, read or write: --workspace ${shellWord(`${path}:${meant}`)} (where the colon belongs to the name: ${shellWord(`${text}:copy`)})`,
+  })
 }
 
 function parseVolume(text: string): { path: string; readOnly: boolean } {

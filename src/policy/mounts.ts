@@ -1,6 +1,6 @@
 import { GloveboxError } from '../errors.ts'
 import type { HostFacts, PathFact } from './host-facts.ts'
-import { isWithin, whyReserved } from './paths.ts'
+import { isWithin, whyMixed, whyReserved } from './paths.ts'
 import type { PlanMount } from './plan.ts'
 import type { Policy } from './policy.ts'
 
@@ -51,10 +51,10 @@ type Access = PlanMount['access']
 function userMounts(key: string, given: string, access: Access, facts: HostFacts): PlanMount[] {
   const { absolute, real } = existing(key, given, facts)
   return [...new Set([real, absolute])].map((target) => {
-    const reason = whyReserved(target)
+    const reason = whyReserved(target) ?? whyMixed(target)
     if (reason !== undefined)
       throw new GloveboxError('POLICY_INVALID', `${key}: ${given} cannot be mounted: ${reason}`, {
-        fix: 'name the directory below it that is needed',
+        fix: 'name what is needed below it',
       })
     if (access !== 'read' && facts.system.some(({ path }) => isWithin(target, path) || isWithin(path, target))) {
       throw new GloveboxError(

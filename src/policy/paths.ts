@@ -27,3 +27,13 @@ export function whyReserved(target: string): string | undefined {
   const hit = reserved.find((path) => isWithin(target, path))
   return hit === undefined ? undefined : `${hit} inside a sandbox is its own`
 }
+
+/** Why a host directory may not be mounted as a whole, though some of what is in it may; or undefined. */
+export function whyMixed(target: string): string | undefined {
+  if (target === '/etc')
+    return 'as a whole it would cover the users, hosts and name servers that a sandbox has of its own'
+  // Nothing is ever made in a directory of the host's, so its home would be nowhere.
+  return target === posix.dirname(sandboxHome)
+    ? `as a whole it would cover ${sandboxHome}, which is a sandbox’s own home`
+    : undefined
+}

@@ -161,6 +161,8 @@ test('a path that does not exist, a socket and the jail’s own places cannot be
       directory('/'),
       directory('/proc/1'),
       directory('/dev'),
+      directory('/etc'),
+      directory('/home'),
       directory('/usr/share'),
     ],
   })
@@ -170,6 +172,12 @@ test('a path that does not exist, a socket and the jail’s own places cannot be
   refuses(read('/'), 'POLICY_INVALID', /whole root/)
   refuses(read('/proc/1'), 'POLICY_INVALID', /\/proc inside a sandbox is its own/)
   refuses(read('/dev'), 'POLICY_INVALID', /\/dev inside a sandbox is its own/)
+  refuses(
+    read('/etc'),
+    'POLICY_INVALID',
+    /filesystem.read: \/etc cannot be mounted: as a whole it would cover the users, hosts/,
+  )
+  refuses(read('/home'), 'POLICY_INVALID', /as a whole it would cover \/home\/user/)
   refuses(
     () => resolve({ filesystem: { read: [], write: ['/usr/share'], deny: [] } }, facts),
     'POLICY_INVALID',
