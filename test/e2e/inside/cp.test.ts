@@ -168,6 +168,26 @@ for (const runner of usualRunners()) {
     assert.deepEqual(fs.readdirSync(path.join(base, 't')), ['ok'])
   })
 
+  test(`a file that the kernel makes while it is read is never copied as an empty one${as}`, async (t) => {
+    const box = await running(t, runner)
+    const base = workplace(runner)
+    const alone = await box.verb('cp', `${box.name}:/proc/self/status`, base).ended
+    assert.equal(alone.code, 1)
+    assert.match(alone.stderr, /proc\/self\/status: has no size before it is read.*cat/)
+    const among = await box.verb('cp', `${box.name}:/proc/self/net`, base).ended
+    assert.equal(among.code, 1)
+    assert.match(among.stderr, /left out/)
+    assert.match(among.stderr, /net\/tcp$/m)
+    assert.deepEqual(
+      fs.readdirSync(base, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('tcp')),
+      [],
+    )
+    // One that is empty is empty.
+    await inside(box, ': > /tmp/empty')
+    assert.equal((await box.verb('cp', `${box.name}:/tmp/empty`, base).ended).code, 0)
+    assert.equal(fs.statSync(path.join(base, 'empty')).size, 0)
+  })
+
   test(`archives go through by - as they are${as}`, async (t) => {
     const box = await running(t, runner)
     const base = workplace(runner)

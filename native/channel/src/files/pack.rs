@@ -53,6 +53,12 @@ pub async fn tar_out(tree: &OwnedFd, path: &FilePath, reply: &Reply) -> Result<V
             let file = base
                 .open(bytes, OFlags::RDONLY | OFlags::NONBLOCK)
                 .map_err(told(bytes))?;
+            if content_size(&file).map_err(told(bytes))?.is_none() {
+                return Err(Status::invalid(format!(
+                    "{}: has no size before it is read, as most files of /proc: let `cat` read it inside",
+                    shown(bytes)
+                )));
+            }
             writer.file(file, name).await?;
         }
         FileType::Symlink => {
@@ -193,7 +199,10 @@ impl<'a> Writer<'a> {
             self.left_out.add(path);
             return Ok(());
         }
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let Some(size) = content_size(&file).map_err(told(&path))? else {
+            self.left_out.add(path);
+            return Ok(());
+        };
         let entry = Entry {
             size,
             ..entry_of(&stat, Kind::Regular, path, Vec::new())
@@ -261,6 +270,19 @@ impl<'a> Writer<'a> {
         self.flush().await?;
         Ok(self.left_out.told())
     }
+}
+
+/// How much is to be read. None for what the kernel makes while it is read (proc(5)): it says 0 and has more, and an archive names
+/// the size first.
+fn content_size(file: &OwnedFd) -> rustix::io::Result<Option<u64>> {
+    let size = |file| Ok(u64::try_from(fstat(file)?.st_size).unwrap_or(0));
+    let told = size(file)?;
+    // Some of the kernel's cannot be read at all (`/proc/PID/mem`).
+    if told > 0 || retry_on_intr(|| rustix::io::pread(file, &mut [0], 0)) == Ok(0) {
+        return Ok(Some(told));
+    }
+    // Unless somebody has just written to it.
+    Ok(Some(size(file)?).filter(|&size| size > 0))
 }
 
 fn entry_of(stat: &Stat, kind: Kind, path: Vec<u8>, link: Vec<u8>) -> Entry {
