@@ -56,4 +56,9 @@ test('what a command’s machine is made of, and how large it is, is the user’
     machineLimits: { memoryBytes: 1024 ** 3, cpus: 2 },
     machine: { kernel: join(config, 'boot/vmlinuz'), rootfs: null },
   })
+  writeFileSync(join(config, 'glovebox.toml'), '[microvm]\nimage = "mine"\n')
+  const machine = { kernel: null, rootfs: null, image: 'mine' }
+  assert.deepEqual(await ownMachineWords(env), { machineLimits: {}, machine })
+  writeFileSync(join(config, 'glovebox.toml'), '[microvm]\nimage = "mine"\nrootfs = "root.erofs"\n')
+  await assert.rejects(ownMachineWords(env), /an image has a kernel and a root file system already/)
 })

@@ -67,12 +67,12 @@ export type OwnMachineWords = Required<Pick<Policy, 'machineLimits'>> & Pick<Pol
  * @throws GloveboxError POLICY_INVALID with its place
  */
 export async function ownMachineWords(env: NodeJS.ProcessEnv): Promise<OwnMachineWords> {
-  const { memory, cpus, kernel = null, rootfs = null, base } = await ownSettings(env)
+  const { memory, cpus, kernel = null, rootfs = null, image, base } = await ownSettings(env)
   const at = (path: string | null): string | null => (path === null ? null : absolutePath(path, base))
-  const machine: OwnMachine = { kernel: at(kernel), rootfs: at(rootfs) }
+  const machine: OwnMachine = { kernel: at(kernel), rootfs: at(rootfs), ...(image !== undefined && { image }) }
   return {
     machineLimits: { ...(memory !== undefined && { memoryBytes: memory }), ...(cpus !== undefined && { cpus }) },
-    ...((machine.kernel !== null || machine.rootfs !== null) && { machine }),
+    ...((machine.kernel ?? machine.rootfs ?? image ?? null) !== null && { machine }),
   }
 }
 

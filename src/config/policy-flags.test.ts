@@ -128,6 +128,19 @@ test('an accelerator that is asked for brings the driver that has machines, and 
   assert.deepEqual([merged.sandbox.driver, merged.accel], ['microvm', 'tcg'])
 })
 
+test('an image that is named brings the driver that has machines, and is stronger than that of a configuration', () => {
+  const policy = (...words: string[]): Policy => policyFromFlags(flags(...words), {})
+  const asked = policy('--image', 'mine')
+  const machine = { kernel: null, rootfs: null, image: 'mine' }
+  assert.deepEqual([asked.driver, asked.machine], ['microvm', machine])
+  assert.equal('machine' in policy('--driver', 'microvm'), false)
+  assert.throws(() => policy('--driver', 'jail', '--image', 'mine'), { code: 'POLICY_INVALID', message: /^--image: / })
+  assert.throws(() => policy('--image', ''), { code: 'USAGE', message: /^--image: / })
+  const layer = flagsLayer(flags('--image', 'mine'), { cwd: '/', env: {} })
+  const merged = mergeLayers([{ ...layer, machine: { ...machine, image: 'other' } }, layer])
+  assert.deepEqual([merged.sandbox.driver, merged.machine], ['microvm', machine])
+})
+
 test('each value knows its flag, and `add` writes it under its key', () => {
   const given = flags(
     '--allow-net',

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander'
 import { GloveboxError, messageOf } from '../errors.ts'
 import { controls, type Control } from '../protocol/controls.ts'
 import { publishedPorts, resolveNetwork, type NetworkList, type NetworkWords } from '../policy/network/words.ts'
-import type { AccelName, VmmName } from '../policy/plan.ts'
+import type { AccelName, OwnMachine, VmmName } from '../policy/plan.ts'
 import { defaultPolicy, type Policy, type PolicyLimits, type Workspace } from '../policy/policy.ts'
 import { toSecret } from '../policy/secret-words.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../policy/sizes.ts'
@@ -17,6 +17,7 @@ export interface PolicyFlags {
   readonly driver?: string
   readonly isolation?: string
   readonly vmm?: VmmName
+  readonly image?: string
   readonly accel?: AccelName
   readonly read?: readonly string[]
   readonly write?: readonly string[]
@@ -158,6 +159,10 @@ export function addPolicyFlags(command: Command): Command {
         'of the driver microvm, which it implies: what machines run on (default auto: KVM where a guest really boots on it, else emulation)',
       ).choices(['auto', 'kvm', 'tcg']),
     )
+    .option(
+      '--image <name>',
+      'of the driver microvm, which it implies: what machines start from, by the name or digest that `glovebox image list` has',
+    )
     .addOption(new Option('--isolation <name>').hideHelp())
     .addOption(
       new Option('--mode <mode>', 'enforce (default), or audit: also record each file that is opened').choices([
@@ -183,6 +188,7 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
     driver: driverOf(flags),
     ...(flags.vmm !== undefined && { vmm: flags.vmm }),
     ...(flags.accel !== undefined && { accel: flags.accel }),
+    ...(flags.image !== undefined && { machine: machineFrom(flags.image) }),
     workspace: flags.workspace === undefined ? null : parseWorkspace(flags.workspace),
     filesystem: {
       read: [...(flags.read ?? []), ...volumes.filter(({ readOnly }) => readOnly).map(({ path }) => path)],
@@ -203,12 +209,18 @@ export function policyFromFlags(flags: PolicyFlags, env: NodeJS.ProcessEnv): Pol
   }
 }
 
+function machineFrom(image: string): OwnMachine {
+  if (image === '') throw isEmpty('--image')
+  return { kernel: null, rootfs: null, image }
+}
+
 /** The driver that has machines, with VMMs and accelerators. */
 const ofMachines = 'microvm'
 
-function driverOf({ driver, isolation, vmm, accel }: PolicyFlags): string {
+function driverOf({ driver, isolation, ...flags }: PolicyFlags): string {
   const named = driver ?? isolation
-  const flag = vmm !== undefined ? '--vmm' : accel !== undefined ? '--accel' : undefined
+  const which = (['vmm', 'accel', 'image'] as const).find((name) => flags[name] !== undefined)
+  const flag = which && `--${which}`
   if (flag === undefined || named === undefined || named === ofMachines) {
     return named ?? (flag === undefined ? defaultPolicy.driver : ofMachines)
   }

@@ -135,7 +135,7 @@ export async function configureServer(
   const merged = mergeLayers(layers)
   const machine = machineOf(owner, scopes)
   const { machineLimits, origins } = machineLimitsOf(owner, scopes, merged.origins)
-  const policy = { ...policyOf(merged), ...(machine !== undefined && { machine }), machineLimits }
+  const policy = { ...(machine !== undefined && { machine }), ...policyOf(merged), machineLimits }
   const confinement = confinementOf(name, owner, scopes, { policy, profile, given: [...manifest, ...flags] })
   return {
     name,
@@ -155,7 +155,10 @@ export async function configureServer(
 
 /** The parts of virtual machines that a file names; those of the user where the server's own file says nothing of them. */
 function machineOf(owner: ConfigScope, { user }: Scopes): OwnMachine | undefined {
-  const of = (key: keyof OwnMachine): string | null => {
+  const named = [owner, user].find((scope) => parts.some((key) => scope?.file.config.microvm?.[key] !== undefined))
+  const image = named?.file.config.microvm?.image
+  if (image !== undefined) return { kernel: null, rootfs: null, image }
+  const of = (key: 'kernel' | 'rootfs'): string | null => {
     for (const scope of [owner, user]) {
       const path = scope?.file.config.microvm?.[key]
       if (scope !== undefined && path !== undefined) return path === null ? null : absolutePath(path, scope.directory)
@@ -165,6 +168,8 @@ function machineOf(owner: ConfigScope, { user }: Scopes): OwnMachine | undefined
   const machine = { kernel: of('kernel'), rootfs: of('rootfs') }
   return machine.kernel === null && machine.rootfs === null ? undefined : machine
 }
+
+const parts = ['kernel', 'rootfs', 'image'] as const
 
 /** How large the same files have machines be; in the origins by the key of the table, since it counts for no other driver. */
 function machineLimitsOf(
@@ -225,14 +230,14 @@ function confinementOf(
   const driver = scopes.user?.file.config.defaults?.driver
   // Also one that names none, where you have one of your own.
   const ofUser = scopes.user === undefined ? undefined : machineOf(scopes.user, scopes)
-  const isOwnMachine = JSON.stringify(found.policy.machine) !== JSON.stringify(ofUser)
+  const isOwnMachine = JSON.stringify(machineOf(owner, scopes)) !== JSON.stringify(ofUser)
   return {
     directory,
     state: trust.state,
     wishes: [
       ...[...copied, ...given].map((variable) => `the variable ${variable} of our environment`),
       ...(found.profile.hides === undefined ? [] : [`its own profile "${found.profile.hides}" instead of yours`]),
-      ...(isOwnMachine ? ['its own kernel or root filesystem for virtual machines'] : []),
+      ...(isOwnMachine ? ['its own kernel, root filesystem or image for virtual machines'] : []),
       ...(driver === undefined || driver === found.policy.driver
         ? []
         : [`the driver ${found.policy.driver} instead of ${driver}, which is your default`]),

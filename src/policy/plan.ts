@@ -41,10 +41,12 @@ export type VmmName = 'firecracker' | 'qemu'
 /** What they run on: `auto` is KVM where a guest really boots on it. */
 export type AccelName = 'auto' | 'kvm' | 'tcg'
 
-/** Paths of this machine; null: our own. */
 export interface OwnMachine {
+  /** Paths of this machine; null: our own. */
   readonly kernel: string | null
   readonly rootfs: string | null
+  /** An image that is there already instead of both, by its name or the beginning of its digest. */
+  readonly image?: string
 }
 
 export interface PlanCommand {

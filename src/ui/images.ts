@@ -1,6 +1,7 @@
 import type { Image } from '../drivers/microvm/image/record.ts'
 import type { Updated } from '../drivers/microvm/image/update.ts'
 import { formatBytes } from '../policy/sizes.ts'
+import { shellWord } from './shell-word.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
 import { untrusted } from './untrusted.ts'
@@ -31,7 +32,11 @@ export function renderImage({ record }: Image): string {
     ...(packages.length === 0 ? [] : [`${packages.length} packages`]),
     formatBytes(bytesOf(files)),
   ]
-  return `${untrusted(source.name)} is built as ${digest.slice(0, shownDigits)}: ${untrusted(parts.join(', '))}\n`
+  const built = `${untrusted(source.name)} is built as ${digest.slice(0, shownDigits)}: ${untrusted(parts.join(', '))}\n`
+  // The recipe's is what machines start from anyway.
+  return source.kind === 'recipe'
+    ? built
+    : `${built}start from it: glovebox exec --image ${shellWord(untrusted(source.name))} -- COMMAND\n`
 }
 
 export function renderUpdate({ image, isNew, reasons, changes }: Updated, style: Style): string {

@@ -147,6 +147,32 @@ suite('a kernel and a root filesystem of the user’s own', { skip: missing }, (
     },
   )
 
+  // The examples of docs/images.md, "From your own", that start one.
+  test('an image that was built is named by a flag, or by a configuration', { timeout: 300_000 }, (t) => {
+    const root = path.join(directory, 'named.erofs')
+    copyFileSync(standard().root, root)
+    appendFileSync(root, Buffer.alloc(8192))
+    const built = glovebox('image', 'build', '--from', root, '--name', 'named', '--json')
+    assert.equal(built.status, 0, built.stderr)
+    const { digest } = JSON.parse(built.stdout) as { digest: string }
+    t.after(() => assert.equal(glovebox('image', 'purge', digest).status, 0))
+    const booted = glovebox('exec', '--image', 'named', '--', 'uname', '-s')
+    assert.deepEqual([booted.status, booted.stdout], [0, 'Linux\n'], booted.stderr)
+    const byConfig = startWith({ image: digest.slice(0, 12) })
+    assert.match(byConfig.stderr, new RegExp(`^${standard().record.kernelVersion}$`, 'm'), byConfig.stderr)
+    // They are machines of that image, not of the recipe's.
+    const templates = JSON.parse(glovebox('template', 'list', '--json').stdout) as { templates: { image: string }[] }
+    assert.ok(
+      templates.templates.some(({ image }) => image === digest),
+      JSON.stringify(templates),
+    )
+    const server = glovebox('run', '--image', 'named', '--', 'python3', '-c', 'print("{}")')
+    assert.equal(server.status, 0, server.stderr)
+    const unknown = glovebox('exec', '--image', 'unheard', '--', 'true')
+    assert.equal(unknown.status, 2, unknown.stderr)
+    assert.match(unknown.stderr, /there is no image "unheard"\n.*fix: glovebox image list/)
+  })
+
   test('what cannot be one is told by its key, before anything is started', () => {
     writeFileSync(path.join(directory, 'text'), 'no kernel')
     mkdirSync(path.join(directory, 'tree'))

@@ -45,6 +45,7 @@ export function flagsLayer(flags: PolicyFlags, options: { cwd: string; env: Node
     ...(flags.sync !== undefined && { sync: flags.sync }),
     ...(policy.vmm !== undefined && { vmm: policy.vmm }),
     ...(policy.accel !== undefined && { accel: policy.accel }),
+    ...(policy.machine !== undefined && { machine: policy.machine }),
   }
 }
 
@@ -59,7 +60,7 @@ export function sandboxOf(policy: Policy, flags: PolicyFlags): SandboxConfig {
   const { filesystem, network, exec, limits, workspace } = policy
   const { allow, deny, private: ranges, resolvers, publish } = network
   return {
-    ...((flags.driver ?? flags.isolation ?? flags.vmm ?? flags.accel) !== undefined && {
+    ...((flags.driver ?? flags.isolation ?? flags.vmm ?? flags.accel ?? flags.image) !== undefined && {
       driver: policy.driver as NonNullable<SandboxConfig['driver']>,
     }),
     ...(workspace !== null && { workspace }),

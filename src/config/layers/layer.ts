@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { GloveboxError } from '../../errors.ts'
-import type { AccelName, VmmName } from '../../policy/plan.ts'
+import type { AccelName, OwnMachine, VmmName } from '../../policy/plan.ts'
 import type { SecretWords } from '../../policy/secret-words.ts'
 import type { LimitsConfig } from '../schema/limits.ts'
 import type { SandboxConfig } from '../schema/sandbox.ts'
@@ -20,6 +20,8 @@ export interface Layer {
   readonly vmm?: VmmName
   /** `--accel` */
   readonly accel?: AccelName
+  /** `--image` */
+  readonly machine?: OwnMachine
   /** Limits that nobody wrote down for this host: they may fall to a second mechanism. */
   readonly defaultLimits?: LimitsConfig
 }
@@ -30,6 +32,7 @@ export interface Merged {
   readonly defaultLimits: LimitsConfig
   readonly vmm: VmmName | undefined
   readonly accel: AccelName | undefined
+  readonly machine: OwnMachine | undefined
   readonly origins: Origins
 }
 
@@ -105,7 +108,8 @@ export function mergeLayers(layers: readonly Layer[]): Merged {
   }
   const vmm = layers.findLast((layer) => layer.vmm !== undefined)?.vmm
   const accel = layers.findLast((layer) => layer.accel !== undefined)?.accel
-  return { sandbox: withSync(sandbox, layers), env, defaultLimits, vmm, accel, origins }
+  const machine = layers.findLast((layer) => layer.machine !== undefined)?.machine
+  return { sandbox: withSync(sandbox, layers), env, defaultLimits, vmm, accel, machine, origins }
 }
 
 function withSync(sandbox: SandboxConfig, layers: readonly Layer[]): SandboxConfig {

@@ -24,7 +24,7 @@ export interface Placed {
  * @throws GloveboxError HOST_CANNOT naming the key and its place
  */
 export function policyOf(merged: Merged): Policy {
-  const { sandbox, env, defaultLimits, vmm, accel, origins } = merged
+  const { sandbox, env, defaultLimits, vmm, accel, machine, origins } = merged
   refuseWhatIsMissing(sandbox, origins)
   const { filesystem, tools } = sandbox
   return {
@@ -42,6 +42,7 @@ export function policyOf(merged: Merged): Policy {
     allowDegraded: sandbox.allowDegraded ?? [],
     ...(vmm !== undefined && { vmm }),
     ...(accel !== undefined && { accel }),
+    ...(machine !== undefined && { machine }),
     ...(sandbox.template === 'server' && { template: sandbox.template }),
   }
 }

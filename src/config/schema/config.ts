@@ -33,6 +33,7 @@ export interface MicrovmConfig {
   readonly cpus?: number
   readonly kernel?: string | null
   readonly rootfs?: string | null
+  readonly image?: string
   readonly accel?: 'auto' | 'kvm' | 'tcg'
   readonly vmm?: 'firecracker' | 'qemu'
   readonly firecracker?: string
@@ -146,6 +147,7 @@ export const configShape: Shape<Config> = table<Config>({
       cpus: field(number({ min: 1, max: 64, whole: true }), 'CPUs of a sandbox in a machine, where its `limits` say nothing.', 1),
       kernel: field(nullable(hostPath()), 'The kernel of a guest: a bzImage, on arm64 an Image (docs/images.md); null: our own.', null),
       rootfs: field(nullable(hostPath()), 'The root file system of a guest: an image of ext4 or erofs, a tar archive, an initramfs, or what docker save wrote; null: our own.', null),
+      image: field(text({ what: 'the name or digest of an image' }), 'An image that machines start from instead of ours, by the name or digest that `glovebox image list` has. Goes without `kernel` and `rootfs`.'),
       accel: field(
         choice(['auto', 'kvm', 'tcg'], {
           auto: 'KVM where a guest really boots on it, else emulation',
@@ -166,6 +168,11 @@ export const configShape: Shape<Config> = table<Config>({
         hostPath(),
         'The program of Firecracker, where it is not in PATH. Of your own configuration: a project says nothing about your machine.',
       ),
+    }, {
+      check({ image, kernel, rootfs }, tree, reading) {
+        if (image === undefined || (kernel ?? rootfs ?? null) === null) return
+        reading.problem(tree.at, 'an image has a kernel and a root file system already', 'remove "image", or "kernel" and "rootfs"')
+      },
     }),
     'Guests of the microvm driver.',
   ),

@@ -192,9 +192,11 @@ test('a machine of the parts that the user has chosen for all is not one of othe
     home.put('project/glovebox.json', JSON.stringify({ mcpServers: { s: server }, microvm }))
   }
   of({ kernel: 'vmlinuz' })
-  await refuses(load(), /its own kernel or root filesystem/)
+  await refuses(load(), /its own kernel, root filesystem or image/)
   of({ kernel: null })
-  await refuses(load(), /its own kernel or root filesystem/)
+  await refuses(load(), /its own kernel, root filesystem or image/)
+  of({ image: 'theirs' })
+  await refuses(load(), /its own kernel, root filesystem or image/)
   of({})
   assert.deepEqual((await plan(await load())).machine, parts)
 })

@@ -35,12 +35,21 @@ export async function ensureImage(options: EnsureOptions): Promise<Image> {
   return upToDate(current, options)
 }
 
+/** The newest one of that name. */
 function namedImage(store: ImageStore, name: string): Image {
   const [found] = findImage(store, name)
-  if (found !== undefined) return found
-  throw new GloveboxError('USAGE', `there is no image "${name}"`, {
-    fix: 'glovebox image list shows those that are',
-  })
+  if (found === undefined) {
+    throw new GloveboxError('USAGE', `there is no image "${name}"`, { fix: 'glovebox image list shows those that are' })
+  }
+  const { architecture } = found.record
+  if (architecture === process.arch) return found
+  throw new GloveboxError(
+    'HOST_CANNOT',
+    `the image "${name}" is for ${architecture}, and this machine is ${process.arch}`,
+    {
+      fix: 'glovebox image build makes one for this machine',
+    },
+  )
 }
 
 async function upToDate(current: Image | undefined, options: EnsureOptions): Promise<Image> {
@@ -110,6 +119,7 @@ export async function imageForStart(
       signal,
     }
     const standard = async (): Promise<Image> => ensureImage(options)
+    if (machine?.image !== undefined) return await ensureImage({ ...options, image: machine.image })
     if (machine === undefined) return await standard()
     const { ownImage } = await import('./own.ts')
     return await ownImage(machine, { ...options, recipe: readRecipe(defaultRecipe), memo, standard })
