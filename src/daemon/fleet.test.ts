@@ -175,7 +175,7 @@ test('to stop a server waits for the sandbox that was being started for a call',
   assert.equal(begun[1]?.how(), 'discarded')
 })
 
-test('of two launches that find a server given up, one has its name', async (t) => {
+test('of two launches that find a server given up, one has its name, and the other hears that it runs', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { fleet, begun } = bench(t)
   const first = fleet.launch(request('x'), never)
@@ -192,11 +192,12 @@ test('of two launches that find a server given up, one has its name', async (t) 
   }
   const tried = begun.length
   const [one, other] = [fleet.launch(request('x'), never), fleet.launch(request('x'), never)]
-  await assert.rejects(other, /is being started/)
+  const refused = assert.rejects(other, /"x" runs already, as /)
   await settled()
   assert.equal(begun.length, tried + 1)
   begun.at(-1)?.up()
   assert.equal((await one).status.name, 'x')
+  await refused
   assert.equal(fleet.list().servers.length, 1)
   await fleet.close()
 })

@@ -13,6 +13,7 @@ import { meansId } from '../protocol/sandbox-id.ts'
 import { isUnsynced } from '../protocol/workspace.ts'
 import { serve, type Served } from '../runtime/served.ts'
 import { startable } from '../runtime/startable.ts'
+import { aborted } from '../system/aborted.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
 import { createLogFiles } from './log-file.ts'
@@ -50,8 +51,8 @@ export function createFleet({
 }): Fleet {
   const all = new Set<Launched>()
   const logFiles = createLogFiles()
-  /** Names that are being started: a second start of one must not come between. */
-  const starting = new Set<string>()
+  /** Names that are being started, until they are: a second start of one must not come between. Never rejected. */
+  const starting = new Map<string, Promise<void>>()
   /** Launches under way, and what ends each of them; what runs already is ended politely instead. */
   const launches = new Map<Promise<unknown>, AbortController>()
   let isClosing = false
@@ -59,20 +60,25 @@ export function createFleet({
   async function start(request: Request, signal: AbortSignal): Promise<LaunchReply> {
     const { name } = request
     refuseName(name)
-    if (isClosing) throw ending()
     const isOneOfMany = request.placement.lifetime === 'session'
-    if (starting.has(name)) throw taken(name, 'is being started')
+    // What came of that start is known then; of several who waited the first is the next to start.
+    for (let earlier = starting.get(name); earlier !== undefined; earlier = starting.get(name)) {
+      await Promise.race([earlier, aborted(signal)])
+    }
+    if (isClosing) throw ending()
     const before = named(name).find((other) => !isOneOfMany || other.request.placement.lifetime !== 'session')
     const isOver = before?.status().state === 'failed'
     if (before !== undefined && !isOver) throw taken(name, `runs already, as ${before.id()}`)
     // Before anything is waited for: the name is ours from here on.
-    starting.add(name)
+    const isOverNow = Promise.withResolvers<void>()
+    starting.set(name, isOverNow.promise)
     onChange()
     try {
       if (before !== undefined) await remove(before)
       return await begin(request, signal, isOneOfMany)
     } finally {
       starting.delete(name)
+      isOverNow.resolve()
       onChange()
     }
   }

@@ -5,6 +5,7 @@ import type { Tool } from '../mcp/tools.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { CallReply, LaunchReply, LaunchRequest, LaunchState, ServerStatus, ToolApart } from '../protocol/daemon.ts'
 import type { SyncReport } from '../protocol/workspace.ts'
+import { aborted } from '../system/aborted.ts'
 import type { Served } from '../runtime/served.ts'
 import { ownChildAbove, treeMemory } from '../system/tree-memory.ts'
 import { createBackOff } from './back-off.ts'
@@ -308,12 +309,4 @@ function reply(served: Served, isFresh: boolean, from: number, answer: Answer): 
   const { result, error } = answer
   const about = { sandbox: served.id, fresh: isFresh, ms: performance.now() - from }
   return error === undefined ? { ...about, result } : { ...about, error }
-}
-
-/** @throws the signal's reason, once it has one */
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) {
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  }
-  signal.throwIfAborted()
 }

@@ -114,15 +114,32 @@ async function launchOne(daemon: DaemonClient, request: LaunchRequest<Plan>, sig
   const from = performance.now()
   const workspace = plan.workspace?.source ?? null
   const about = { name, workspace, driver: plan.driver }
+  const before = await runningAs(daemon, request)
+  if (before !== undefined) return { ...about, ...before, totalMs: performance.now() - from }
+  try {
+    const { status, tools, took } = await daemon.launch(request, signal)
+    return { ...about, state: 'started', id: status.id, tools, totalMs: took.totalMs }
+  } catch (error) {
+    signal.throwIfAborted()
+    // Somebody else may have started it meanwhile: a second `up`, for whom the daemon had ours wait.
+    const meanwhile = await runningAs(daemon, request)
+    if (meanwhile === undefined) throw error
+    return { ...about, ...meanwhile, totalMs: performance.now() - from }
+  }
+}
+
+/** @throws GloveboxError when something else runs by its name */
+async function runningAs(
+  daemon: DaemonClient,
+  request: LaunchRequest<Plan>,
+): Promise<{ readonly state: 'running'; readonly id: string; readonly tools: null } | undefined> {
+  const { name } = request
   const running = (await daemon.list()).servers.filter((server) => server.name === name && server.state !== 'failed')
   const same = running.find(({ digest }) => digest === launchDigest(request))
-  if (same !== undefined) {
-    return { ...about, state: 'running', id: same.id, tools: null, totalMs: performance.now() - from }
-  }
+  if (same !== undefined) return { state: 'running', id: same.id, tools: null }
   const [other] = running
   if (other !== undefined) throw differs(name, other.id)
-  const { status, tools, took } = await daemon.launch(request, signal)
-  return { ...about, state: 'started', id: status.id, tools, totalMs: took.totalMs }
+  return undefined
 }
 
 /** @throws the signal's reason: who wants to end wants no more servers */

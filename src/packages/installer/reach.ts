@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
-import { once } from 'node:events'
 import { isIP } from 'node:net'
+import { aborted } from '../../system/aborted.ts'
 import type { NetworkWords } from '../../policy/network/words.ts'
 import { readPrivateRange } from '../../policy/network/resolver.ts'
 
@@ -33,7 +33,8 @@ export function placeOf(text: string): string {
 async function privateRanges(place: string, signal: AbortSignal | undefined): Promise<string[]> {
   const host = place.replace(/:\d+$/, '')
   if (isIP(host.replace(/^\[(.*)\]$/, '$1')) > 0) return []
-  const found = await Promise.race([lookup(host, { all: true }).catch(notFound), aborted(signal)])
+  const unwanted = signal === undefined ? [] : [aborted(signal)]
+  const found = await Promise.race([lookup(host, { all: true }).catch(notFound), ...unwanted])
   const ranges = found.map(({ address, family }) => `${address}/${family === 4 ? 32 : 128}`)
   // What is public needs no range, and what is no range of private addresses (a metadata service) gets none.
   return ranges.filter((range) => readPrivateRange(range).mistake === undefined)
@@ -42,10 +43,4 @@ async function privateRanges(place: string, signal: AbortSignal | undefined): Pr
 /** Behind a proxy names are often nobody's here; and who is really not there is told by the attempt. */
 function notFound(): [] {
   return []
-}
-
-async function aborted(signal: AbortSignal | undefined): Promise<never> {
-  if (signal === undefined) return new Promise(() => undefined)
-  if (!signal.aborted) await once(signal, 'abort')
-  throw signal.reason
 }

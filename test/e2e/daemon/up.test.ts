@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { runners, usualRunners, type Runner } from '../../support/as-user.ts'
 import { giveImage, testImage } from '../../support/image.ts'
 import { household, type Household } from '../../support/launching.ts'
+import { glovebox } from '../../support/mcp-client.ts'
 import { whyNoMachines } from '../../support/machines.ts'
 import { unlessPresent } from '../../support/requirement.ts'
 
@@ -48,7 +50,37 @@ function up(house: Household, ...words: string[]): UpHere & { readonly status: n
   return { status, ...(JSON.parse(stdout) as UpHere) }
 }
 
+/** The same, while something else goes on. */
+async function upBeside({ runner, env }: Household, directory: string): Promise<UpHere> {
+  const [program, ...words] = glovebox(runner, ['up', '--json', directory])
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  const { stdout } = runner.spawn('env', ['-i', ...variables, program, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  assert.ok(stdout)
+  return JSON.parse(await text(stdout)) as UpHere
+}
+
 for (const runner of usualRunners()) {
+  test(`of two that bring the same up at once, one starts it, and the other finds it running (${runner.name})`, async (t) => {
+    const house = household(t, runner)
+    const late = 'setTimeout(() => import(process.cwd() + "/moody.mjs"), 1000)'
+    const slow = { command: runner.node, args: ['-e', late] }
+    const directory = project(house, runner, { tiny: { command: runner.node, args: ['tiny.mjs'] }, slow })
+    const found = await Promise.all([1, 2].map(async () => upBeside(house, directory)))
+    assert.deepEqual(
+      found.map(({ failures }) => failures),
+      [0, 0],
+      JSON.stringify(found),
+    )
+    for (const index of [0, 1]) {
+      const [one, other] = found.map(({ servers }) => servers[index])
+      assert.deepEqual(new Set([one?.state, other?.state]), new Set(['running', 'started']))
+      assert.equal(one?.id, other?.id)
+    }
+    house.ok('stop', '--all')
+  })
+
   test(`VM-AUTO: all enabled servers of a directory start on copies of it, and stopping takes over what they did (${runner.name})`, (t) => {
     const house = household(t, runner)
     const directory = project(house, runner, {
