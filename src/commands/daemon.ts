@@ -20,7 +20,7 @@ for a while. These verbs are for looking at it.`,
     .addHelpText('after', '\nExamples:\n  glovebox daemon status\n  glovebox daemon stop\n')
   daemon
     .command('start')
-    .description('Starts it, unless it runs.')
+    .description('Starts it, unless it runs; --idle holds for one that runs, too.')
     .option('--foreground', 'be it, instead of starting one: for a service manager')
     .option('--idle <duration>', `end after so long without anything to own (default ${defaultIdle})`)
     .addOption(new Option('--ready-fd <fd>').hideHelp())
@@ -49,8 +49,10 @@ async function start(flags: StartFlags): Promise<void> {
     import('../policy/sizes.ts'),
   ])
   // What the daemon itself says about it is in its log only.
-  if (flags.idle !== undefined) parseDuration(flags.idle, '--idle')
-  const info = await (await ensureDaemon(process.env, flags.idle)).info()
+  const idleMs = flags.idle === undefined ? undefined : parseDuration(flags.idle, '--idle')
+  const daemon = await ensureDaemon(process.env, flags.idle)
+  const found = await daemon.info()
+  const info = idleMs === undefined || idleMs === found.idleMs ? found : await daemon.setIdle(idleMs)
   process.stdout.write(renderDaemon(info, { json: flags.json === true }))
 }
 

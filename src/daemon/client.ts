@@ -20,6 +20,8 @@ import {
 export interface DaemonClient {
   readonly pid: number
   info(): Promise<DaemonInfo>
+  /** How long it stays without anything to own, from now on. */
+  setIdle(idleMs: number): Promise<DaemonInfo>
   stopDaemon(options: { whenIdle: boolean }): Promise<StopDaemonReply>
   launch(request: LaunchRequest<Plan>, signal?: AbortSignal): Promise<LaunchReply>
   list(): Promise<ListReply>
@@ -45,6 +47,7 @@ export function clientOf(file: DaemonFile): DaemonClient {
   return {
     pid: file.pid,
     info: async () => ask({ method: 'GET', path: paths.daemon }),
+    setIdle: async (idleMs) => post(paths.daemon, { idleMs }),
     stopDaemon: async (options) => post(paths.stopDaemon, options),
     launch: async (request, signal) => post(paths.servers, request, signal),
     list: async () => ask({ method: 'GET', path: paths.servers }),

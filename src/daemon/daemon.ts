@@ -35,7 +35,7 @@ const maxSocketPath = 107
  * Is the daemon of this user, until it is asked to end or has owned nothing for a while.
  * @throws GloveboxError FAILED when another one is
  */
-export async function runDaemon({ places, idleMs, onReady, tell }: DaemonOptions): Promise<void> {
+export async function runDaemon({ places, idleMs: idleMsAtFirst, onReady, tell }: DaemonOptions): Promise<void> {
   const own = daemonPlaces(places)
   refuseLongPath(own.socket)
   // Sockets are made with the umask's mode before anybody can change it (unix(7)).
@@ -47,6 +47,7 @@ export async function runDaemon({ places, idleMs, onReady, tell }: DaemonOptions
   const release = onEndingSignals((signal) => over.resolve(signal))
   const state = openState(own.state)
   const startedMs = Date.now()
+  let idleMs = idleMsAtFirst
   let idling: NodeJS.Timeout | undefined
   try {
     const lost = state.begin()
@@ -56,7 +57,18 @@ export async function runDaemon({ places, idleMs, onReady, tell }: DaemonOptions
     const token = randomHex(32)
     const answer = routes({
       fleet,
-      info: () => ({ schema: 'glovebox/daemon/1', version, pid: process.pid, startedMs, servers: fleet.size() }),
+      info: () => ({
+        schema: 'glovebox/daemon/1',
+        version,
+        pid: process.pid,
+        startedMs,
+        idleMs,
+        servers: fleet.size(),
+      }),
+      setIdle(ms) {
+        idleMs = ms
+        waitForWork()
+      },
       stop(whenIdle) {
         const servers = fleet.list().servers.map(({ name }) => name)
         if (whenIdle && fleet.size() > 0) return { stopping: false, servers }

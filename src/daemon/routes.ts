@@ -1,6 +1,6 @@
 import { GloveboxError } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
-import { parseCall, parseLaunch, paths, type DaemonInfo, type StopDaemonReply } from '../protocol/daemon.ts'
+import { parseCall, parseIdle, parseLaunch, paths, type DaemonInfo, type StopDaemonReply } from '../protocol/daemon.ts'
 import type { Fleet } from './fleet.ts'
 import type { Answerer, Exchange } from './http.ts'
 import type { Launched, Request } from './launched.ts'
@@ -8,16 +8,22 @@ import type { Launched, Request } from './launched.ts'
 export interface RouteOptions {
   readonly fleet: Fleet
   readonly info: () => DaemonInfo
+  /** How long it stays without anything to own, from now on. */
+  readonly setIdle: (ms: number) => void
   /** Ends the daemon, once the answer is out. */
   readonly stop: (whenIdle: boolean) => StopDaemonReply
 }
 
 /** The API, path by path (`protocol/daemon.ts`). */
-export function routes({ fleet, info, stop }: RouteOptions): Answerer {
+export function routes({ fleet, info, setIdle, stop }: RouteOptions): Answerer {
   return async (exchange) => {
     const { method, path } = exchange
     const word = `${method} ${path}`
     if (word === `GET ${paths.daemon}`) return info()
+    if (word === `POST ${paths.daemon}`) {
+      setIdle(await idleOf(exchange))
+      return info()
+    }
     if (word === `POST ${paths.stopDaemon}`) return stop(isWhenIdle(await exchange.body()))
     if (word === `GET ${paths.servers}`) return fleet.list()
     if (word === `POST ${paths.servers}`) return fleet.launch(await launchOf(exchange), exchange.signal)
@@ -36,6 +42,12 @@ export function routes({ fleet, info, stop }: RouteOptions): Answerer {
 
 function isWhenIdle(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'whenIdle' in body && body.whenIdle === true
+}
+
+async function idleOf(exchange: Exchange): Promise<number> {
+  const idleMs = parseIdle(await exchange.body())
+  if (idleMs === undefined) throw new GloveboxError('USAGE', 'this is no idle time')
+  return idleMs
 }
 
 async function launchOf(exchange: Exchange): Promise<Request> {

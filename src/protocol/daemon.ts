@@ -10,6 +10,8 @@ export interface DaemonInfo {
   readonly version: string
   readonly pid: number
   readonly startedMs: number
+  /** After so long without anything to own it ends. */
+  readonly idleMs: number
   /** Launched servers that it owns. */
   readonly servers: number
 }
@@ -167,6 +169,7 @@ export interface FailureReply {
 }
 
 export const paths = {
+  /** GET: `DaemonInfo`. POST of `{ idleMs }`: the same, with that idle time from now on. */
   daemon: '/v1/daemon',
   stopDaemon: '/v1/daemon/stop',
   servers: '/v1/servers',
@@ -211,6 +214,12 @@ export function parseCall(body: unknown): CallRequest | undefined {
   if (!isObject(body)) return undefined
   const sound = typeof body['tool'] === 'string' && isObject(body['arguments']) && Number.isFinite(body['timeMs'])
   return sound ? (body as unknown as CallRequest) : undefined
+}
+
+/** Undefined for what is no time that a timer can hold, 2^31 - 1 ms at most. */
+export function parseIdle(body: unknown): number | undefined {
+  const ms = isObject(body) ? body['idleMs'] : undefined
+  return typeof ms === 'number' && Number.isSafeInteger(ms) && ms > 0 && ms < 2 ** 31 ? ms : undefined
 }
 
 /** What may stand where a server is named: in paths of the API, in file names and on a screen. */

@@ -3,13 +3,13 @@ import { ageOf } from './running.ts'
 
 export function renderDaemon(info: DaemonInfo | undefined, { json }: { json: boolean }): string {
   if (json) {
-    const { version = null, pid = null, startedMs = null, servers = 0 } = info ?? {}
-    return `${JSON.stringify({ schema: 'glovebox/daemon/1', running: info !== undefined, version, pid, startedMs, servers })}\n`
+    const { version = null, pid = null, startedMs = null, idleMs = null, servers = 0 } = info ?? {}
+    return `${JSON.stringify({ schema: 'glovebox/daemon/1', running: info !== undefined, version, pid, startedMs, idleMs, servers })}\n`
   }
   if (info === undefined) return 'the daemon does not run; glovebox launch starts it\n'
-  const { version, pid, startedMs, servers } = info
+  const { version, pid, startedMs, idleMs, servers } = info
   const owned = servers === 1 ? '1 server' : `${servers} servers`
-  return `the daemon runs: version ${version}, process ${pid}, for ${ageOf(Date.now() - startedMs)}, owns ${owned}\n`
+  return `the daemon runs: version ${version}, process ${pid}, for ${ageOf(Date.now() - startedMs)}, owns ${owned}; with none it ends after ${ageOf(idleMs)}\n`
 }
 
 export function renderDaemonStopped(stopped: DaemonStopped, { json }: { json: boolean }): string {

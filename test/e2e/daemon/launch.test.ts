@@ -136,7 +136,12 @@ for (const runner of usualRunners()) {
   test(`a daemon with nothing to own ends after its time, and leaves no file that says it is there (${runner.name})`, async (t) => {
     const house = household(t, runner)
     // Long enough for the start to ask it about itself on a busy machine.
-    house.ok('daemon', 'start', '--idle', '3s')
+    house.ok('daemon', 'start', '--idle', '8h')
+    assert.match(house.ok('daemon', 'status'), /owns 0 servers; with none it ends after 8 h\n/)
+    const { pid } = JSON.parse(house.ok('daemon', 'status', '--json')) as { pid: number }
+    assert.match(house.ok('daemon', 'start', '--idle', '3s'), /ends after 3 s\n/)
+    const after = JSON.parse(house.ok('daemon', 'status', '--json')) as { pid: number; idleMs: number }
+    assert.deepEqual(after.pid === pid && after.idleMs, 3000, 'the one that runs has another time now')
     const file = path.join(house.home, 'runtime/daemon.json')
     await eventually(() => (existsSync(file) ? undefined : true))
     assert.equal(house.verb('daemon', 'status').status, 1)
