@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { listServers, type ListedServer } from '../config/overview.ts'
 import { readScopes } from '../config/scopes.ts'
 import { findServer } from '../config/servers.ts'
+import { loadDriver } from '../drivers/registry.ts'
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { LaunchRequest } from '../protocol/daemon.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -47,11 +48,13 @@ const atOnce = 4
 /**
  * Starts the enabled servers that hold in a directory, each on a copy of it, unless its configuration says otherwise. One that
  * fails is told, and stops no other.
- * @throws GloveboxError for what is wrong with the configuration as a whole, or when no server is enabled
+ * @throws GloveboxError for what is wrong with the configuration as a whole, for a driver that is none, or when no server is enabled
  */
 export async function bringUp(asked: UpOptions): Promise<{ directory: string; servers: UpServer[] }> {
   const options = withPaths(asked)
   const { directory, flags, env, signal, onProgress } = options
+  // Wrong for all of them, it is said once.
+  if (flags.driver !== undefined) await loadDriver(flags.driver)
   const scopes = await readScopes({ cwd: directory, places: places(env) }, flags.config)
   const enabled = listServers(scopes).filter(({ state }) => state === 'enabled')
   if (enabled.length === 0) throw nothingEnabled(directory)
