@@ -60,6 +60,8 @@ export interface AttendOptions {
   /** A start that is not wanted any more. */
   readonly signal: AbortSignal
   readonly onStderr: Take
+  /** A line on stdout that is no message, as the record has it: cut, without secrets, and not more of them than it takes. */
+  readonly onStray?: ((line: string) => void) | undefined
   /** Its program runs, and is about to be spoken to. */
   readonly onStarted?: (() => void) | undefined
   /** Not the one that its name means: it waits in a pool, or is there for one call. */
@@ -94,14 +96,14 @@ export async function attend(options: AttendOptions, client: Client): Promise<At
 }
 
 async function start(
-  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStarted, spare }: AttendOptions,
+  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStray, onStarted, spare }: AttendOptions,
   client: Client,
   secrets: Secrets | undefined,
 ): Promise<Attended> {
   const id = newSandboxId()
   const from = performance.now()
   const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
-  const { record, last } = noticingDenials(recorderFor(audit.record, secrets))
+  const { record, last } = noticingDenials(recorderFor(alsoTelling(audit.record, onStray), secrets))
   let sandbox: Sandbox
   let published: readonly ListeningPort[] = []
   const onPublished = (ports: typeof published): void => {
@@ -170,6 +172,15 @@ function closed(audit: { readonly close: () => void }, end: ServedEnd): ServedEn
     return end
   } catch (error) {
     return { ...end, why: `${end.why}; its record could not be ended: ${messageOf(error)}` }
+  }
+}
+
+/** After what they are told is recorded, and by it without the value of a secret. */
+function alsoTelling(record: Recorder, onStray: AttendOptions['onStray']): Recorder {
+  if (onStray === undefined) return record
+  return (fact) => {
+    record(fact)
+    if (fact.fact === 'server-log' && fact.stream === 'stdout') onStray(fact.text)
   }
 }
 

@@ -4,6 +4,7 @@ import { shakeHands, type ServerSelf } from '../mcp/handshake.ts'
 import { callTool, listTools, type Tool } from '../mcp/tools.ts'
 import { waitedBy } from '../system/patience.ts'
 import { attend, type Attended, type AttendOptions } from './attended.ts'
+import type { Take } from './pass-on.ts'
 
 /** A server behind the wall and the guard, whose client we are ourselves. */
 export interface Served extends Pick<
@@ -32,6 +33,18 @@ const handshakeMs = 60_000
 /** How long it may take to list its tools for the first time. */
 const listMs = 60_000
 
+/** Lines for who takes them; those that come while one waits for room are in the record alone, so that none pile up. */
+function unlessWaiting(take: Take): (line: string) => void {
+  let isWaiting = false
+  return (line) => {
+    if (isWaiting) return
+    const room = take(Buffer.from(`${line}\n`), () => undefined)
+    if (room === undefined) return
+    isWaiting = true
+    void room.finally(() => (isWaiting = false))
+  }
+}
+
 /**
  * Starts a server and shakes hands with it.
  * @throws GloveboxError when it does not start or does not answer; nothing of it is left then
@@ -40,11 +53,16 @@ export async function serve(options: AttendOptions): Promise<Served> {
   const { signal } = options
   const from = performance.now()
   const connection = createMcpConnection()
-  const attended = await attend(options, {
-    streams: connection.streams,
-    endInput: () => connection.endInput(),
-    onGone: (why) => connection.end(why),
-  })
+  // Nobody else reads its stdout: what it says there to people, as a usage, would be seen in the record alone.
+  const onStray = unlessWaiting(options.onStderr)
+  const attended = await attend(
+    { ...options, onStray },
+    {
+      streams: connection.streams,
+      endInput: () => connection.endInput(),
+      onGone: (why) => connection.end(why),
+    },
+  )
   const { sandbox, sandboxMs, startedMs, lastDenial, leaving, ended, published } = attended
   // Of what is started for somebody, not of a call: whoever calls has said how long they wait.
   const waited = waitedBy(sandbox.wall.pid)

@@ -162,6 +162,12 @@ for (const runner of usualRunners()) {
     const noServer = house.verb('launch', '--name', 'no', '--', 'sh', '-c', 'echo sorry >&2; exit 3')
     assert.notEqual(noServer.status, 0)
     assert.match(noServer.stderr, /ended with exit code 3/)
+    // Where a usage is printed to is up to a program.
+    const usage = 'echo "usage: server --port N"; echo sorry >&2; exit 3'
+    const wrong = house.verb('launch', '--name', 'wrong', '--', 'sh', '-c', usage)
+    assert.match(wrong.stderr, /ended with exit code 3\n.*fix: what it wrote: glovebox logs wrong/)
+    const logged = house.ok('logs', 'wrong').trim().split('\n')
+    assert.deepEqual(new Set(logged), new Set(['usage: server --port N', 'sorry']))
     assert.deepEqual(house.status().servers.length, 1)
   })
 
