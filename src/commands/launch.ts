@@ -5,6 +5,7 @@ import { addStartFlags } from '../config/start.ts'
 import type { PlacedFlags } from '../runtime/placed-start.ts'
 
 interface LaunchFlags extends PlacedFlags {
+  readonly timeout?: string
   readonly json?: boolean
 }
 
@@ -22,6 +23,7 @@ handshake. It belongs to the daemon of this user, and ends with it.`,
     .option('--command <line>', 'the command in one string, split into words; no shell')
     .option('--lock <file>', 'take the versions of a package from this lock file')
     .option('--frozen', 'start no package that the lock file (the nearest glovebox.lock) does not have')
+    .option('--timeout <duration>', 'give up when it has not started and answered within so long (60s for the answer)')
     .option('--json', 'one JSON document')
   addStartFlags(addPolicyFlags(addPlacementFlags(command)), { servers: true })
   command
@@ -32,6 +34,7 @@ Examples:
   glovebox launch files
   glovebox launch --name notes --read ~/notes -- node server.js ~/notes
   glovebox launch --pool 4 --lifetime call calculator
+  glovebox launch --timeout 3m slow
   glovebox call files list_directory '{"path": "/tmp"}'
   glovebox stop files`,
     )
@@ -39,19 +42,23 @@ Examples:
 }
 
 async function launch(words: readonly string[], flags: LaunchFlags): Promise<void> {
-  const [{ placedStart }, { ensureDaemon }, { launchEnvironment }, { renderLaunched }, { untilSignalled }] =
+  const [placed, contact, environment, { renderLaunched }, { waitingFor }, { untilSignalled }, { parseDuration }] =
     await Promise.all([
       import('../runtime/placed-start.ts'),
       import('../daemon/contact.ts'),
       import('../daemon/environment.ts'),
       import('../ui/launched.ts'),
+      import('../ui/progress.ts'),
       import('../runtime/signals.ts'),
+      import('../policy/sizes.ts'),
     ])
+  const startTimeMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout')
   const from = { cwd: process.cwd(), env: process.env, verb: 'launch' }
-  const { plan, placement, each, requestTimeMs } = await placedStart(words, flags, from)
-  const env = launchEnvironment([plan, ...Object.values(each).map((tool) => tool.plan)], process.env)
-  const daemon = await ensureDaemon(process.env)
-  const request = { name: plan.server, plan, placement, each, requestTimeMs, env }
-  const reply = await untilSignalled(async (signal) => daemon.launch(request, signal))
+  const { plan, placement, each, requestTimeMs } = await placed.placedStart(words, flags, from)
+  const env = environment.launchEnvironment([plan, ...Object.values(each).map((tool) => tool.plan)], process.env)
+  const daemon = await contact.ensureDaemon(process.env)
+  const request = { name: plan.server, plan, placement, each, requestTimeMs, startTimeMs, env }
+  const clear = waitingFor(`${plan.server} is being started`, process.stderr)
+  const reply = await untilSignalled(async (signal) => daemon.launch(request, signal)).finally(clear)
   process.stdout.write(renderLaunched(reply, { json: flags.json === true }))
 }

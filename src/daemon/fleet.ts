@@ -16,6 +16,7 @@ import { startable } from '../runtime/startable.ts'
 import { aborted } from '../system/aborted.ts'
 import type { Places } from '../system/places.ts'
 import { launch, type Launched, type Request } from './launched.ts'
+import { withDeadline } from './deadline.ts'
 import { createLogFiles } from './log-file.ts'
 import { createServerLog, type ServerLog } from './server-log.ts'
 import type { State } from './state.ts'
@@ -75,12 +76,22 @@ export function createFleet({
     onChange()
     try {
       if (before !== undefined) await remove(before)
-      return await begin(request, signal, isOneOfMany)
+      return await beginInTime(request, signal, isOneOfMany)
     } finally {
       starting.delete(name)
       isOverNow.resolve()
       onChange()
     }
+  }
+
+  async function beginInTime(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
+    const { name, startTimeMs: timeMs } = request
+    if (timeMs === undefined) return begin(request, signal, isOneOfMany)
+    const late = (): GloveboxError =>
+      new GloveboxError('TIMED_OUT', `the server "${name}" had not started and answered within ${timeMs / 1000} s`, {
+        fix: `what it wrote: glovebox logs ${name}; give it more time: --timeout`,
+      })
+    return withDeadline({ timeMs, signal, late }, async (within) => begin(request, within, isOneOfMany))
   }
 
   async function begin(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
@@ -204,11 +215,12 @@ type StartOne = (options: {
   readonly spare: boolean
 }) => Promise<Served>
 
-const startOne: StartOne = async ({ request: { name, env }, apart, log, signal, spare }) => {
+const startOne: StartOne = async ({ request: { name, env, startTimeMs }, apart, log, signal, spare }) => {
   try {
     return await serve({
       ...(await startable(apart)),
       env,
+      handshakeMs: startTimeMs,
       signal,
       spare,
       onStderr(chunk) {
@@ -224,9 +236,10 @@ const startOne: StartOne = async ({ request: { name, env }, apart, log, signal, 
 /** Whoever launched it has not seen what it wrote. */
 function withLogs(error: unknown, name: string): unknown {
   if (!(error instanceof GloveboxError) || !['NOT_STARTED', 'TIMED_OUT', 'FAILED'].includes(error.code)) return error
-  const logs = `what it wrote: glovebox logs ${name}`
+  const more = error.code === 'TIMED_OUT' ? '; give it more time: --timeout' : ''
+  const logs = `what it wrote: glovebox logs ${name}${more}`
   return new GloveboxError(error.code, error.message, {
-    fix: error.fix === undefined ? logs : `${logs}; ${error.fix}`,
+    fix: error.fix === undefined || more !== '' ? logs : `${logs}; ${error.fix}`,
     cause: error,
   })
 }

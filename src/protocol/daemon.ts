@@ -67,6 +67,8 @@ export interface LaunchRequest<Plan> {
   /** Tools that run in a fresh sandbox for each call. */
   readonly each: Readonly<Record<string, ToolApart<Plan>>>
   readonly requestTimeMs: number | undefined
+  /** How long it may take until it has started and answered the handshake; undefined: what is usual. */
+  readonly startTimeMs?: number | undefined
   /** Variables for secrets and proxies, for this launch: kept in memory as long as it runs, and written nowhere. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -191,7 +193,7 @@ export function parseDaemonFile(text: string): DaemonFile | undefined {
 /** Undefined for what is no launch. What of the plan a driver reads, it checks. */
 export function parseLaunch(body: unknown): LaunchRequest<unknown> | undefined {
   if (!isObject(body)) return undefined
-  const { name, plan, placement, each, requestTimeMs, env } = body
+  const { name, plan, placement, each, requestTimeMs, startTimeMs, env } = body
   const sound =
     typeof name === 'string' &&
     isObject(plan) &&
@@ -205,6 +207,7 @@ export function parseLaunch(body: unknown): LaunchRequest<unknown> | undefined {
       (tool) => isObject(tool) && isObject(tool['plan']) && isOptionalNumber(tool['requestTimeMs']),
     ) &&
     isOptionalNumber(requestTimeMs) &&
+    isOptionalNumber(startTimeMs) &&
     isObject(env) &&
     Object.values(env).every((value) => typeof value === 'string')
   return sound ? (body as unknown as LaunchRequest<unknown>) : undefined

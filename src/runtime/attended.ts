@@ -57,6 +57,8 @@ export interface AttendOptions {
   readonly requestTimeMs: number | undefined
   /** Whose variables secrets and proxies come from. */
   readonly env: NodeJS.ProcessEnv
+  /** How long it may take to answer the handshake, of whoever is asked for one by us; undefined: what is usual. */
+  readonly handshakeMs?: number | undefined
   /** A start that is not wanted any more. */
   readonly signal: AbortSignal
   readonly onStderr: Take

@@ -28,8 +28,8 @@ export interface Served extends Pick<
 /** Who shook hands with it has its words on stderr, or adds where they are. */
 const noServer = 'what is no MCP server is started by glovebox exec'
 
-/** How long a server may take until it has answered the handshake. */
-const handshakeMs = 60_000
+/** How long a server may take until it has answered the handshake, where nobody says otherwise. */
+const usualHandshakeMs = 60_000
 /** How long it may take to list its tools for the first time. */
 const listMs = 60_000
 
@@ -50,7 +50,7 @@ function unlessWaiting(take: Take): (line: string) => void {
  * @throws GloveboxError when it does not start or does not answer; nothing of it is left then
  */
 export async function serve(options: AttendOptions): Promise<Served> {
-  const { signal } = options
+  const { signal, handshakeMs = usualHandshakeMs } = options
   const from = performance.now()
   const connection = createMcpConnection()
   // Nobody else reads its stdout: what it says there to people, as a usage, would be seen in the record alone.

@@ -55,6 +55,30 @@ export function amountOf(
   }
 }
 
+/**
+ * Says that something is waited for, of which nobody knows how far it is: on a terminal one line from the first second on, with the
+ * seconds; elsewhere a line after three of them, and one each half minute.
+ * @param what a server's own text among it is made harmless by the caller
+ * @returns what ends it, and takes the line away
+ */
+export function waitingFor(what: string, stream: NodeJS.WriteStream, now: () => number = Date.now): () => void {
+  const begun = now()
+  let last = 0
+  const timer = setInterval(() => {
+    const seconds = Math.floor((now() - begun) / 1000)
+    if (stream.isTTY) stream.write(`\r${what}: ${seconds} s\u{1b}[K`)
+    else if (now() - begun < linesMs.first || (last !== 0 && now() - last < linesMs.each)) return
+    else stream.write(`glovebox: ${what}: ${seconds} s so far\n`)
+    last = now()
+  }, quietMs)
+  // What is waited for keeps us alive, not that it is said.
+  timer.unref()
+  return () => {
+    clearInterval(timer)
+    if (last !== 0 && stream.isTTY) stream.write('\r\u{1b}[K')
+  }
+}
+
 /** In the units that people compare: 1024 each. */
 export function sizeOf(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

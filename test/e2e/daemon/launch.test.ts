@@ -171,6 +171,21 @@ for (const runner of usualRunners()) {
     assert.deepEqual(house.status().servers.length, 1)
   })
 
+  test(`a launch is given up when its time is over, and nothing of it is left (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const mute = ['--name', 'mute', '--', 'sh', '-c', 'echo I think about it >&2; exec sleep 3600']
+    const late = house.verb('launch', '--timeout', '2s', ...mute)
+    assert.equal(late.status, 124, late.stderr)
+    assert.match(
+      late.stderr,
+      /"mute" had not started and answered within 2 s\n.*glovebox logs mute; give it more time: --timeout/,
+    )
+    assert.deepEqual([house.status().sandboxes, house.status().servers], [[], []])
+    assert.equal(house.ok('logs', 'mute'), 'I think about it\n')
+    assert.equal(house.verb('launch', '--timeout', 'soon', ...mute).status, 2)
+    house.ok('launch', '--timeout', '5m', '--name', 'tiny', '--', ...tiny(runner))
+  })
+
   test(`a secret of a launch is in no file and in no environment of ours (${runner.name})`, (t) => {
     // Written nowhere: what Node compiles of this file is kept below that home too.
     const token = `tok-${randomBytes(6).toString('hex')}`
