@@ -206,6 +206,25 @@ test('a workspace without a mode is a copy, in a start and in what `add` writes'
   assert.deepEqual(sandbox.workspace, { path: '/home/me/p', mode: 'copy', sync: 'yes' })
 })
 
+test('what `add` writes means what a start with the same flags means, or is refused', () => {
+  const place = { cwd: '/home/me', base: undefined }
+  const sandboxFor = (...words: string[]): unknown =>
+    (entryOf(['node'], flags(...words), place) as { sandbox?: unknown }).sandbox
+  assert.equal(sandboxFor(), undefined)
+  assert.deepEqual(sandboxFor('--exec', ''), { exec: [] })
+  assert.deepEqual(sandboxFor('--tools', ''), { tools: { allow: [] } })
+  assert.deepEqual(sandboxFor('--tools', 'a', '--deny-tools', 'b'), { tools: { allow: ['a'], deny: ['b'] } })
+  assert.deepEqual(sandboxFor('--exec', 'git,./x'), { exec: ['git', '/home/me/x'] })
+  for (const [words, message, fix] of [
+    [['--vmm', 'qemu'], /^--vmm: the entry/, /--driver microvm.*"microvm": \{ "vmm": "qemu" \}/],
+    [['--accel', 'kvm'], /^--accel: the entry/, /"accel": "kvm"/],
+    [['--image', 'mine'], /^--image: the entry/, /"image": "mine"/],
+    [['--sync', 'yes'], /^--sync: /, /--workspace DIR --sync yes/],
+  ] as const) {
+    assert.throws(() => sandboxFor(...words), { code: 'USAGE', message, fix })
+  }
+})
+
 test('a file of variables may have a byte order mark, comments and the line ends of Windows; a wrong line is named', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-flags-'))
   t.after(() => rmSync(directory, { recursive: true }))

@@ -35,6 +35,18 @@ function checkFlags(flags: PolicyFlags): void {
       fix: 'name the variables with --env NAME: they are copied at each start',
     })
   }
+  // What runs machines is said for all servers of a file: an entry has no word for it, and must not run behind another wall instead.
+  const ofMachines = (['vmm', 'accel', 'image'] as const).find((name) => flags[name] !== undefined)
+  if (ofMachines !== undefined) {
+    throw new GloveboxError('USAGE', `--${ofMachines}: the entry of a server has no word for it`, {
+      fix: `--driver microvm, and in the file, for all of its servers, "microvm": { "${ofMachines}": ${JSON.stringify(flags[ofMachines])} }`,
+    })
+  }
+  if (flags.sync !== undefined && flags.workspace === undefined) {
+    throw new GloveboxError('USAGE', '--sync: the entry would have no workspace that it is about', {
+      fix: `--workspace DIR --sync ${flags.sync}`,
+    })
+  }
   const copied = (flags.env ?? []).filter((item) => !item.includes('='))
   policyFromFlags(flags, Object.fromEntries(copied.map((name) => [name, ''])))
 }
@@ -59,7 +71,14 @@ function sandboxOf(
   }))
   const volumePaths = (readOnly: boolean): string[] =>
     volumes.filter((volume) => volume.readOnly === readOnly).map((volume) => volume.path)
-  return withoutEmpty({
+  const { exec, tools: allowed } = flags
+  const denied = flags.denyTools ?? []
+  const tools = {
+    // Of what is left, none is a word too.
+    ...(allowed !== undefined && { allow: allowed }),
+    ...(denied.length > 0 && { deny: denied }),
+  }
+  const written = withoutEmpty({
     driver: flags.driver ?? flags.isolation,
     profile: flags.profile,
     workspace: workspaceOf(flags, path),
@@ -77,7 +96,6 @@ function sandboxOf(
       ask: flags.ask,
     }),
     secrets: secretsOf(flags.secret ?? [], path),
-    exec: (flags.exec ?? []).map((name) => (name.includes('/') ? path(name) : name)),
     limits: withoutEmpty({
       memory: flags.memory,
       cpus: number(flags.cpus ?? flags.vcpus),
@@ -86,10 +104,12 @@ function sandboxOf(
       openFiles: number(flags.openFiles),
       time: flags.time,
     }),
-    tools: withoutEmpty({ allow: flags.tools ?? [], deny: flags.denyTools ?? [] }),
+    tools,
     mode: flags.mode,
     allowDegraded: flags.allowDegraded ?? [],
   })
+  if (exec === undefined) return written
+  return { ...written, exec: exec.map((name) => (name.includes('/') ? path(name) : name)) }
 }
 
 function workspaceOf({ workspace, sync }: PolicyFlags, path: (given: string) => string): Plain | undefined {
