@@ -63,7 +63,10 @@ Examples:
   command
     .command('restore')
     .summary('put back what was there before changes were taken over')
-    .argument('[backup]', 'its name; the newest of this directory that is not put back yet, by default')
+    .description(
+      'Puts back what one sync has replaced and removed, and removes what it added. What you changed since stays, and is told; asking again goes on with what was left.',
+    )
+    .argument('[backup]', 'its name; the newest of this directory that is not, or not all, put back yet, by default')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  glovebox workspace restore 20261121T173000Z-gbx-0123456789ab\n')
     .action(async (name: string | undefined, flags: Flags) => {
@@ -128,13 +131,13 @@ async function take(name: string | undefined, flags: TakeFlags): Promise<void> {
   ])
   const chosen = chosenBackup(name, 'kept')
   const { workspace } = chosen.backup.about
-  process.stderr.write(renderKept(workspace, chosen.kept))
+  process.stderr.write(renderKept(workspace, chosen.shown))
   if (flags.yes === true || (await ask('Take them over?', '--yes'))) await restore(chosen, 'kept', flags)
   else process.exitCode = 1
 }
 
 async function restore(chosen: BackupChosen, which: WhichBackup, flags: Flags): Promise<void> {
-  const [{ restoreWorkspace }, { renderSync }, { amountOf }] = await Promise.all([
+  const [{ restoreWorkspace }, { renderRestored }, { amountOf }] = await Promise.all([
     import('../runtime/workspace/manage.ts'),
     import('../ui/workspace.ts'),
     import('../ui/progress.ts'),
@@ -142,13 +145,13 @@ async function restore(chosen: BackupChosen, which: WhichBackup, flags: Flags): 
   const progress = amountOf('restoring', process.stderr)
   let bytes = 0
   try {
-    const report = await restoreWorkspace(chosen, which, (more) => progress.show((bytes += more)))
+    const restored = await restoreWorkspace(chosen, which, (more) => progress.show((bytes += more)))
     progress.clear()
     const json = flags.json === true
-    const text = renderSync(report, { json, earlier: false, question: false, server: '' })
+    const text = renderRestored(restored, { json, which, name: chosen.backup.name })
     if (json) process.stdout.write(text)
     else process.stderr.write(text)
-    if (report.state !== 'synced' || report.conflicts.length > 0) process.exitCode = 1
+    if (restored.report.state === 'partly') process.exitCode = 1
   } finally {
     progress.clear()
   }

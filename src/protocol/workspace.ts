@@ -3,7 +3,7 @@ export interface SyncReport {
   readonly workspace: string
   /** The sandbox's. */
   readonly id: string
-  /** `lost`: it was sent to the sandbox, and did not come back. `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed. */
+  /** `lost`: it was sent to the sandbox, and did not come back. `unchanged`: nothing to do. `kept`: nobody said yes, the copy stays. `partly`: the copy stays for what failed; or, of a backup, conflicts and what failed are left of it. */
   readonly state: 'unchanged' | 'synced' | 'partly' | 'kept' | 'failed' | 'lost'
   readonly added: number
   readonly changed: number

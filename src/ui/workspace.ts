@@ -63,6 +63,28 @@ export function renderSync(
   ].join('')
 }
 
+/** What became of a backup that was put back (`before`), or whose part that was kept aside was taken over (`kept`). */
+export function renderRestored(
+  { report, isAside }: { readonly report: SyncReport; readonly isAside: boolean },
+  { json, which, name }: { readonly json: boolean; readonly which: 'before' | 'kept'; readonly name: string },
+): string {
+  if (json) return `${JSON.stringify({ schema: 'glovebox/workspace-sync/1', ...report })}\n`
+  const { state, backup, added, changed, deleted, conflicts, failed } = report
+  const [verb, done] = which === 'before' ? ['restore', 'put back'] : ['take', 'taken over']
+  if (state === 'unchanged') return line(`all of ${name} is ${done} already`)
+  return [
+    line(`${untrusted(report.workspace)}: ${added} added, ${changed} changed, ${deleted} deleted`),
+    paragraph('look at these:', report.warnings),
+    paragraph('not overwritten:', conflicts),
+    paragraph('not possible here:', failed),
+    state === 'partly' ? line(`${name} is ${done} in part; glovebox workspace ${verb} goes on with what is left`) : '',
+    isAside && backup !== null
+      ? line(`in the place of yours: glovebox workspace take ${backup.name}; as files: ${backup.directory}/kept`)
+      : '',
+    backup === null ? '' : line(`before: glovebox workspace restore ${backup.name}`),
+  ].join('')
+}
+
 /** What a sync kept aside: all of it is safe to show. */
 export function renderKept(workspace: string, kept: readonly string[]): string {
   return paragraph(`kept aside of what a sandbox did to ${untrusted(workspace)}:`, kept)

@@ -15,6 +15,8 @@ export interface Place {
   readonly put: (name: string, text: string, mode?: number) => string
   readonly read: (name: string) => string
   readonly verb: (...args: string[]) => Ended
+  /** The same in the workspace, where names of backups can be left out. */
+  readonly here: (...args: string[]) => Ended
   readonly begin: (...args: string[]) => Begun
   readonly copies: () => string[]
   /** Their names, oldest first. */
@@ -64,6 +66,11 @@ export function place(t: TestContext, runner: Runner, name: string, given?: stri
       said: async (text) => void (await eventually(() => (stdout.includes(text) ? true : undefined))),
     }
   }
+  const run = (args: readonly string[], cwd: string): Ended => {
+    const [program = '', ...words] = command(args)
+    const { status, signal, stdout, stderr } = runner.spawnSync(program, words, { cwd })
+    return { code: status, signal, stdout, stderr }
+  }
   return {
     directory,
     home,
@@ -76,11 +83,8 @@ export function place(t: TestContext, runner: Runner, name: string, given?: stri
       return full
     },
     read: (file) => readFileSync(path.join(directory, file), 'utf8'),
-    verb(...args) {
-      const [program = '', ...words] = command(args)
-      const { status, signal, stdout, stderr } = runner.spawnSync(program, words)
-      return { code: status, signal, stdout, stderr }
-    },
+    verb: (...args) => run(args, runner.home),
+    here: (...args) => run(args, directory),
     begin,
     copies: () => namesIn(path.join(home, 'state/workspaces')),
     backups: () => namesIn(path.join(home, 'state/backups')).toSorted(),

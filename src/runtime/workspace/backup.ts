@@ -20,11 +20,27 @@ export interface BackupItem {
   /** What was there: a file or link is in `before/`, under its path. */
   readonly was: Pick<Entry, 'kind' | 'mode'> | null
   /** What was put there; `stamp` is that of the host's file afterwards, and missing while it is not done. */
-  readonly is: (Pick<Entry, 'kind' | 'mode' | 'size' | 'stamp'> & { readonly link?: string | undefined }) | null
+  readonly is: BackupPut | null
+}
+
+export interface BackupPut extends Pick<Entry, 'kind' | 'mode' | 'size' | 'stamp'> {
+  readonly link?: string | undefined
+  /**
+   * SHA-256 of a file: its stamp is another one when it was replaced again and that was undone. It is known before anything is changed,
+   * so what was killed in the middle can be undone too.
+   */
+  readonly hash?: string | undefined
 }
 
 /** `before`: what a sync replaced, to be put back. `kept`: what it kept aside, to be taken over. */
 export type WhichBackup = 'before' | 'kept'
+
+export interface BackupOf {
+  readonly which: WhichBackup
+  readonly name: string
+  /** Which paths of that one are as it has them now; missing for what was cut off before its end. */
+  readonly done?: readonly TreePath[] | undefined
+}
 
 export interface BackupAbout {
   readonly schema: 'glovebox/workspace-backup/1'
@@ -38,7 +54,7 @@ export interface BackupAbout {
   /** What of the sandbox's was not taken over, and is in `kept/` where it is a file or a link. */
   readonly kept: readonly TreePath[]
   /** Made by putting back, or by taking what was kept of, the backup of this name; missing for one of a sync. */
-  readonly of?: { readonly which: WhichBackup; readonly name: string } | undefined
+  readonly of?: BackupOf | undefined
 }
 
 export interface Backup {

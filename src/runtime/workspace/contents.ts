@@ -5,7 +5,7 @@ import { hashOf } from './hash-file.ts'
 import type { Manifest, Original } from './manifest.ts'
 import { bytesOf, nameOf, type TreePath } from './path.ts'
 import type { Reach } from './reach.ts'
-import { openOwn, type Entry, type Tree } from './tree.ts'
+import { breathing, openOwn, type Entry, type Tree } from './tree.ts'
 
 /** Three trees whose contents can be compared. */
 export interface Compared {
@@ -29,7 +29,9 @@ export async function compareContents(
     host: new Map<TreePath, State>(),
     sandbox: new Map<TreePath, State>(),
   }
+  const breath = breathing(signal)
   for (const path of new Set([...original.keys(), ...host.keys(), ...sandbox.keys()])) {
+    await breath()
     const [o, h, s] = [original.get(path), host.get(path), sandbox.get(path)]
     const contents = await contentsAt(path, { o, h, s }, reach, signal)
     if (o !== undefined) result.original.set(path, { kind: o.kind, mode: modeOf(o), content: contents.o })
@@ -87,6 +89,16 @@ function plain(entry: Original | Entry | undefined, side: string): string {
   if (entry === undefined) return ''
   if (entry.kind === 'link') return 'content' in entry ? entry.content : (entry.link ?? '')
   return entry.kind === 'directory' ? '' : `of the ${side}`
+}
+
+/** The SHA-256 of a file, hex, where the comparing has found it out. */
+export function knownHash(state: State | undefined): string | undefined {
+  return state?.kind === 'file' && /^[\da-f]{64}$/.test(state.content) ? state.content : undefined
+}
+
+/** SHA-256 of a file of a copy of ours, hex. @throws the system's error; `signal.reason` */
+export async function hashOfOwn(reach: Reach, path: TreePath, signal: AbortSignal | undefined): Promise<string> {
+  return hashed(reach, path, true, signal)
 }
 
 /** SHA-256 of a file, hex. One that is gone meanwhile is equal to none. */

@@ -5,13 +5,13 @@ import type { SyncReport } from '../../protocol/workspace.ts'
 import { places, type Places } from '../../system/places.ts'
 import { onTerminal } from '../../system/terminal.ts'
 import { newSandboxId } from '../sandbox.ts'
-import { listBackups, type BackupFound, type WhichBackup } from './backup.ts'
-import { chooseBackup } from './choose-backup.ts'
+import { listBackups, type WhichBackup } from './backup.ts'
+import { chooseBackup, type Chosen } from './choose-backup.ts'
 import { clear } from './clear.ts'
 import { finishSession } from './finish.ts'
 import { outFact } from './out-fact.ts'
 import { shown } from './path.ts'
-import { restore } from './restore.ts'
+import { restore, type Restored } from './restore.ts'
 import { isDeclined, listSessions, removeSession, takeOver, type Session } from './session.ts'
 import { previewSync, type SyncWord } from './sync.ts'
 
@@ -100,28 +100,27 @@ export function discardWorkspace(name: string): void {
   rmSync(backup.directory, { recursive: true })
 }
 
-/** A backup that is meant, and what it has that was kept aside, as a person can be shown it. */
-export interface BackupChosen {
-  readonly backup: BackupFound
-  readonly kept: readonly string[]
+/** What of a backup is meant, also as a person can be shown it. */
+export interface BackupChosen extends Chosen {
+  readonly shown: readonly string[]
 }
 
 /** @throws GloveboxError USAGE for no such backup */
 export function chosenBackup(name: string | undefined, which: WhichBackup): BackupChosen {
-  const backup = chooseBackup(listBackups(places(process.env)), { name, which, cwd: process.cwd() })
-  return { backup, kept: backup.about.kept.map(shown) }
+  const chosen = chooseBackup(listBackups(places(process.env)), { name, which, cwd: process.cwd() })
+  return { ...chosen, shown: chosen.paths.map(shown) }
 }
 
 /** Puts back what a sync has replaced, or takes over what it has kept aside. */
 export async function restoreWorkspace(
-  { backup }: BackupChosen,
+  chosen: BackupChosen,
   which: WhichBackup,
   onBytes: (bytes: number) => void,
-): Promise<SyncReport> {
-  return recorded(backup.about.server, async (record) => {
-    const report = await restore(backup, which, { places: places(process.env), onBytes, signal: undefined })
-    record(outFact(report))
-    return report
+): Promise<Restored> {
+  return recorded(chosen.backup.about.server, async (record) => {
+    const restored = await restore(chosen, which, { places: places(process.env), onBytes, signal: undefined })
+    record(outFact(restored.report))
+    return restored
   })
 }
 

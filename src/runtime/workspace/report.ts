@@ -59,6 +59,12 @@ export function mergedReport(about: About, found: Found, merged: Merged, copy: s
   }
 }
 
+/** Of a backup: what was not possible is left of it, and there is no copy that would wait. */
+export function restoredReport(about: About, found: Found, merged: Merged): SyncReport {
+  const isWhole = merged.failed.length === 0 && merged.conflicts.length === 0
+  return { ...mergedReport(about, found, merged, ''), state: isWhole ? 'synced' : 'partly', copy: null }
+}
+
 function told(
   { warnings }: Found,
   changes: Found['changes'],

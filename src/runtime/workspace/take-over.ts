@@ -6,7 +6,8 @@ import { hasCode } from '../../system/error-code.ts'
 import type { Places } from '../../system/places.ts'
 import { syncDisk } from '../../system/sync-disk.ts'
 import { applyOne, settleDirectories, type Applying } from './apply.ts'
-import { makeBackup, type Backup, type BackupAbout, type BackupItem } from './backup.ts'
+import { makeBackup, type Backup, type BackupAbout, type BackupItem, type WhichBackup } from './backup.ts'
+import { itemsOf } from './backup-items.ts'
 import type { Change, Conflict, Outcome } from './compare.ts'
 import { copyTools } from './copy-file.ts'
 import { parentOf, type TreePath } from './path.ts'
@@ -18,12 +19,16 @@ export interface Merged {
   readonly done: readonly Change[]
   readonly conflicts: readonly Conflict[]
   readonly failed: readonly { readonly path: TreePath; readonly why: string }[]
+  /** What of the conflicts is beside the backup. */
+  readonly kept: readonly TreePath[]
   readonly backup: { readonly name: string; readonly directory: string } | undefined
 }
 
 export interface MergeOptions {
   readonly places: Places
-  readonly about: Pick<BackupAbout, 'workspace' | 'inode' | 'id' | 'server' | 'of'>
+  readonly about: Pick<BackupAbout, 'workspace' | 'inode' | 'id' | 'server'>
+  /** The backup that this is done from, and what of it. */
+  readonly of?: { readonly which: WhichBackup; readonly name: string; readonly paths: readonly TreePath[] } | undefined
   readonly onBytes: (bytes: number) => void
   readonly signal: AbortSignal | undefined
 }
@@ -50,19 +55,31 @@ export async function takeOverChanges(
   { changes, conflicts }: Outcome,
   reach: { readonly host: Reach; readonly sandbox: Reach },
   trees: MergedTrees,
-  { places, about, onBytes, signal }: MergeOptions,
+  { places, about, of, onBytes, signal }: MergeOptions,
 ): Promise<Merged> {
-  if (changes.length === 0 && conflicts.length === 0) return { done: [], conflicts: [], failed: [], backup: undefined }
-  requireRoom(changes, trees)
+  // That there is nothing left to do of a backup is worth a note too.
+  if (changes.length === 0 && conflicts.length === 0 && of === undefined) {
+    return { done: [], conflicts: [], failed: [], kept: [], backup: undefined }
+  }
+  requireRoom(changes, trees, of === undefined ? 'glovebox workspace sync ID' : 'do it again')
   const together = changes.length > fewFiles && (await syncDisk(about.workspace))
   const tools = copyTools(onBytes, signal, !together)
   const backup = makeBackup(places, about.id, tools)
   try {
     const { ready, ...missed } = await keepAll(changes, reach.host, trees.hostTree, backup, signal)
-    const items = new Map(ready.map((change) => [change.path, itemOf(change, trees)]))
-    const { workspace, inode, id, server, of } = about
-    const note = (kept: readonly TreePath[]): void =>
-      backup.note({ workspace, inode, id, server, of, atMs: Date.now(), items: [...items.values()], kept })
+    const items = await itemsOf(ready, trees, reach.sandbox, signal)
+    const { workspace, inode, id, server } = about
+    const note = (kept: readonly TreePath[], ofDone?: readonly TreePath[]): void =>
+      backup.note({
+        workspace,
+        inode,
+        id,
+        server,
+        of: of && { which: of.which, name: of.name, done: ofDone },
+        atMs: Date.now(),
+        items: [...items.values()],
+        kept,
+      })
     note([])
     // Nothing is replaced before its backup is on disk.
     if (together) await syncDisk(backup.directory)
@@ -90,10 +107,18 @@ export async function takeOverChanges(
       backup.flush()
       flush(done, reach.host)
     }
-    return { done, conflicts: all, failed: missed.failed, backup: { name: backup.name, directory: backup.directory } }
+    // It counts as done when it is on disk, and not before.
+    if (of !== undefined) note(kept, without(of.paths, [...all, ...missed.failed]))
+    const { name, directory } = backup
+    return { done, conflicts: all, failed: missed.failed, kept, backup: { name, directory } }
   } finally {
     backup.close()
   }
+}
+
+function without(paths: readonly TreePath[], missed: readonly { readonly path: TreePath }[]): TreePath[] {
+  const left = new Set(missed.map(({ path }) => path))
+  return paths.filter((path) => !left.has(path))
 }
 
 /** What was not done, and why. */
@@ -144,6 +169,7 @@ function flush(done: readonly Change[], host: Reach): void {
 function requireRoom(
   changes: readonly Change[],
   { hostTree, sandboxTree, top }: { hostTree: Tree; sandboxTree: Tree; top: Directory },
+  again: string,
 ): void {
   let [largest, more] = [0, 0]
   for (const { path, is } of changes) {
@@ -156,8 +182,8 @@ function requireRoom(
   if (more + largest <= free) return
   throw new GloveboxError(
     'FAILED',
-    `the workspace has ${formatBytes(free)} free, and the sandbox’s changes take ${formatBytes(more + largest)}: nothing was changed`,
-    { fix: 'make room, then glovebox workspace sync ID' },
+    `the workspace has ${formatBytes(free)} free, and the changes take ${formatBytes(more + largest)}: nothing was changed`,
+    { fix: `make room, then ${again}` },
   )
 }
 
@@ -203,14 +229,4 @@ async function keepOne(
 function inOrder(changes: readonly Change[]): Change[] {
   const goes = changes.filter(({ op }) => op === 'delete')
   return [...goes.toReversed(), ...changes.filter(({ op }) => op !== 'delete')]
-}
-
-function itemOf({ path, op }: Change, { hostTree, sandboxTree }: { hostTree: Tree; sandboxTree: Tree }): BackupItem {
-  const [was, is] = [hostTree.get(path), op === 'delete' ? undefined : sandboxTree.get(path)]
-  return {
-    path,
-    op,
-    was: was === undefined ? null : { kind: was.kind, mode: was.mode },
-    is: is === undefined ? null : { kind: is.kind, mode: is.mode, size: is.size, stamp: '', link: is.link },
-  }
 }
