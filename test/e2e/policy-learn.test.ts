@@ -110,13 +110,15 @@ test('a command is run until it asks for nothing new; under what was learned it 
   assert.match(text, /Asked for and not given:\n +\/\/ \S+\/id_rsa: it is keys for other machines/)
   const started = await cli(['run', '--config', file, 'pages'])
   assert.equal(started.code, 0, started.stderr)
-  for (const [where, why] of [
-    [file, /is there already/],
-    [`${files}/nowhere/x.json`, /cannot be written: ENOENT/],
+  for (const [flag, value, why] of [
+    ['--output', file, /is there already/],
+    ['--output', `${files}/nowhere/x.json`, /cannot be written: ENOENT/],
+    ['--output', `${file}/below/x.json`, /cannot be written: ENOTDIR/],
+    ['--vmm', 'qemu', /--vmm: the entry of a server has no word for it/],
   ] as const) {
-    const words = ['--write', `${files}/out`, '--output', where, '--', 'touch', `${files}/out/ran`]
+    const words = ['--write', `${files}/out`, flag, value, '--', 'touch', `${files}/out/ran`]
     const early = await cli(['policy', 'learn', ...words])
-    assert.equal(early.code, 1, early.stderr)
+    assert.equal(early.code, flag === '--output' ? 1 : 2, early.stderr)
     assert.match(early.stderr, why)
     assert.ok(!existsSync(`${files}/out/ran`), 'it was run before that was found out')
   }

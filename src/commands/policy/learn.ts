@@ -67,6 +67,7 @@ async function learnPolicy(words: string[], flags: LearnFlags): Promise<void> {
   const isServer = start.server !== undefined
   refuseLost(flags, isServer)
   await requireCreatable(flags)
+  if (!isServer) (await import('../../config/edit/entry.ts')).requireWritable(flags)
   const lesson = await learn(isServer ? { ...start, policy: { ...start.policy, limits } } : start, {
     // What was read from a pipe in the first round is not there for a second one.
     rounds: flags.rounds ?? (inputIsStream() ? 1 : 3),
@@ -87,7 +88,7 @@ function refuseLost({ output, save }: LearnFlags, isServer: boolean): void {
   })
 }
 
-/** What it learns takes minutes: whether a file can be made is looked at before that. */
+/** What it learns takes minutes: whether it can be written is looked at before that. */
 async function requireCreatable({ output }: LearnFlags): Promise<void> {
   if (output !== undefined) (await import('../../system/create-file.ts')).requireCreatable(output)
 }

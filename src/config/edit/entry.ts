@@ -15,7 +15,7 @@ export function entryOf(
   flags: PolicyFlags & { readonly profile?: string; readonly disabled?: boolean },
   options: { cwd: string; base: string | undefined },
 ): ServerEntry {
-  checkFlags(flags)
+  requireWritable(flags)
   const [program = '', ...args] = command
   const env = envOf(flags.env ?? [])
   const sandbox = sandboxOf(flags, options)
@@ -28,8 +28,12 @@ export function entryOf(
   }
 }
 
-/** By the same reading as for a start; variables that are copied need not be there yet. */
-function checkFlags(flags: PolicyFlags): void {
+/**
+ * Whether flags mean in the entry of a server what they mean in a start: by the same reading; variables that are copied need not be
+ * there yet.
+ * @throws GloveboxError USAGE for what an entry has no word for, POLICY_INVALID naming the flag
+ */
+export function requireWritable(flags: PolicyFlags): void {
   if ((flags.envFile ?? []).length > 0) {
     throw new GloveboxError('USAGE', '--env-file: values would be written into the configuration', {
       fix: 'name the variables with --env NAME: they are copied at each start',
