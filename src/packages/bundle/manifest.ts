@@ -104,7 +104,7 @@ export function bundleQuestions({ userConfig }: BundleManifest): Ask[] {
 
 /**
  * A bundle that was unpacked into `tree` as an entry of a configuration. Directories and files that its user names are what
- * it is shown, read-only; a secret is copied from our environment; tools that it does not announce do not exist.
+ * it is shown, read-only; a secret is copied from our environment; where it announces tools, others do not exist.
  * @throws GloveboxError USAGE naming a value that is missing
  */
 export function proposeBundle(
@@ -124,10 +124,12 @@ export function proposeBundle(
     throw wrong('server.mcp_config.command', 'is a program in the bundle, or the name of one')
   const env = Object.fromEntries(Object.entries(manifest.env).map(([key, text]) => [key, fill(text, true).join(',')]))
   if (read.length > 0) notes.push(`shown read-only: ${read.join(', ')}; --write lets it change them`)
-  if (manifest.tools !== undefined) notes.push(`only the tools that it announces exist: ${manifest.tools.join(', ')}`)
+  // An empty list is what generators write for a server that nobody asked.
+  const tools = manifest.tools ?? []
+  if (tools.length > 0) notes.push(`only the tools that it announces exist: ${tools.join(', ')}`)
   const sandbox: Record<string, Plain> = {
     ...(read.length > 0 && { filesystem: { read } }),
-    ...(manifest.tools !== undefined && manifest.tools.length > 0 && { tools: { allow: manifest.tools } }),
+    ...(tools.length > 0 && { tools: { allow: tools } }),
   }
   return {
     name: shortName(manifest.name),
