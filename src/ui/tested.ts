@@ -39,7 +39,7 @@ export function renderTested(
     self === undefined
       ? []
       : [
-          `${untrusted(self.name).slice(0, 60)} ${untrusted(self.version).slice(0, 30)}, MCP ${self.protocolVersion}, ${tools ?? 0} tools, driver ${driver}`,
+          `${untrusted(self.name).slice(0, 60)} ${untrusted(self.version).slice(0, 30)}, MCP ${self.protocolVersion}, ${tools === 1 ? '1 tool' : `${tools ?? 0} tools`}, driver ${driver}`,
         ]
   return `${[table(rows), ...about, `together ${total.toFixed(0)} ms`].join('\n')}\n`
 }
