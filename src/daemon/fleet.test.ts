@@ -175,6 +175,17 @@ test('to stop a server waits for the sandbox that was being started for a call',
   assert.equal(begun[1]?.how(), 'discarded')
 })
 
+test('a launch that waits for another of its name is over in its own time', async (t) => {
+  const { fleet, begun } = bench(t)
+  const first = fleet.launch(request('x'), never)
+  await settled()
+  const late = { code: 'TIMED_OUT', message: /"x" had not started and answered within 0.05 s/ }
+  await assert.rejects(fleet.launch({ ...request('x'), startTimeMs: 50 }, never), late)
+  begun[0]?.up()
+  await first
+  assert.equal(begun.length, 1)
+})
+
 test('of two launches that find a server given up, one has its name, and the other hears that it runs', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { fleet, begun } = bench(t)

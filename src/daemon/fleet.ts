@@ -58,6 +58,17 @@ export function createFleet({
   const launches = new Map<Promise<unknown>, AbortController>()
   let isClosing = false
 
+  /** All of it, the waiting for another start too. */
+  async function startInTime(request: Request, signal: AbortSignal): Promise<LaunchReply> {
+    const { name, startTimeMs: timeMs } = request
+    if (timeMs === undefined) return start(request, signal)
+    const late = (): GloveboxError =>
+      new GloveboxError('TIMED_OUT', `the server "${name}" had not started and answered within ${timeMs / 1000} s`, {
+        fix: `what it wrote: glovebox logs ${name}; give it more time: --timeout`,
+      })
+    return withDeadline({ timeMs, signal, late }, async (within) => start(request, within))
+  }
+
   async function start(request: Request, signal: AbortSignal): Promise<LaunchReply> {
     const { name } = request
     refuseName(name)
@@ -76,22 +87,12 @@ export function createFleet({
     onChange()
     try {
       if (before !== undefined) await remove(before)
-      return await beginInTime(request, signal, isOneOfMany)
+      return await begin(request, signal, isOneOfMany)
     } finally {
       starting.delete(name)
       isOverNow.resolve()
       onChange()
     }
-  }
-
-  async function beginInTime(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
-    const { name, startTimeMs: timeMs } = request
-    if (timeMs === undefined) return begin(request, signal, isOneOfMany)
-    const late = (): GloveboxError =>
-      new GloveboxError('TIMED_OUT', `the server "${name}" had not started and answered within ${timeMs / 1000} s`, {
-        fix: `what it wrote: glovebox logs ${name}; give it more time: --timeout`,
-      })
-    return withDeadline({ timeMs, signal, late }, async (within) => begin(request, within, isOneOfMany))
   }
 
   async function begin(request: Request, signal: AbortSignal, isOneOfMany: boolean): Promise<LaunchReply> {
@@ -181,7 +182,7 @@ export function createFleet({
   return {
     async launch(request, signal) {
       const unwanted = new AbortController()
-      const launching = start(request, AbortSignal.any([signal, unwanted.signal]))
+      const launching = startInTime(request, AbortSignal.any([signal, unwanted.signal]))
       launches.set(launching, unwanted)
       try {
         return await launching

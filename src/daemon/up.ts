@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { listServers, type ListedServer } from '../config/overview.ts'
 import { readScopes } from '../config/scopes.ts'
 import { findServer } from '../config/servers.ts'
-import { loadDriver } from '../drivers/registry.ts'
+import { hasTemplates, loadDriver } from '../drivers/registry.ts'
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { LaunchRequest } from '../protocol/daemon.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -103,8 +103,10 @@ async function prepareOne(
   if (url !== undefined) return { name, state: 'remote', url }
   const from = { cwd: directory, env, verb: 'up' }
   const { policy } = await findServer(name, { ...from, config: flags.config })
+  // A server that is up in its template was so before there was anything to work in.
+  const isUpBefore = policy.template === 'server' && hasTemplates(flags.driver ?? policy.driver)
   // Its own word for where it works counts. The mode is said: a directory may be called "x:read".
-  const workspace = policy.workspace === null ? { workspace: `${directory}:copy` } : {}
+  const workspace = policy.workspace === null && !isUpBefore ? { workspace: `${directory}:copy` } : {}
   const start = await placedStart([name], { ...flags, ...workspace }, from)
   await provideFor(start, signal)
   const { plan, placement, each, requestTimeMs } = start

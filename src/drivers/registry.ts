@@ -62,6 +62,11 @@ export function hasOwnPrograms(name: string): boolean {
   return name === 'microvm'
 }
 
+/** Whether sandboxes of that driver can be clones of one in which the server is up (`template`). */
+export function hasTemplates(name: string): boolean {
+  return name === 'microvm'
+}
+
 /** Whether this version has that driver. */
 export function hasDriver(name: DriverName): boolean {
   return loaders[name] !== undefined

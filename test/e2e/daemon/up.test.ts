@@ -210,10 +210,18 @@ test(
     assert.ok(runner)
     const house = household(t, runner)
     giveImage(await testImage(), runner, path.join(house.home, 'data'))
-    const directory = project(house, runner, { moody: { command: runner.node, args: ['moody.mjs'] } })
+    const moody = { command: runner.node, args: ['moody.mjs'] }
+    const ready = { command: runner.node, args: ['tiny.mjs'], sandbox: { template: 'server' } }
+    const directory = project(house, runner, { moody, ready })
     const begun = up(house, '--driver', 'microvm', directory)
     assert.equal(begun.status, 0, JSON.stringify(begun))
-    assert.equal(begun.servers[0]?.driver, 'microvm')
+    assert.deepEqual(
+      begun.servers.map(({ name, driver, workspace }) => [name, driver, workspace]),
+      [
+        ['moody', 'microvm', directory],
+        ['ready', 'microvm', null],
+      ],
+    )
     house.ok('exec', 'moody', '--', 'sh', '-c', 'cat /workspace/notes > /workspace/written')
     house.ok('stop', 'moody')
     assert.equal(readFileSync(path.join(directory, 'written'), 'utf8'), 'of the host\n')
