@@ -7,6 +7,8 @@ import { createAppendFile } from './append-file.ts'
 import type { AppendFile } from './append-file.ts'
 import type { Batch } from './batch.ts'
 import { createBatch } from './batch.ts'
+import type { Budget } from './budget.ts'
+import { budgetFrom, createPurse, isUnasked, timesOf } from './budget.ts'
 import { genesis, seal } from './chain.ts'
 import { toEvent } from './event.ts'
 import { fileOf } from './files.ts'
@@ -25,12 +27,17 @@ export interface AuditOptions {
   readonly now?: () => number
   /** When the next file is begun; by default what `rotationFrom` makes of our environment. */
   readonly rotation?: Rotation
+  /** For what nobody asked for; by default what `budgetFrom` makes of our environment. */
+  readonly budget?: Budget
 }
 
 export interface AuditLog {
   /** The file that is written now. */
   readonly path: string
-  /** Returns when the fact is in the file; throws AUDIT_UNWRITABLE when it cannot be, and then nothing of it is. */
+  /**
+   * Returns when the fact is in the file; throws AUDIT_UNWRITABLE when it cannot be, and then nothing of it is. What is over the budget
+   * is counted, and the next event in the file says how many those were.
+   */
   readonly record: Recorder
   /** On the disk, with its head. Idempotent; synchronous, so that an exit handler can call it. */
   close(): void
@@ -45,26 +52,36 @@ export function openAudit(options: AuditOptions): AuditLog {
   if (!/^[a-z0-9-]{1,64}$/.test(sandbox)) throw new GloveboxError('INTERNAL', `not a sandbox id: ${sandbox}`)
   const origin = originOf(options)
   const rotation = options.rotation ?? rotationFrom(process.env)
+  const purse = createPurse(options.budget ?? budgetFrom(process.env))
   let part = begin(directory, sandbox, 0)
   let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: '', closed: false, continued: false }
   let unwritten = 0
+  let overBudget = 0
 
   const record = (fact: Fact): void => {
+    const isBounded = isUnasked(fact)
     try {
       part.batch.check()
       const time = now()
+      if (isBounded && !purse.hasRoom(time)) {
+        overBudget += timesOf(fact)
+        return
+      }
       if (isDue(part, head, time)) rotate()
       const sequence = head.events + 1
       const prev = head.events === 0 ? genesis(sandbox) : head.hash
-      const { line, hash } = seal(toEvent(fact, origin, { sequence, time, unwritten }), prev)
+      const { line, hash } = seal(toEvent(fact, origin, { sequence, time, unwritten, overBudget }), prev)
       part.file.append(line)
       part.since ??= time
-      head = { ...head, events: sequence, bytes: head.bytes + Buffer.byteLength(line), hash }
+      const bytes = Buffer.byteLength(line)
+      if (isBounded) purse.spend(bytes)
+      head = { ...head, events: sequence, bytes: head.bytes + bytes, hash }
     } catch (error) {
       unwritten += 1
       throw error
     }
     unwritten = 0
+    overBudget = 0
     part.batch.add(head)
   }
 

@@ -38,8 +38,9 @@ function documented(): Example[] {
 
 const examples = documented()
 
-function eventOf(fact: Fact, unwritten = 0): Record<string, unknown> {
-  return { ...toEvent(fact, origin, { sequence: 1, time: 1795246913747, unwritten }) }
+function eventOf(fact: Fact, missing: { unwritten?: number; overBudget?: number } = {}): Record<string, unknown> {
+  const place = { sequence: 1, time: 1795246913747, unwritten: 0, overBudget: 0, ...missing }
+  return { ...toEvent(fact, origin, place) }
 }
 
 for (const { title, fact, event } of examples) {
@@ -116,10 +117,14 @@ test('unmapped is the last member, where the chain puts its own', () => {
   for (const { fact } of examples) assert.equal(Object.keys(eventOf(fact)).at(-1), 'unmapped')
 })
 
-test('an event says how many before it could not be written', () => {
+test('an event says how many before it could not be written, or were over the budget', () => {
   const [first] = examples
   assert.ok(first)
-  assert.equal((eventOf(first.fact, 3)['unmapped'] as Record<string, unknown>)['unwritten'], 3)
+  assert.deepEqual(eventOf(first.fact, { unwritten: 3, overBudget: 7 })['unmapped'], {
+    ...(first.event['unmapped'] as object),
+    unwritten: 3,
+    over_budget: 7,
+  })
 })
 
 test('an address that is no IP address with a port is the name of an endpoint', () => {

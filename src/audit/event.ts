@@ -18,6 +18,8 @@ export interface Place {
   readonly time: number
   /** Events that could not be written since the one before; 0 nearly always. */
   readonly unwritten: number
+  /** What was over the budget (`budget.ts`) since the one before, each time that it happened; 0 nearly always. */
+  readonly overBudget: number
 }
 
 /** An event as it is written, without the chain's own two fields. */
@@ -50,7 +52,11 @@ export function toEvent(fact: Fact, origin: Origin, place: Place): AuditEvent {
       sequence: place.sequence,
     },
     device: origin.device,
-    unmapped: { ...mapped.unmapped, ...(place.unwritten === 0 ? {} : { unwritten: place.unwritten }) },
+    unmapped: {
+      ...mapped.unmapped,
+      ...(place.unwritten === 0 ? {} : { unwritten: place.unwritten }),
+      ...(place.overBudget === 0 ? {} : { over_budget: place.overBudget }),
+    },
   }
 }
 

@@ -43,7 +43,15 @@ function verdictOf(event: Readonly<Record<string, unknown>>): RowVerdict {
   return event['status_id'] === 2 ? 'failed' : ''
 }
 
+/** How many came before it that are not in the record stands first: a long text of a program's own must not hide it. */
 function whatOf(event: Readonly<Record<string, unknown>>): string {
+  const unmapped = objectAt(event, 'unmapped')
+  const missing = ['unrecorded', 'over_budget', 'unwritten'].map((key) => unmapped[key])
+  const sum = missing.reduce<number>((total, count) => total + (typeof count === 'number' ? count : 0), 0)
+  return sum === 0 ? textOf(event) : `(${sum} more before it) ${textOf(event)}`
+}
+
+function textOf(event: Readonly<Record<string, unknown>>): string {
   const detail = textAt(event, 'status_detail')
   const text = textAt(event, 'raw_data') || [textAt(event, 'message'), detail].filter((part) => part !== '').join(': ')
   const { count } = event
