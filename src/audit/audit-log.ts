@@ -8,7 +8,7 @@ import type { AppendFile } from './append-file.ts'
 import type { Batch } from './batch.ts'
 import { createBatch } from './batch.ts'
 import type { Budget } from './budget.ts'
-import { budgetFrom, createPurse, isUnasked, timesOf } from './budget.ts'
+import { budgetFrom, createPurse, kindOf, timesOf } from './budget.ts'
 import { genesis, seal } from './chain.ts'
 import { toEvent } from './event.ts'
 import { fileOf } from './files.ts'
@@ -27,7 +27,7 @@ export interface AuditOptions {
   readonly now?: () => number
   /** When the next file is begun; by default what `rotationFrom` makes of our environment. */
   readonly rotation?: Rotation
-  /** For what nobody asked for; by default what `budgetFrom` makes of our environment. */
+  /** Of each kind that a sandbox causes by itself; by default what `budgetFrom` makes of our environment. */
   readonly budget?: Budget
 }
 
@@ -52,18 +52,20 @@ export function openAudit(options: AuditOptions): AuditLog {
   if (!/^[a-z0-9-]{1,64}$/.test(sandbox)) throw new GloveboxError('INTERNAL', `not a sandbox id: ${sandbox}`)
   const origin = originOf(options)
   const rotation = options.rotation ?? rotationFrom(process.env)
-  const purse = createPurse(options.budget ?? budgetFrom(process.env))
+  const budget = options.budget ?? budgetFrom(process.env)
+  const purses = { noise: createPurse(budget), connections: createPurse(budget) }
   let part = begin(directory, sandbox, 0)
   let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: '', closed: false, continued: false }
   let unwritten = 0
   let overBudget = 0
 
   const record = (fact: Fact): void => {
-    const isBounded = isUnasked(fact)
+    const kind = kindOf(fact)
+    const purse = kind && purses[kind]
     try {
       part.batch.check()
       const time = now()
-      if (isBounded && !purse.hasRoom(time)) {
+      if (purse?.hasRoom(time) === false) {
         overBudget += timesOf(fact)
         return
       }
@@ -74,7 +76,7 @@ export function openAudit(options: AuditOptions): AuditLog {
       part.file.append(line)
       part.since ??= time
       const bytes = Buffer.byteLength(line)
-      if (isBounded) purse.spend(bytes)
+      purse?.spend(bytes)
       head = { ...head, events: sequence, bytes: head.bytes + bytes, hash }
     } catch (error) {
       unwritten += 1

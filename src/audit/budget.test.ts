@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { call, withDirectory } from '../../test/support/record.ts'
 import type { Fact } from '../protocol/facts.ts'
 import { openAudit } from './audit-log.ts'
-import { budgetFrom, createPurse, isUnasked, timesOf, wholeRecord } from './budget.ts'
+import { budgetFrom, createPurse, kindOf, timesOf, wholeRecord } from './budget.ts'
 import { verifyDirectory } from './verify.ts'
 
 const attempt = (port: number, count?: number): Fact => ({
@@ -19,6 +19,9 @@ const attempt = (port: number, count?: number): Fact => ({
     ...(count !== undefined && { count }),
   },
 })
+
+const about = { process: null, name: 'a.example', port: 443, rule: 'a.example' } as const
+const connection = (flow: number): Fact => ({ ...about, fact: 'egress-open', flow, addresses: ['203.0.113.7'] })
 
 interface Written {
   readonly metadata: { readonly event_code: string }
@@ -83,20 +86,29 @@ test('the budget is what GLOVEBOX_AUDIT_RATE says, and a wrong one is an error t
   }
 })
 
-test('only what programs inside cause is bounded, and each stands for as often as it happened', () => {
+test('only what programs inside cause is bounded, connections by themselves, and each stands for as often as it happened', () => {
   const refusal = { fact: 'refusal', reason: 'malformed-json', detail: 'x', bytes: 1 } as const
-  assert.ok(isUnasked(attempt(1)))
-  assert.ok(isUnasked({ ...refusal, direction: 'server-to-client' }))
-  assert.equal(isUnasked({ ...refusal, direction: 'client-to-server' }), false)
-  assert.equal(isUnasked(call(1)), false)
+  assert.equal(kindOf(attempt(1)), 'noise')
+  assert.equal(kindOf({ ...refusal, direction: 'server-to-client' }), 'noise')
+  assert.equal(kindOf({ ...refusal, direction: 'client-to-server' }), undefined)
+  assert.equal(kindOf(call(1)), undefined)
+  assert.equal(kindOf(connection(1)), 'connections')
   assert.equal(timesOf(call(1)), 1)
   assert.equal(timesOf(attempt(1, 12)), 12)
-  const about = { flow: 1, process: null, name: 'a.example', port: 443, rule: 'r', address: null, reason: 'x' }
-  const refused = {
-    fact: 'egress-refuse',
-    ...about,
-    times: { count: 5, sinceMs: 0, untilMs: 1 },
-    unrecorded: 4,
-  } as const
-  assert.equal(timesOf(refused), 9)
+  const refused = { ...about, fact: 'egress-refuse', flow: 1, address: null, reason: 'x' } as const
+  assert.equal(timesOf({ ...refused, times: { count: 5, sinceMs: 0, untilMs: 1 }, unrecorded: 4 }), 9)
+})
+
+test('noise does not hide the connections that are made, nor they what was noise before', () => {
+  withDirectory((directory) => {
+    const budget = { perSecond: 1, most: 20_000 }
+    const log = openAudit({ directory, sandbox: 'gbx-1', server: 'files', now: () => 1, budget })
+    for (let port = 1; port <= 1000; port++) log.record(attempt(port))
+    const before = eventsIn(log.path).length
+    for (let flow = 1; flow <= 10; flow++) log.record(connection(flow))
+    assert.equal(eventsIn(log.path).length, before + 10)
+    for (let flow = 1; flow <= 1000; flow++) log.record(connection(flow))
+    assert.ok(statSync(log.path).size < 45_000, `${statSync(log.path).size} bytes`)
+    log.close()
+  })
 })

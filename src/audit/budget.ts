@@ -1,7 +1,7 @@
 import { parseSize } from '../policy/sizes.ts'
 import type { Fact } from '../protocol/facts.ts'
 
-/** How much of what a sandbox does by itself is recorded: nobody has to do anything for it, and it could go on for ever. */
+/** How much of one kind of what a sandbox does by itself is recorded: nobody has to do anything for it, and it could go on for ever. */
 export interface Budget {
   /** Bytes a second in the long run. */
   readonly perSecond: number
@@ -47,22 +47,25 @@ export function createPurse({ perSecond, most }: Budget): Purse {
   }
 }
 
-/**
- * Whether programs inside cause it as often as they like. Not so what somebody outside asked for, what is over with the sandbox, and
- * connections that are made: one must not disappear behind noise, and each costs the sandbox a real one.
- */
-export function isUnasked(fact: Fact): boolean {
+/** Which budget a fact is of. Connections that are made have one of their own: they must not disappear behind noise. */
+export type Kind = 'noise' | 'connections'
+
+/** Undefined where programs inside do not cause it as often as they like: what somebody outside asked for, and what comes once. */
+export function kindOf(fact: Fact): Kind | undefined {
   switch (fact.fact) {
     case 'activity':
     case 'server-log':
     case 'lookup':
     case 'egress-refuse':
     case 'egress-fail':
-      return true
+      return 'noise'
+    case 'egress-open':
+    case 'egress-close':
+      return 'connections'
     case 'refusal':
-      return fact.direction === 'server-to-client'
+      return fact.direction === 'server-to-client' ? 'noise' : undefined
     default:
-      return false
+      return undefined
   }
 }
 
