@@ -3,12 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { runners } from '../support/as-user.ts'
 import { within } from '../support/timed.ts'
 import { sceneOf, wordsOf, type Attack } from './support/attack.ts'
 import { runOutside } from './support/control.ts'
 import { limits, mustHaveRun, runJail } from './support/jail.ts'
-import { pidsWith } from './support/measure.ts'
-import type { Place } from './support/place.ts'
+import { pidsWith, processorMs } from './support/measure.ts'
+import { makePlace, type Place } from './support/place.ts'
 import { assertHeld, attack, only, withPlaces } from './support/single.ts'
 import { appeared, until } from './support/wait.ts'
 
@@ -65,3 +66,32 @@ withPlaces('limits over time', (place, other) => {
     assert.ok(run.activities.every(({ verdict }) => verdict === 'denied'))
   })
 })
+
+const root = runners().find(({ name }) => name === 'root')
+const noPart = root === undefined && 'a user without control groups is given whole processors only'
+
+test(
+  'who asks without end has us use no more of the processors than it may have itself',
+  { skip: noPart },
+  async (t) => {
+    assert.ok(root)
+    const place = await makePlace(root)
+    t.after(async () => place.remove())
+    const one = attack('flood', { milliseconds: 4000 })
+    let usedMs = 0
+    const run = await runJail(place, words(place, one), {
+      plan: { limits: limits({ cpus: 0.2 }) },
+      meanwhile: async (pid) => {
+        const begun = performance.now()
+        await until(() => {
+          usedMs = Math.max(usedMs, processorMs(pid))
+          return usedMs > 0 && performance.now() - begun > 3500
+        }, 'the launcher used no time')
+      },
+    })
+    assert.ok(only(one, mustHaveRun(run).stdout).attempted)
+    assert.ok(run.activities.length > 1000, `only ${run.activities.length} attempts`)
+    // A tenth of a processor, half a second that is saved up, its start, and what it reports.
+    assert.ok(usedMs < 350 + 500 + 300, `${usedMs} ms of a processor in 3.5 s`)
+  },
+)

@@ -54,6 +54,7 @@ impl Supervision {
         let exec_allow = plan.exec.as_ref();
         let exec_allow = exec_allow.map(|list| list.iter().map(Into::into).collect());
         let egress = plan.egress.as_ref().map(in_supervisors_words);
+        let processors = Some(plan.limits.cpus.value);
         let runs_machines = plan.devices.contains(&Device::Kvm);
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).step(STAGE, || "make a pipe".into())?;
         let failed = eventfd(0, EventfdFlags::CLOEXEC).step(STAGE, || "make an eventfd".into())?;
@@ -79,6 +80,7 @@ impl Supervision {
                             exec_allow,
                             runs_machines,
                             egress,
+                            processors,
                         };
                         supervise(charge, options, (report, posted), &stopped)
                     }

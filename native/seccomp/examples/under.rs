@@ -76,6 +76,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             exec_allow: None,
             runs_machines: false,
             egress: None,
+            processors: None,
         },
         print,
     )?;

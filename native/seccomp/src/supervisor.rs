@@ -14,6 +14,7 @@ mod exec;
 mod listener;
 mod memfd;
 mod memory;
+mod pace;
 mod path;
 mod record;
 mod replay;
@@ -50,6 +51,8 @@ pub struct SupervisorOptions {
     pub runs_machines: bool,
     /// What stands for somebody outside; `None`: nothing does.
     pub egress: Option<Egress>,
+    /// How many processors the sandbox may use, above zero; `None`: as many as there are.
+    pub processors: Option<f64>,
 }
 
 /// Addresses that are local to the sandbox's network namespace, where a relay listens.
@@ -114,6 +117,7 @@ pub struct Supervisor<S> {
     network: Option<connect::Namespace>,
     network_cookie: Option<u64>,
     executables: exec::Executables,
+    pace: pace::Pace,
 }
 
 impl<S: Sink> Supervisor<S> {
@@ -130,6 +134,7 @@ impl<S: Sink> Supervisor<S> {
             listener,
             recorder: Recorder::new(sink),
             executables: exec::Executables::new(options.exec_allow.as_deref()),
+            pace: pace::Pace::new(options.processors),
             options,
             replays: replay::Replays::default(),
             network: None,
@@ -172,9 +177,10 @@ impl<S: Sink> Supervisor<S> {
         }
     }
 
-    fn wait(&self, stop: BorrowedFd<'_>) -> Result<(PollFlags, bool), SupervisorError> {
+    fn wait(&mut self, stop: BorrowedFd<'_>) -> Result<(PollFlags, bool), SupervisorError> {
+        let pause = self.pace.pause();
         let blocked = self.workers.busy().then_some(workers::CHECK_BLOCKED);
-        let timeout = [blocked, self.recorder.due(Instant::now())]
+        let timeout = [pause, blocked, self.recorder.due(Instant::now())]
             .into_iter()
             .flatten()
             .min();
@@ -182,8 +188,13 @@ impl<S: Sink> Supervisor<S> {
             tv_sec: left.as_secs() as i64,
             tv_nsec: i64::from(left.subsec_nanos()),
         });
+        // In a pause it is only looked at whether anybody is left.
+        let calls = match pause {
+            Some(_) => PollFlags::empty(),
+            None => PollFlags::IN,
+        };
         let mut ready = [
-            PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.listener.as_fd(), calls),
             PollFd::from_borrowed_fd(stop, PollFlags::IN),
         ];
         match poll(&mut ready, timeout.as_ref()) {

@@ -27,6 +27,13 @@ function field(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
 }
 
+/** Processor time of a process so far, that of the kernel for it too (proc_pid_stat(5): fields 14 and 15, in hundredths of a second); 0 of one that is gone. */
+export function processorMs(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`) ?? ''
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return 10 * (Number(fields[11] ?? 0) + Number(fields[12] ?? 0))
+}
+
 /** Of a process that may be gone by now. */
 function read(file: string): string | undefined {
   try {

@@ -112,6 +112,7 @@ impl Sandbox {
             exec_allow: self.exec_allow,
             runs_machines: false,
             egress: None,
+            processors: None,
         };
         let supervisor = Supervisor::new(listener, options, sink).unwrap();
         let (stop, _keep_open) = UnixStream::pair().unwrap();
