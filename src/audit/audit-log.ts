@@ -7,8 +7,8 @@ import { createAppendFile } from './append-file.ts'
 import type { AppendFile } from './append-file.ts'
 import type { Batch } from './batch.ts'
 import { createBatch } from './batch.ts'
-import type { Budget } from './budget.ts'
-import { budgetFrom, createPurse, kindOf, timesOf } from './budget.ts'
+import type { Purses } from './budget.ts'
+import { createPurses, kindOf, timesOf } from './budget.ts'
 import { genesis, seal } from './chain.ts'
 import { toEvent } from './event.ts'
 import { fileOf } from './files.ts'
@@ -27,8 +27,8 @@ export interface AuditOptions {
   readonly now?: () => number
   /** When the next file is begun; by default what `rotationFrom` makes of our environment. */
   readonly rotation?: Rotation
-  /** Of each kind that a sandbox causes by itself; by default what `budgetFrom` makes of our environment. */
-  readonly budget?: Budget
+  /** For what it causes by itself; by default its own, of what `budgetFrom` makes of our environment. */
+  readonly purses?: Purses | undefined
 }
 
 export interface AuditLog {
@@ -52,8 +52,7 @@ export function openAudit(options: AuditOptions): AuditLog {
   if (!/^[a-z0-9-]{1,64}$/.test(sandbox)) throw new GloveboxError('INTERNAL', `not a sandbox id: ${sandbox}`)
   const origin = originOf(options)
   const rotation = options.rotation ?? rotationFrom(process.env)
-  const budget = options.budget ?? budgetFrom(process.env)
-  const purses = { noise: createPurse(budget), connections: createPurse(budget) }
+  const purses = options.purses ?? createPurses()
   let part = begin(directory, sandbox, 0)
   let head: Head = { sandbox, segment: 0, events: 0, bytes: 0, hash: '', closed: false, continued: false }
   let unwritten = 0

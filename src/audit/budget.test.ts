@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { call, withDirectory } from '../../test/support/record.ts'
 import type { Fact } from '../protocol/facts.ts'
 import { openAudit } from './audit-log.ts'
-import { budgetFrom, createPurse, kindOf, timesOf, wholeRecord } from './budget.ts'
+import { budgetFrom, createPurse, createPurses, kindOf, timesOf, wholeRecord } from './budget.ts'
 import { verifyDirectory } from './verify.ts'
 
 const attempt = (port: number, count?: number): Fact => ({
@@ -37,7 +37,13 @@ test('what a sandbox does by itself fills no more of the disk than its budget, a
   withDirectory((directory) => {
     let time = 1_000_000
     const budget = { perSecond: 1000, most: 10_000 }
-    const log = openAudit({ directory, sandbox: 'gbx-1', server: 'files', now: () => time, budget })
+    const log = openAudit({
+      directory,
+      sandbox: 'gbx-1',
+      server: 'files',
+      now: () => time,
+      purses: createPurses(budget),
+    })
     for (let port = 1; port <= 5000; port++) log.record(attempt(port))
     assert.ok(statSync(log.path).size < 12_000, `${statSync(log.path).size} bytes`)
     time += 2000
@@ -102,7 +108,7 @@ test('only what programs inside cause is bounded, connections by themselves, and
 test('noise does not hide the connections that are made, nor they what was noise before', () => {
   withDirectory((directory) => {
     const budget = { perSecond: 1, most: 20_000 }
-    const log = openAudit({ directory, sandbox: 'gbx-1', server: 'files', now: () => 1, budget })
+    const log = openAudit({ directory, sandbox: 'gbx-1', server: 'files', now: () => 1, purses: createPurses(budget) })
     for (let port = 1; port <= 1000; port++) log.record(attempt(port))
     const before = eventsIn(log.path).length
     for (let flow = 1; flow <= 10; flow++) log.record(connection(flow))
@@ -110,5 +116,20 @@ test('noise does not hide the connections that are made, nor they what was noise
     for (let flow = 1; flow <= 1000; flow++) log.record(connection(flow))
     assert.ok(statSync(log.path).size < 45_000, `${statSync(log.path).size} bytes`)
     log.close()
+  })
+})
+
+test('sandboxes that follow one another have one budget together', () => {
+  withDirectory((directory) => {
+    const purses = createPurses({ perSecond: 1, most: 10_000 })
+    const sizes = ['gbx-1', 'gbx-2', 'gbx-3'].map((sandbox) => {
+      const log = openAudit({ directory, sandbox, server: 'files', now: () => 1, purses })
+      log.record(call(1))
+      for (let port = 1; port <= 100; port++) log.record(attempt(port))
+      log.close()
+      return statSync(log.path).size
+    })
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    assert.ok(total > 10_000 && total < 14_000, sizes.join(', '))
   })
 })

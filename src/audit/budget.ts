@@ -69,6 +69,14 @@ export function kindOf(fact: Fact): Kind | undefined {
   }
 }
 
+/** One for each kind: of a sandbox, or of all those together that follow one another or run beside each other by one wish of a user. */
+export type Purses = Readonly<Record<Kind, Purse>>
+
+/** @throws GloveboxError as `budgetFrom` */
+export function createPurses(budget: Budget = budgetFrom(process.env)): Purses {
+  return { noise: createPurse(budget), connections: createPurse(budget) }
+}
+
 /** How many times what the fact says has happened. */
 export function timesOf(fact: Fact): number {
   switch (fact.fact) {

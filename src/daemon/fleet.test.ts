@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { eventually } from '../../test/support/eventually.ts'
+import type { Purses } from '../audit/budget.ts'
 import { places } from '../system/places.ts'
 import type { ServedEnd } from '../runtime/attended.ts'
 import type { Served } from '../runtime/served.ts'
@@ -13,6 +14,7 @@ import type { State } from './state.ts'
 
 interface Begun {
   readonly signal: AbortSignal
+  readonly purses: Purses
   /** It has shaken hands. */
   readonly up: () => void
   /** How it was ended; undefined while it runs. */
@@ -33,7 +35,7 @@ function bench(t: TestContext, { deaf = false } = {}): { fleet: Fleet; begun: Be
     state,
     tell: () => undefined,
     onChange: () => undefined,
-    async startServed({ signal }) {
+    async startServed({ signal, purses }) {
       const started = Promise.withResolvers<void>()
       const ended = Promise.withResolvers<ServedEnd>()
       let how: string | undefined
@@ -59,6 +61,7 @@ function bench(t: TestContext, { deaf = false } = {}): { fleet: Fleet; begun: Be
       if (!deaf) signal.addEventListener('abort', () => started.reject(signal.reason), { once: true })
       begun.push({
         signal,
+        purses,
         up: () => started.resolve(),
         how: () => how,
         die: () => end('it died'),
@@ -173,6 +176,19 @@ test('to stop a server waits for the sandbox that was being started for a call',
   begun[1]?.up()
   await Promise.all([stopping, calling])
   assert.equal(begun[1]?.how(), 'discarded')
+})
+
+test('a server that ends and is started again has no more to record than one that stays; another one has its own', async (t) => {
+  const { fleet, begun } = bench(t)
+  await launch(fleet, begun, 'x')
+  begun[0]?.die()
+  await eventually(() => begun[1])
+  begun[1]?.up()
+  await launch(fleet, begun, 'y')
+  const [first, again, other] = begun.map(({ purses }) => purses)
+  assert.ok(first)
+  assert.equal(again, first)
+  assert.notEqual(other, first)
 })
 
 test('a launch that waits for another of its name is over in its own time', async (t) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { createPurses, type Purses } from '../audit/budget.ts'
 import { GloveboxError, messageOf } from '../errors.ts'
 import type { Plan } from '../policy/plan.ts'
 import {
@@ -107,6 +108,8 @@ export function createFleet({
       }
     }
     const log = createServerLog(logFiles.open(join(places.state, 'logs', `${name}.log`), say))
+    // One that ends and is started again has no more to record than one that stays.
+    const purses = createPurses()
     try {
       const sibling = isOneOfMany ? poolFor(request) : undefined
       // One pool is enough for all launches of a server: it ends with the one that began it.
@@ -115,7 +118,7 @@ export function createFleet({
         pooled: sibling?.takeWaiting(),
         log,
         signal,
-        start: async (apart, wanted, spare) => startServed({ request, apart, log, signal: wanted, spare }),
+        start: async (apart, wanted, spare) => startServed({ request, apart, log, purses, signal: wanted, spare }),
         events: {
           onStarted: ({ id, startedMs }) =>
             noted(() => state.launched({ id, name, driver: request.plan.driver, startedMs })),
@@ -212,16 +215,18 @@ type StartOne = (options: {
   /** Of the server, or of one of its tools. */
   readonly apart: ToolApart<Plan>
   readonly log: ServerLog
+  readonly purses: Purses
   readonly signal: AbortSignal
   readonly spare: boolean
 }) => Promise<Served>
 
-const startOne: StartOne = async ({ request: { name, env, startTimeMs }, apart, log, signal, spare }) => {
+const startOne: StartOne = async ({ request: { name, env, startTimeMs }, apart, log, purses, signal, spare }) => {
   try {
     return await serve({
       ...(await startable(apart)),
       env,
       handshakeMs: startTimeMs,
+      purses,
       signal,
       spare,
       onStderr(chunk) {

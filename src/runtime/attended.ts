@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 import { openAudit } from '../audit/audit-log.ts'
+import type { Purses } from '../audit/budget.ts'
 import type { Driver, Exit } from '../drivers/driver.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
 import type { Side } from '../guard/answers.ts'
@@ -66,6 +67,8 @@ export interface AttendOptions {
   readonly onStray?: ((line: string) => void) | undefined
   /** Its program runs, and is about to be spoken to. */
   readonly onStarted?: (() => void) | undefined
+  /** What it may record of what it does by itself, together with others; undefined: by itself. */
+  readonly purses?: Purses | undefined
   /** Not the one that its name means: it waits in a pool, or is there for one call. */
   readonly spare?: boolean | undefined
 }
@@ -98,13 +101,13 @@ export async function attend(options: AttendOptions, client: Client): Promise<At
 }
 
 async function start(
-  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStray, onStarted, spare }: AttendOptions,
+  { plan, driver, verify, requestTimeMs, env, signal, onStderr, onStray, onStarted, purses, spare }: AttendOptions,
   client: Client,
   secrets: Secrets | undefined,
 ): Promise<Attended> {
   const id = newSandboxId()
   const from = performance.now()
-  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server })
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server, purses })
   const { record, last } = noticingDenials(recorderFor(alsoTelling(audit.record, onStray), secrets))
   let sandbox: Sandbox
   let published: readonly ListeningPort[] = []

@@ -1,5 +1,5 @@
 import { openAudit } from '../audit/audit-log.ts'
-import { wholeRecord } from '../audit/budget.ts'
+import { createPurses, wholeRecord } from '../audit/budget.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { exitCodes } from '../errors.ts'
 import type { Secrets } from '../egress/secrets/secrets.ts'
@@ -37,8 +37,8 @@ export async function runProgram(options: {
   // It may be removed meanwhile.
   const cwd = process.cwd()
   // What was learned from is all of it.
-  const budget = plan.mode === 'learn' ? { budget: wholeRecord } : {}
-  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server, ...budget })
+  const purses = plan.mode === 'learn' ? createPurses(wholeRecord) : undefined
+  const audit = openAudit({ directory: places(process.env).audit, sandbox: id, server: plan.server, purses })
   const { record, lonely } = noticingLoopback(recorderFor(audit.record, options.secrets))
   const starting = new AbortController()
   let forward = (signal: NodeJS.Signals): void => starting.abort(new Interrupted(signal))

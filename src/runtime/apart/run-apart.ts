@@ -1,3 +1,4 @@
+import { createPurses } from '../../audit/budget.ts'
 import { apartPolicy } from '../../config/layers/policy.ts'
 import type { Start } from '../../config/start.ts'
 import { exitCodes, GloveboxError } from '../../errors.ts'
@@ -73,6 +74,7 @@ async function converse(
   const { json = false, plan } = options
   const client = clientStreams()
   const patience = whileTaken(client.output, { signal })
+  const purses = createPurses()
   let desk: AskDesk | undefined
   let shared: Attended | undefined
   const fan = createFan({
@@ -81,13 +83,13 @@ async function converse(
     async start(tool, behind, wanted) {
       const own = apart.of(tool)
       if (own === undefined) throw new GloveboxError('INTERNAL', `no sandbox was planned for ${tool}`)
-      const about = { ...(await startable(own)), env, signal: wanted, onStderr: passServerStderr, spare: true }
+      const about = { ...(await startable(own)), env, signal: wanted, onStderr: passServerStderr, purses, spare: true }
       return attend(about, { ...behind, desk: async () => desk })
     },
   })
   try {
     shared = await attend(
-      { ...options, env, signal, onStderr: passServerStderr },
+      { ...options, env, signal, onStderr: passServerStderr, purses },
       {
         ...fan.shared,
         isRecorded: true,
