@@ -48,7 +48,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   stop: { summary: 'end launched servers', words: ['running'], load: async () => import('./commands/stop.ts') },
   call: {
     summary: 'call a tool of a server',
-    words: ['configured', 'running'],
+    words: ['configured', 'running', 'tools'],
     load: async () => import('./commands/call.ts'),
   },
   tools: {

@@ -54,6 +54,17 @@ export async function toolsOf(name: string, flags: PlacedFlags): Promise<readonl
   })
 }
 
+/** Of one that runs already. @throws GloveboxError USAGE where none is launched by that name */
+export async function toolsOfLaunched(name: string): Promise<readonly Tool[]> {
+  const daemon = await launchedAs(name, {})
+  if (daemon === undefined) {
+    throw new GloveboxError('USAGE', `no server "${name}" is launched`, {
+      fix: `glovebox status shows what runs; without --launched ${name} is started for it`,
+    })
+  }
+  return untilSignalled(async (signal) => (await daemon.tools(name, signal)).tools as readonly Tool[])
+}
+
 /** The daemon, where it has launched such a server. A file that is named is another configuration than the launched one's. */
 async function launchedAs(name: string, flags: PlacedFlags): Promise<DaemonClient | undefined> {
   if (flags.config !== undefined) return undefined

@@ -10,7 +10,11 @@ import { completionScript } from './completion.ts'
 const script = completionScript('bash', await describeVerbs())
 
 /** What the verbs print that the script asks for names. */
-const known = { list: ['files', 'fetch', '$(touch expanded)'], status: ['files', 'two words'] }
+const known = {
+  'list --names': ['files', 'fetch', '$(touch expanded)'],
+  'status --names': ['files', 'two words'],
+  'tools files --launched --names': ['read_file', 'read_link', '`touch expanded`'],
+}
 
 /** What bash itself offers behind these words, in a directory with one file. */
 function offered(context: TestContext, ...words: string[]): string[] {
@@ -18,14 +22,10 @@ function offered(context: TestContext, ...words: string[]): string[] {
   context.after(() => rmSync(directory, { recursive: true }))
   writeFileSync(path.join(directory, 'notes.txt'), '')
   const printed = Object.entries(known).map(
-    ([verb, names]) => `[ "$1" != ${verb} ] || printf '%s\\n' '${names.join("' '")}'`,
+    ([asked, names]) => `[ "$*" != '${asked}' ] || printf '%s\\n' '${names.join("' '")}'`,
   )
   mkdirSync(path.join(directory, 'bin'))
-  writeFileSync(
-    path.join(directory, 'bin/glovebox'),
-    `#!/bin/sh\n[ "$2" = --names ] || exit 9\n${printed.join('\n')}\n`,
-    { mode: 0o755 },
-  )
+  writeFileSync(path.join(directory, 'bin/glovebox'), `#!/bin/sh\n${printed.join('\n')}\n`, { mode: 0o755 })
   const asked = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _glovebox; printf '%s\\n' "\${COMPREPLY[@]:-}"`
   // A bash whose input is a socket takes itself for one of rshd, and reads the machine's own start-up file.
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-uc', asked, 'bash', 'glovebox', ...words], {
@@ -66,6 +66,14 @@ test('names of servers are offered where they are meant, and files where none be
   assert.ok(offered(context, 'run', '').includes('$(touch expanded)'))
   assert.deepEqual(offered(context, 'run', '--', 'fi'), [])
   assert.deepEqual(offered(context, 'completion', 'z'), ['zsh'])
+})
+
+test('tools of a launched server are offered behind its name, and nothing is started for them', (context) => {
+  assert.deepEqual(offered(context, 'call', 'files', 're'), ['read_file', 'read_link'])
+  assert.deepEqual(offered(context, 'call', 'files', '`'), ['`touch expanded`'])
+  assert.deepEqual(offered(context, 'call', 'fetch', 'no'), ['notes.txt'])
+  assert.deepEqual(offered(context, 'call', 'files', 'read_file', 'no'), ['notes.txt'])
+  assert.deepEqual(offered(context, 'call', '--json', 'fi'), ['files', 'files'])
 })
 
 test('behind the dashes all words are the program’s', (context) => {

@@ -5,8 +5,11 @@ export interface DescribedVerb {
   readonly name: string
   readonly summary: string
   readonly options: readonly DescribedOption[]
-  /** What else it is given: names of configured servers, of running sandboxes, or one of a few words. */
-  readonly words: readonly ('configured' | 'running' | { readonly choices: readonly string[] })[]
+  /**
+   * What else it is given: names of configured servers, of running sandboxes, or one of a few words; `tools`: behind the name of a
+   * launched server one of its tools.
+   */
+  readonly words: readonly ('configured' | 'running' | 'tools' | { readonly choices: readonly string[] })[]
   readonly verbs: readonly DescribedVerb[]
 }
 
@@ -41,7 +44,7 @@ function bash(verbs: readonly DescribedVerb[]): string {
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [ "$word" = -- ]; then COMPREPLY=( $(compgen -f -- "$current") ); return; fi
   done
-  local -a names=()
+  local -a names=() of=()
   if [ "$COMP_CWORD" -le 2 ]; then below=""; fi
   if [ "$COMP_CWORD" -le 1 ]; then verb=""; fi
   case "$verb $below" in
@@ -53,6 +56,11 @@ ${verbs.flatMap(valuesOf).join('\n')}
   case "$verb" in
 ${verbs.flatMap(wordsOf).join('\n')}
   esac
+  if [ "$COMP_CWORD" -eq 3 ] && [[ "$below" != -* ]]; then
+    case "$verb" in
+${verbs.flatMap(toolsOf).join('\n')}
+    esac
+  fi
   if [ -z "$verb" ]; then words="${verbs.map(({ name }) => name).join(' ')} --help --version"; fi
   if [ -n "$values" ]; then
     COMPREPLY=( $(compgen -W "$values" -- "$current") )
@@ -63,7 +71,7 @@ ${verbs.flatMap(wordsOf).join('\n')}
     for name in "\${names[@]}"; do
       while IFS= read -r word; do
         if [[ "$word" == "$current"* ]]; then COMPREPLY+=("$word"); found=yes; fi
-      done < <(command glovebox "$name" --names 2>/dev/null)
+      done < <(command glovebox "$name" \${of[@]+"\${of[@]}"} --names 2>/dev/null)
     done
     if [ -z "$found" ]; then COMPREPLY+=( $(compgen -f -- "$current") ); fi
   fi
@@ -90,8 +98,13 @@ function valuesOf({ name, options, verbs }: DescribedVerb): string[] {
 /** The verbs that print such names. */
 const printing = { configured: 'list', running: 'status' }
 
+/** Of one that runs already: nothing is started for a word that somebody has half written. */
+function toolsOf({ name, words }: DescribedVerb): string[] {
+  return words.includes('tools') ? [`      ${name}) names=(tools) of=("$below" --launched) ;;`] : []
+}
+
 function wordsOf({ name, words }: DescribedVerb): string[] {
-  const names = words.flatMap((word) => (typeof word === 'string' ? [printing[word]] : []))
+  const names = words.flatMap((word) => (typeof word === 'string' && word !== 'tools' ? [printing[word]] : []))
   const choices = words.flatMap((word) => (typeof word === 'string' ? [] : word.choices))
   return [
     ...(names.length > 0 ? [`    ${name}) names=(${names.join(' ')}) ;;`] : []),
@@ -107,6 +120,11 @@ function fish(verbs: readonly DescribedVerb[]): string {
         `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -a ${below.name} -d ${quote(below.summary)}`,
     ),
     ...verb.words.map((word) => {
+      if (word === 'tools') {
+        const behindName = `__fish_seen_subcommand_from ${verb.name}; and test (count (commandline -opc)) -eq 3`
+        const tools = '(glovebox tools (commandline -opc)[3] --launched --names 2>/dev/null)'
+        return `complete -c glovebox -n '${behindName}' -a ${quote(tools)}`
+      }
       const of = typeof word === 'string' ? `(glovebox ${printing[word]} --names 2>/dev/null)` : word.choices.join(' ')
       return `complete -c glovebox -n '__fish_seen_subcommand_from ${verb.name}' -a ${quote(of)}`
     }),

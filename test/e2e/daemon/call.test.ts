@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { CallReply } from '../../../src/protocol/daemon.ts'
 import { usualRunners } from '../../support/as-user.ts'
 import { eventually } from '../../support/eventually.ts'
-import { configure, everything, household, moody } from '../../support/launching.ts'
+import { configure, everything, household, moody, tiny } from '../../support/launching.ts'
 
 for (const runner of usualRunners()) {
   test(`CALL: a tool is called in the launched server, and without one in a sandbox that is gone afterwards (${runner.name})`, (t) => {
@@ -35,8 +35,20 @@ for (const runner of usualRunners()) {
     assert.equal(wrong.status, 2, wrong.stderr)
     assert.equal(house.ok('status', '--names'), 'ev\n')
     assert.match(house.ok('tools', 'ev'), /^echo +message +Echoes/m)
+    assert.match(house.ok('tools', 'ev', '--launched', '--names'), /^echo\n/m)
     const { tools } = house.json('tools', 'ev') as { tools: { name: string; inputSchema: object }[] }
     assert.ok(tools.some(({ name, inputSchema }) => name === 'get-sum' && typeof inputSchema === 'object'))
+  })
+
+  test(`tools of a launched server only are not worth a start (${runner.name})`, (t) => {
+    const house = household(t, runner)
+    const [command = '', ...args] = tiny(runner)
+    configure(house, { files: { command, args } })
+    const none = house.verb('tools', 'files', '--launched', '--names')
+    assert.equal(none.status, 2)
+    assert.match(none.stderr, /no server "files" is launched\n {2}fix: .* without --launched files is started for it/)
+    assert.equal(existsSync(path.join(house.home, 'state/audit')), false, 'nothing was started')
+    assert.equal(house.ok('tools', 'files', '--names'), 'nothing\n')
   })
 
   test(`a server that did not start, or has ended, is told with where its words are (${runner.name})`, async (t) => {
